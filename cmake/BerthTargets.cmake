@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+include(GoogleTest OPTIONAL)
+
+# berth_layer(<name> [SOURCES ...] [USES <layer>...] [PRIVATE <lib>...])
+# One static library per layer of core. USES are other layers (the arrows of the architecture, checked by
+# tests/lint); PRIVATE are third-party libraries, which no public header may mention.
+function(berth_layer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  if(NOT ARG_SOURCES)
+    file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  endif()
+  add_library(berth_${name} STATIC ${ARG_SOURCES})
+  add_library(berth::${name} ALIAS berth_${name})
+  set_target_properties(berth_${name} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(berth_${name} PUBLIC cxx_std_23)
+  target_include_directories(berth_${name}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR}/core/src)
+  foreach(layer IN LISTS ARG_USES)
+    target_link_libraries(berth_${name} PUBLIC berth_${layer})
+  endforeach()
+  target_link_libraries(berth_${name} PRIVATE $<BUILD_INTERFACE:berth_settings> ${ARG_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY BERTH_LAYERS ${name})
+endfunction()
+
+# berth_test(<name> LABELS <label>... SOURCES ... LIBS ... [TIMEOUT s] [PREFIX p])
+# One GoogleTest program; each of its tests is a CTest test, labelled.
+function(berth_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/core/src)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} berth_settings GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

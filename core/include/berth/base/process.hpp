@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "berth/base/context.hpp"
+
+namespace berth {
+
+/// A program to run without a shell.
+struct ProcessSpec {
+  std::vector<std::string> argv;                 ///< argv[0] is looked up in PATH unless it has a slash
+  std::string input;                             ///< written to its stdin, which is then closed
+  std::optional<std::vector<std::string>> env;   ///< "NAME=value"; absent: this process's own
+  std::vector<std::string> extra_env;            ///< added to or replacing entries of env
+  std::size_t output_limit = 1024 * 1024;        ///< of stdout; more is Errc::too_large
+  bool inherit_stderr = true;                    ///< else captured, at most output_limit
+};
+
+struct ProcessResult {
+  int exit_code = 0;  ///< 128 + signal when it was killed
+  std::string output;
+  std::string error_output;
+};
+
+/// Runs it in a process group of its own and waits. When the Context ends, or the output passes its
+/// limit, the whole group is killed. Errc::not_found when there is no such program.
+Result<ProcessResult> run_process(const ProcessSpec& spec, const Context& context);
+
+}  // namespace berth

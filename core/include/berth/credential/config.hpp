@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "berth/base/environment.hpp"
+#include "berth/base/result.hpp"
+
+namespace berth::credential {
+
+/// What berth's own file says of one registry: `[registry."host:port"]`.
+struct RegistryConfig {
+  bool plain_http = false;
+  bool insecure_skip_verify = false;
+  std::string ca_file;
+  std::string client_cert_file;
+  std::string client_key_file;
+};
+
+/// berth's configuration file, TOML: $BERTH_CONFIG, else $XDG_CONFIG_HOME/berth/config.toml, else
+/// /etc/berth/config.toml. Unknown keys are errors that name the key and the line.
+struct Config {
+  std::map<std::string, RegistryConfig> registries;
+  std::filesystem::path file;  ///< "" when there is none
+  std::string cache_limit;     ///< `[cache] limit = "20GiB"`
+};
+
+Result<Config> load_config(const Environment& environment);
+
+/// The registry's entry, completed from docker's and podman's certs.d folders
+/// (/etc/docker/certs.d/HOST, /etc/containers/certs.d/HOST, ~/.config/containers/certs.d/HOST: ca.crt,
+/// client.cert, client.key) where the file says nothing.
+RegistryConfig registry_config(const Config& config, const std::string& registry,
+                               const Environment& environment);
+
+}  // namespace berth::credential

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "berth/base/bytes.hpp"
+#include "berth/digest/digest.hpp"
+
+namespace berth {
+
+/// Computes one digest over bytes that come in order. Not thread safe. Its state is plain data: it
+/// can be saved after any update and taken up later, by another process of the same machine and build
+/// of OpenSSL's state layout, which `kStateFormat` names.
+class Hasher {
+ public:
+  /// The state as saved: opaque but for its size. Written to disk by the cache.
+  static constexpr std::size_t kStateSize = 256;
+  static constexpr std::uint32_t kStateFormat = 1;
+  using State = std::array<std::byte, kStateSize>;
+
+  /// Errc::unsupported for blake3.
+  static Result<Hasher> create(Algorithm algorithm);
+  /// Errc::corrupt when `state` is not one that save() wrote for this algorithm and format.
+  static Result<Hasher> resume(Algorithm algorithm, const State& state);
+
+  void update(ByteView bytes) noexcept;
+  /// Bytes hashed so far, over all resumptions.
+  std::uint64_t count() const noexcept { return count_; }
+  void save(State& out) const noexcept;
+  /// Ends this hasher: the digest of all that was updated.
+  Digest finish() &&;
+
+  Algorithm algorithm() const noexcept { return algorithm_; }
+
+ private:
+  explicit Hasher(Algorithm algorithm);
+
+  Algorithm algorithm_;
+  std::uint64_t count_ = 0;
+  alignas(16) std::array<std::byte, 224> context_{};  // SHA256_CTX or SHA512_CTX
+};
+
+/// The digest of one buffer. `algorithm` must be verifiable.
+Digest digest_of(ByteView bytes, Algorithm algorithm = Algorithm::sha256);
+
+/// Errc::digest_mismatch, naming both, unless `bytes` have the digest; Errc::unsupported for blake3.
+Result<void> verify(ByteView bytes, const Digest& expected);
+
+}  // namespace berth

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "berth/content/hub.hpp"
+#include "berth/oci/platform.hpp"
+
+namespace berth::tree {
+
+enum class Type : std::uint8_t { folder, file, link };
+
+/// How long an answer holds. `kForever` for names and bytes under a digest.
+using Ttl = std::chrono::milliseconds;
+inline constexpr Ttl kForever{std::chrono::hours{24 * 365}};
+
+/// What stat(2) shows. Sizes are exact; times never "now".
+struct Attributes {
+  Type type = Type::folder;
+  std::uint64_t size = 0;
+  std::int64_t mtime = 0;  ///< unix seconds
+  std::uint32_t links = 1;
+  bool direct_io = false;  ///< .berth/log and the like: the size is not known
+  bool owner_only = false; ///< 0400: .berth/log and stats.json
+  Ttl ttl{0};
+};
+
+/// A place in the tree. Immutable and cheap to share; equal places have equal identities. What a node leads to never changes: a
+/// tag's node includes its target.
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual Type type() const noexcept = 0;
+  /// Registry, repository, digest, path: everything that makes it what it is. Inode numbers are a keyed hash of it.
+  virtual const std::string& identity() const noexcept = 0;
+};
+using NodePtr = std::shared_ptr<const Node>;
+
+struct Found {
+  NodePtr node;
+  Attributes attributes;
+  Ttl ttl{0};  ///< of the name
+};
+
+struct Entry {
+  std::string name;
+  Type type = Type::folder;
+};
+
+/// An open file. Thread safe. As content::BlobReader.
+class File {
+ public:
+  virtual ~File() = default;
+  virtual std::uint64_t size() const noexcept = 0;
+  virtual bool keep_pages() const noexcept = 0;
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out, const Context& context) = 0;
+  virtual std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset, std::uint64_t length) = 0;
+};
+
+/// What the root of a tree shows (DESIGN section 6).
+struct Root {
+  enum class Kind : std::uint8_t { all, registry, repository, manifest, layout } kind = Kind::all;
+  std::string registry;
+  std::string repository;
+  std::string reference;  ///< manifest: a tag or a digest
+  std::shared_ptr<content::Source> layout;
+};
+
+struct Options {
+  Root root;
+  std::chrono::seconds tag_ttl{60};
+  std::chrono::seconds negative_ttl{5};
+  int head_jobs = 16;
+  bool list_all = false;                     ///< -o list=all
+  oci::Platform platform = oci::host_platform();
+  std::string version = "0";
+  /// Told when a tag was found to lead elsewhere, or a listing changed: names to forget. From any thread; must not block.
+  std::function<void(const NodePtr& folder, const std::string& name)> on_changed;
+  Clock* clock = &real_clock();
+};
+
+/// The registry as a tree of nodes: lookup, list, read. The command line and the mount run this same code. Blocking (or
+/// would_block for a non-blocking Context), thread safe.
+class Tree {
+ public:
+  /// `hub` must outlive the tree. No request is sent here.
+  Tree(content::Hub& hub, Options options);
+  ~Tree();
+
+  NodePtr root() const;
+  /// not_found when there is no such name: then negative_ttl(folder) says for how long.
+  Result<Found> lookup(const NodePtr& folder, std::string_view name, const Context& context);
+  Ttl negative_ttl(const NodePtr& folder) const;
+  /// "." and ".." are not among them. Costs the listing's requests and nothing per entry.
+  Result<std::vector<Entry>> list(const NodePtr& folder, const Context& context);
+  Result<Attributes> attributes(const NodePtr& node, const Context& context);
+  Result<std::string> read_link(const NodePtr& link, const Context& context);
+  Result<std::shared_ptr<File>> open(const NodePtr& file, const Context& context);
+
+  /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows. For the command line.
+  Result<Found> walk(const NodePtr& from, std::string_view path, bool follow, const Context& context);
+
+  /// Forgets what may have changed: listings and tags older than now.
+  void refresh();
+
+  /// What a node is in the registry's terms, for stat, cp and --json.
+  struct Meaning {
+    std::shared_ptr<content::Source> source;
+    std::string registry, repository;
+    std::string tag;                        ///< a tag's link
+    std::optional<Digest> digest;           ///< a manifest's folder or file, a blob
+    bool is_manifest = false, is_blob = false, is_repository = false;
+    std::optional<std::uint64_t> size;
+    std::string media_type;
+  };
+  Result<Meaning> meaning(const NodePtr& node, const Context& context);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The text of .berth/log: the last lines of this process's log, bounded. Thread safe.
+class LogRing {
+ public:
+  explicit LogRing(std::size_t bytes = 256 * 1024);
+  void add(std::string_view line);
+  std::string text() const;
+  static LogRing& process();  ///< the one that .berth/log shows
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace berth::tree
