@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <gmock/gmock.h>
-
 #include <ostream>
+
+#include <gmock/gmock.h>
 
 #include "berth/base/result.hpp"
 
 namespace berth {
-inline void PrintTo(const Error& error, std::ostream* out) { *out << to_string(error.code()) << ": " << error.describe(); }
+inline void PrintTo(const Error& error, std::ostream* out) {
+  *out << to_string(error.code()) << ": " << error.describe();
+}
 }  // namespace berth
 
 namespace berth::test {

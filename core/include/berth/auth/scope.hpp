@@ -7,8 +7,8 @@
 
 namespace berth::auth {
 
-/// A set of token scopes, "repository:library/a:pull,push" (distribution, auth/scope.md): resource types
-/// with names and actions, united and sorted.
+/// A set of token scopes, "repository:library/a:pull,push" (distribution, auth/scope.md): resource
+/// types with names and actions, united and sorted.
 class Scopes {
  public:
   static Scopes parse(std::string_view text);  ///< separated by spaces

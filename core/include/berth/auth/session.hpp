@@ -16,8 +16,8 @@ namespace berth::auth {
 /// /run/berth, else nowhere (DESIGN section 5).
 std::optional<std::filesystem::path> token_folder(const Environment& environment);
 
-/// Tokens by origin, scopes and a keyed hash of the identity; in memory and, where there is a folder, in
-/// 0600 files. One fetch however many wait, across threads and processes. Thread safe.
+/// Tokens by origin, scopes and a keyed hash of the identity; in memory and, where there is a
+/// folder, in 0600 files. One fetch however many wait, across threads and processes. Thread safe.
 class TokenStore {
  public:
   explicit TokenStore(std::optional<std::filesystem::path> folder, Clock& clock = real_clock());
@@ -30,19 +30,20 @@ class TokenStore {
 };
 
 struct SessionOptions {
-  http::Url registry;    ///< its origin is the only one that sees the credential, besides its realm
-  std::string name;      ///< what the keychain is asked for, and messages say: "localhost:5000"
+  http::Url registry;  ///< its origin is the only one that sees the credential, besides its realm
+  std::string name;    ///< what the keychain is asked for, and messages say: "localhost:5000"
   std::shared_ptr<const http::ConnectionOptions> connection;
 };
 
-/// Sends requests to one registry with whatever it asks for: nothing, Basic, or a Bearer token for the
-/// scopes (distribution, auth/token.md: GET form, POST form for identity tokens). A token is refreshed before
-/// it expires; a 401 with a cached one is retried once with a fresh one. A 401 that remains is
-/// Errc::unauthenticated, naming each source that was tried. Thread safe.
+/// Sends requests to one registry with whatever it asks for: nothing, Basic, or a Bearer token for
+/// the scopes (distribution, auth/token.md: GET form, POST form for identity tokens). A token is
+/// refreshed before it expires; a 401 with a cached one is retried once with a fresh one. A 401
+/// that remains is Errc::unauthenticated, naming each source that was tried. Thread safe.
 class Session {
  public:
   /// All must outlive the session.
-  Session(http::Client& client, credential::Keychain& keychain, TokenStore& tokens, SessionOptions options);
+  Session(http::Client& client, credential::Keychain& keychain, TokenStore& tokens,
+          SessionOptions options);
   ~Session();
 
   /// `request.url` must be on the registry's origin; `scopes` is what the request needs.
@@ -51,7 +52,8 @@ class Session {
 
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;
-  /// A fingerprint of who this session is to the registry, for keys of remembered data; never the secret.
+  /// A fingerprint of who this session is to the registry, for keys of remembered data; never the
+  /// secret.
   std::string identity() const;
 
  private:

@@ -14,8 +14,8 @@ class Clock {
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   virtual ~Clock() = default;
-  virtual SystemTime now() const = 0;     ///< for what is written down: token expiry, mtimes
-  virtual SteadyTime ticks() const = 0;   ///< for what is measured: times to live, back-off
+  virtual SystemTime now() const = 0;    ///< for what is written down: token expiry, mtimes
+  virtual SteadyTime ticks() const = 0;  ///< for what is measured: times to live, back-off
   /// Sleeps; ends early, with its error, when the Context ends.
   virtual Result<void> sleep(std::chrono::nanoseconds time, const Context& context) = 0;
 };

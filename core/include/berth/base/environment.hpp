@@ -14,7 +14,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 /// getenv(3). A variable set to the empty string counts as absent, as the XDG specification asks.
 std::optional<std::string> real_environment(const std::string& name);
 
-/// $HOME, else Errc::not_found's reason as nullopt: no getpwuid, so that it works in static binaries.
+/// $HOME, else Errc::not_found's reason as nullopt: no getpwuid, so that it works in static
+/// binaries.
 std::optional<std::filesystem::path> home_directory(const Environment& environment);
 
 /// $XDG_CACHE_HOME, else ~/.cache; $XDG_CONFIG_HOME, else ~/.config. Relative values are ignored,

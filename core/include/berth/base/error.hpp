@@ -58,9 +58,9 @@ class [[nodiscard]] Error {
 
   Errc code() const noexcept { return code_; }
   const std::string& message() const noexcept { return message_; }
-  const HttpInfo* http() const noexcept;   ///< nullptr when no HTTP answer is behind this error
-  int sys_errno() const noexcept;          ///< 0 when none
-  const Error* cause() const noexcept;     ///< nullptr when none
+  const HttpInfo* http() const noexcept;  ///< nullptr when no HTTP answer is behind this error
+  int sys_errno() const noexcept;         ///< 0 when none
+  const Error* cause() const noexcept;    ///< nullptr when none
 
   Error with_http(HttpInfo info) &&;
   Error with_sys_errno(int sys_errno) &&;

@@ -11,12 +11,12 @@ namespace berth {
 
 /// A program to run without a shell.
 struct ProcessSpec {
-  std::vector<std::string> argv;                 ///< argv[0] is looked up in PATH unless it has a slash
-  std::string input;                             ///< written to its stdin, which is then closed
-  std::optional<std::vector<std::string>> env;   ///< "NAME=value"; absent: this process's own
-  std::vector<std::string> extra_env;            ///< added to or replacing entries of env
-  std::size_t output_limit = 1024 * 1024;        ///< of stdout; more is Errc::too_large
-  bool inherit_stderr = true;                    ///< else captured, at most output_limit
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
+  std::string input;              ///< written to its stdin, which is then closed
+  std::optional<std::vector<std::string>> env;  ///< "NAME=value"; absent: this process's own
+  std::vector<std::string> extra_env;           ///< added to or replacing entries of env
+  std::size_t output_limit = 1024 * 1024;       ///< of stdout; more is Errc::too_large
+  bool inherit_stderr = true;                   ///< else captured, at most output_limit
 };
 
 struct ProcessResult {

@@ -11,10 +11,12 @@ namespace berth {
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  explicit Secret(std::string value)
+      : value_(std::move(value)) {}
   Secret(const Secret&) = default;
   Secret& operator=(const Secret&) = default;
-  Secret(Secret&& other) noexcept : value_(std::exchange(other.value_, {})) {}
+  Secret(Secret&& other) noexcept
+      : value_(std::exchange(other.value_, {})) {}
   Secret& operator=(Secret&& other) noexcept;
   ~Secret();
 

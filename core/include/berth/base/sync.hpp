@@ -25,7 +25,8 @@ namespace berth {
 
 /// std::mutex that clang's thread-safety analysis understands (libstdc++'s carries no attribute).
 /// Lock order, outermost first; a thread may only take a lock to the right of those it holds:
-///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder -> auth token
+///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder -> auth
+///   token
 ///   -> http loop -> log
 class BERTH_CAPABILITY("mutex") Mutex {
  public:
@@ -39,7 +40,10 @@ class BERTH_CAPABILITY("mutex") Mutex {
 
 class BERTH_SCOPED_CAPABILITY MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) BERTH_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  explicit MutexLock(Mutex& mutex) BERTH_ACQUIRE(mutex)
+      : mutex_(mutex) {
+    mutex_.lock();
+  }
   ~MutexLock() BERTH_RELEASE() { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

@@ -15,8 +15,8 @@ namespace berth::text {
 /// invalid UTF-8 bytes as \xNN. What a registry says is printed through this and no other way.
 std::string escape_for_terminal(std::string_view untrusted);
 
-std::string_view trim(std::string_view text) noexcept;             ///< of ASCII white space
-std::string to_lower(std::string_view text);                       ///< ASCII only
+std::string_view trim(std::string_view text) noexcept;  ///< of ASCII white space
+std::string to_lower(std::string_view text);            ///< ASCII only
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;  ///< ASCII only
 std::vector<std::string_view> split(std::string_view text, char separator);  ///< keeps empty parts
 

@@ -19,14 +19,15 @@
 
 namespace berth::cache {
 
-/// $BERTH_CACHE, else /var/cache/berth for root's daemons (`daemon` and uid 0), else $XDG_CACHE_HOME/berth,
-/// else ~/.cache/berth. Errc::not_found, with the remedy, when none can be told.
+/// $BERTH_CACHE, else /var/cache/berth for root's daemons (`daemon` and uid 0), else
+/// $XDG_CACHE_HOME/berth, else ~/.cache/berth. Errc::not_found, with the remedy, when none can be
+/// told.
 Result<std::filesystem::path> default_folder(const Environment& environment, bool daemon);
 
 struct Options {
   std::filesystem::path folder;
-  /// Quota in bytes of allocated blocks; 0: the one written down in the folder (`cache limit`), else 90 % of
-  /// what the file system has free plus what the cache holds, at most 50 GiB.
+  /// Quota in bytes of allocated blocks; 0: the one written down in the folder (`cache limit`),
+  /// else 90 % of what the file system has free plus what the cache holds, at most 50 GiB.
   std::uint64_t limit = 0;
   Clock* clock = &real_clock();  ///< must outlive the cache
 };
@@ -40,10 +41,10 @@ struct Blob {
 
 struct Status {
   std::filesystem::path folder;
-  std::uint64_t used = 0;    ///< bytes of allocated blocks, over all processes
+  std::uint64_t used = 0;  ///< bytes of allocated blocks, over all processes
   std::uint64_t limit = 0;
   std::uint64_t blobs = 0;
-  std::uint64_t partial = 0; ///< partial blobs
+  std::uint64_t partial = 0;  ///< partial blobs
   std::uint64_t partial_bytes = 0;
 };
 
@@ -57,24 +58,25 @@ struct VerifyReport {
 /// A file under blobs/ has the digest of its name, always. Thread safe.
 class Cache {
  public:
-  /// Makes the folder where it is missing (0700). Errors, each with the remedy: denied (another owner or
-  /// mode, read-only), corrupt (another format version), no_space.
+  /// Makes the folder where it is missing (0700). Errors, each with the remedy: denied (another
+  /// owner or mode, read-only), corrupt (another format version), no_space.
   static Result<std::unique_ptr<Cache>> open(Options options);
   ~Cache();
 
-  /// A complete blob, and touches its recency. nullopt when absent. A blob that was linked after the last sync
-  /// point of a machine that ended since is hashed again first.
+  /// A complete blob, and touches its recency. nullopt when absent. A blob that was linked after
+  /// the last sync point of a machine that ended since is hashed again first.
   Result<std::optional<Blob>> find(const Digest& digest);
   /// Is it there? Without touching or opening.
   bool contains(const Digest& digest) const;
 
-  /// Joins the partial blob, or begins it. Every caller of this process gets the same object. `size` is what the
-  /// descriptor promises; a partial blob of another size is dropped. Errc::no_space when the folder cannot
-  /// take even its bookkeeping: the caller then reads past the cache. Errc::unsupported for digests that cannot
-  /// be verified.
+  /// Joins the partial blob, or begins it. Every caller of this process gets the same object.
+  /// `size` is what the descriptor promises; a partial blob of another size is dropped.
+  /// Errc::no_space when the folder cannot take even its bookkeeping: the caller then reads past
+  /// the cache. Errc::unsupported for digests that cannot be verified.
   Result<std::shared_ptr<Partial>> join(const Digest& digest, std::uint64_t size);
 
-  /// Stores small content whole; verifies it first (digest_mismatch). no_space when there is no room.
+  /// Stores small content whole; verifies it first (digest_mismatch). no_space when there is no
+  /// room.
   Result<void> put(const Digest& digest, ByteView bytes);
   /// A whole small blob from the cache; nullopt when absent. too_large beyond `limit`.
   Result<std::optional<std::string>> get(const Digest& digest, std::size_t limit);
@@ -83,20 +85,22 @@ class Cache {
 
   Result<Status> status() const;
   /// Hashes every blob again; drops those that are wrong. `progress` gets bytes done.
-  Result<VerifyReport> verify(const std::function<void(std::uint64_t)>& progress, const Context& context);
-  /// Evicts the least recently used until at most `keep` bytes are used; what is open stays. Returns bytes freed.
+  Result<VerifyReport> verify(const std::function<void(std::uint64_t)>& progress,
+                              const Context& context);
+  /// Evicts the least recently used until at most `keep` bytes are used; what is open stays.
+  /// Returns bytes freed.
   Result<std::uint64_t> prune(std::uint64_t keep, const Context& context);
   /// Writes the quota down for all processes, and evicts down to it.
   Result<void> set_limit(std::uint64_t bytes, const Context& context);
   std::uint64_t limit() const;
 
-  /// A sync point: what was linked before it survives the end of the machine unquestioned. Called when idle, and
-  /// by the destructor.
+  /// A sync point: what was linked before it survives the end of the machine unquestioned. Called
+  /// when idle, and by the destructor.
   Result<void> sync();
-  /// Declares an image complete for index.json (its manifest and all it names are in blobs/); index.json is
-  /// rewritten by sync().
-  void list_in_index(const std::string& reference, const std::string& media_type, const Digest& digest,
-                     std::uint64_t size);
+  /// Declares an image complete for index.json (its manifest and all it names are in blobs/);
+  /// index.json is rewritten by sync().
+  void list_in_index(const std::string& reference, const std::string& media_type,
+                     const Digest& digest, std::uint64_t size);
 
   const std::filesystem::path& folder() const noexcept;
 

@@ -19,22 +19,24 @@ inline constexpr std::uint64_t kChunk = 4 * 1024 * 1024;
 /// A lock whose chunk has not grown for this long is passed by.
 inline constexpr std::chrono::seconds kStall{5};
 
-/// The right to download from one offset on: the lock on the chunk that holds it. Not thread safe. Destroying it
-/// gives the lock back; what was written stays.
+/// The right to download from one offset on: the lock on the chunk that holds it. Not thread safe.
+/// Destroying it gives the lock back; what was written stays.
 class Download {
  public:
   Download(Download&&) noexcept;
   ~Download();
 
-  /// Where the next byte goes: the first byte that is missing at or after the offset that was asked for, in a chunk
-  /// that nobody else is filling.
+  /// Where the next byte goes: the first byte that is missing at or after the offset that was asked
+  /// for, in a chunk that nobody else is filling.
   std::uint64_t position() const noexcept;
-  /// How far it makes sense to ask the server for: the end of the last chunk in a row that nobody holds or fills.
+  /// How far it makes sense to ask the server for: the end of the last chunk in a row that nobody
+  /// holds or fills.
   std::uint64_t end() const noexcept;
-  /// Writes what arrived at position() and moves on; hashes it too while this process holds the front and the bytes
-  /// continue it. Crossing into the next chunk takes its lock (and reserves its room): `false` when that chunk is
-  /// held or being filled by another, so stop here. Errc::no_space: no room can be made; conflict: this attempt was
-  /// dropped; io. Bytes beyond the blob's size: digest_mismatch, and the attempt is dropped.
+  /// Writes what arrived at position() and moves on; hashes it too while this process holds the
+  /// front and the bytes continue it. Crossing into the next chunk takes its lock (and reserves its
+  /// room): `false` when that chunk is held or being filled by another, so stop here.
+  /// Errc::no_space: no room can be made; conflict: this attempt was dropped; io. Bytes beyond the
+  /// blob's size: digest_mismatch, and the attempt is dropped.
   Result<bool> write(ByteView bytes);
 
  private:
@@ -47,11 +49,12 @@ class Download {
 enum class State : unsigned char {
   filling,   ///< bytes are missing, or not hashed yet
   complete,  ///< verified and linked into blobs/
-  failed,    ///< this attempt was dropped: mismatch, evicted, removed. join() again begins the next one
+  failed,    ///< this attempt was dropped: mismatch, evicted, removed. join() again begins the next
+             ///< one
 };
 
-/// A blob that is not complete: one attempt to fetch it, which any number of threads and processes fill and read
-/// together. Thread safe. The bytes are not to be believed until state() is complete.
+/// A blob that is not complete: one attempt to fetch it, which any number of threads and processes
+/// fill and read together. Thread safe. The bytes are not to be believed until state() is complete.
 class Partial {
  public:
   ~Partial();
@@ -68,19 +71,20 @@ class Partial {
   /// The data file, for splicing what is available. Stays open while this object lives.
   int fd() const noexcept;
 
-  /// The right to download at or after `offset`. nullopt: nothing is missing there, or a live downloader fills it:
-  /// wait(). A stalled one's chunk is passed by.
+  /// The right to download at or after `offset`. nullopt: nothing is missing there, or a live
+  /// downloader fills it: wait(). A stalled one's chunk is passed by.
   Result<std::optional<Download>> begin_download(std::uint64_t offset);
 
-  /// Hashes, in order, what is available and not hashed yet, when no other live process holds the front; publishes the
-  /// blob when its last byte is hashed. Cheap when there is nothing to do. Returns how far the hash has come.
-  /// Errc::digest_mismatch: the attempt was dropped.
+  /// Hashes, in order, what is available and not hashed yet, when no other live process holds the
+  /// front; publishes the blob when its last byte is hashed. Cheap when there is nothing to do.
+  /// Returns how far the hash has come. Errc::digest_mismatch: the attempt was dropped.
   Result<std::uint64_t> advance(const Context& context);
   std::uint64_t hashed() const;
 
-  /// Blocks until something changed since `seen` (bytes, front, state; here or in another process), at most `limit`.
-  /// Returns a number to give to the next call.
-  std::uint64_t wait(std::uint64_t seen, std::chrono::nanoseconds limit, const Context& context) const;
+  /// Blocks until something changed since `seen` (bytes, front, state; here or in another process),
+  /// at most `limit`. Returns a number to give to the next call.
+  std::uint64_t wait(std::uint64_t seen, std::chrono::nanoseconds limit,
+                     const Context& context) const;
   std::uint64_t changes() const;
 
   /// Drops this attempt: its bytes are thrown away, here and in all processes.

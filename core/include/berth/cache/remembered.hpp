@@ -23,7 +23,7 @@ struct RememberedList {
 /// What a tag led to, and when that was last asked.
 struct RememberedTag {
   Digest digest;
-  std::uint64_t size = 0;        ///< of the manifest
+  std::uint64_t size = 0;  ///< of the manifest
   std::string media_type;
   std::string etag;
   Clock::SystemTime first_seen;  ///< when this digest was first seen under this tag: its mtime
@@ -33,30 +33,34 @@ struct RememberedTag {
 /// A digest that a repository was seen to hold.
 struct SeenDigest {
   std::uint64_t size = 0;
-  std::string media_type;        ///< "" when unknown
+  std::string media_type;  ///< "" when unknown
   Clock::SystemTime first_seen;
 };
 
-/// What was learned from registries and is worth keeping over a restart: files under remembered/, written
-/// atomically or appended, counted in the quota, dropped oldest first. `registry` is its name as typed ("h:5000"),
-/// `repository` "" stands for the registry itself (its catalogue). Losing any of it costs requests and nothing else: a write
-/// that fails is logged and forgotten. Thread safe; several processes may write.
+/// What was learned from registries and is worth keeping over a restart: files under remembered/,
+/// written atomically or appended, counted in the quota, dropped oldest first. `registry` is its
+/// name as typed ("h:5000"), `repository` "" stands for the registry itself (its catalogue). Losing
+/// any of it costs requests and nothing else: a write that fails is logged and forgotten. Thread
+/// safe; several processes may write.
 class Remembered {
  public:
   virtual ~Remembered() = default;
 
-  virtual std::optional<RememberedList> list(const std::string& registry, const std::string& repository) = 0;
+  virtual std::optional<RememberedList> list(const std::string& registry,
+                                             const std::string& repository) = 0;
   virtual void set_list(const std::string& registry, const std::string& repository,
                         const std::vector<std::string>& names) = 0;
   /// Every repository with a remembered tag list or digest: for offline use.
   virtual std::vector<std::string> repositories(const std::string& registry) = 0;
   virtual std::vector<std::string> registries() = 0;
 
-  virtual std::optional<RememberedTag> tag(const std::string& registry, const std::string& repository,
+  virtual std::optional<RememberedTag> tag(const std::string& registry,
+                                           const std::string& repository,
                                            const std::string& tag) = 0;
-  virtual std::vector<std::pair<std::string, RememberedTag>> tags(const std::string& registry,
-                                                                  const std::string& repository) = 0;
-  /// Sets digest, size, media type, etag and `checked` = now; keeps first_seen while the digest is the same.
+  virtual std::vector<std::pair<std::string, RememberedTag>> tags(
+      const std::string& registry, const std::string& repository) = 0;
+  /// Sets digest, size, media type, etag and `checked` = now; keeps first_seen while the digest is
+  /// the same.
   virtual RememberedTag set_tag(const std::string& registry, const std::string& repository,
                                 const std::string& tag, RememberedTag value) = 0;
   virtual void forget_tag(const std::string& registry, const std::string& repository,
@@ -64,8 +68,9 @@ class Remembered {
 
   virtual std::optional<SeenDigest> seen(const std::string& registry, const std::string& repository,
                                          const Digest& digest) = 0;
-  virtual void set_seen(const std::string& registry, const std::string& repository, const Digest& digest,
-                        std::uint64_t size, const std::string& media_type) = 0;
+  virtual void set_seen(const std::string& registry, const std::string& repository,
+                        const Digest& digest, std::uint64_t size,
+                        const std::string& media_type) = 0;
 };
 
 }  // namespace berth::cache

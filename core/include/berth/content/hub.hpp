@@ -14,27 +14,27 @@ namespace berth::content {
 struct HubOptions {
   Environment environment = real_environment;
   credential::KeychainOptions keychain;
-  cache::Options cache;                    ///< folder "": default_folder()
-  bool daemon = false;                     ///< chooses root's cache folder
+  cache::Options cache;  ///< folder "": default_folder()
+  bool daemon = false;   ///< chooses root's cache folder
   StoreOptions store;
-  std::vector<std::string> plain_http;     ///< hosts named for plain http, besides the configuration's
+  std::vector<std::string> plain_http;  ///< hosts named for plain http, besides the configuration's
   /// Command-line TLS settings: for the hosts named on that command line only.
   http::ConnectionOptions connection;
   std::vector<std::string> connection_hosts;
-  http::Transport* transport = nullptr;    ///< tests; else curl's. Must outlive the hub
+  http::Transport* transport = nullptr;  ///< tests; else curl's. Must outlive the hub
   http::RetryPolicy retry;
   std::string user_agent = "berth";
 };
 
-/// Everything one process needs to reach content: transport, keychain, tokens, cache, store, and a source for each
-/// registry, made when first asked for. Thread safe.
+/// Everything one process needs to reach content: transport, keychain, tokens, cache, store, and a
+/// source for each registry, made when first asked for. Thread safe.
 class Hub {
  public:
   static Result<std::unique_ptr<Hub>> open(HubOptions options);
   ~Hub();
 
-  /// The source of a registry. No request is sent here. Loopback hosts that nothing is said about are tried with TLS
-  /// and then without, at their first request.
+  /// The source of a registry. No request is sent here. Loopback hosts that nothing is said about
+  /// are tried with TLS and then without, at their first request.
   Result<std::shared_ptr<Source>> source(const std::string& registry);
   /// Hosts that are configured, logged in or named: what the mount of every registry shows.
   std::vector<std::string> known_registries();

@@ -15,20 +15,23 @@ namespace berth::content {
 struct Capabilities {
   bool list_repositories = true;
   bool referrers = true;
-  bool properties = false;         ///< ACR
+  bool properties = false;  ///< ACR
   bool delete_tag = false;
   bool tag_list_has_digests = false;  ///< ACR: no HEAD per tag
 };
 
-/// One interface over a registry, ACR and an OCI layout. Blocking, thread safe. Errors as registry::Client's.
+/// One interface over a registry, ACR and an OCI layout. Blocking, thread safe. Errors as
+/// registry::Client's.
 class Source {
  public:
   virtual ~Source() = default;
-  /// "myregistry.azurecr.io", "localhost:5000", "oci:/path": the key of what is remembered, and the name in messages.
+  /// "myregistry.azurecr.io", "localhost:5000", "oci:/path": the key of what is remembered, and the
+  /// name in messages.
   virtual const std::string& name() const noexcept = 0;
   virtual Capabilities capabilities() const = 0;
 
-  virtual Result<registry::Page> list_repositories(const std::string& from, const Context& context) = 0;
+  virtual Result<registry::Page> list_repositories(const std::string& from,
+                                                   const Context& context) = 0;
   virtual Result<registry::Page> list_tags(const std::string& repository, const std::string& from,
                                            const Context& context) = 0;
   virtual Result<registry::ManifestHead> head_manifest(const std::string& repository,
@@ -46,16 +49,16 @@ class Source {
   virtual Result<std::vector<oci::Descriptor>> referrers(const std::string& repository,
                                                          const Digest& digest,
                                                          const Context& context) = 0;
-  /// A local file that holds the blob (OCI layouts): read in place, verified there, never copied into the
-  /// cache. nullopt for registries.
+  /// A local file that holds the blob (OCI layouts): read in place, verified there, never copied
+  /// into the cache. nullopt for registries.
   virtual std::optional<std::filesystem::path> local_file(const Digest& digest) const = 0;
 };
 
 /// A registry. `client` is shared with nobody.
 std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client);
 
-/// A folder that is an OCI image layout: one repository, named "". Tags are the ref.name annotations of index.json.
-/// index.json is read again when it changed. Errc::not_found, corrupt.
+/// A folder that is an OCI image layout: one repository, named "". Tags are the ref.name
+/// annotations of index.json. index.json is read again when it changed. Errc::not_found, corrupt.
 Result<std::shared_ptr<Source>> open_layout(const std::filesystem::path& folder);
 
 }  // namespace berth::content

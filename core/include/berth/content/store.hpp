@@ -13,16 +13,18 @@ namespace berth::content {
 /// Blobs up to this size are verified before their first byte is given.
 inline constexpr std::uint64_t kVerifyFirst = 4 * 1024 * 1024;
 
-/// An open blob: bound to the attempt whose bytes it first gave (DESIGN section 4, "What a reader may believe").
-/// Thread safe; reads wait for the network unless the Context is non-blocking (would_block).
+/// An open blob: bound to the attempt whose bytes it first gave (DESIGN section 4, "What a reader
+/// may believe"). Thread safe; reads wait for the network unless the Context is non-blocking
+/// (would_block).
 class BlobReader {
  public:
   virtual ~BlobReader() = default;
   virtual std::uint64_t size() const noexcept = 0;
   /// Complete and verified when it was opened: the kernel may keep its pages.
   virtual bool complete() const noexcept = 0;
-  /// Fills `out`, but for the end of the blob: returns how many bytes. Never short otherwise. The read that holds the
-  /// last byte waits for the digest. digest_mismatch or io once the attempt has failed, and ever after.
+  /// Fills `out`, but for the end of the blob: returns how many bytes. Never short otherwise. The
+  /// read that holds the last byte waits for the digest. digest_mismatch or io once the attempt has
+  /// failed, and ever after.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                                    const Context& context) = 0;
   struct FileRange {
@@ -34,9 +36,11 @@ class BlobReader {
 };
 
 struct StoreOptions {
-  bool verify_full = false;  ///< -o verify=full: no byte of any blob before its digest was found right
-  bool offline = false;      ///< the network is not asked: unavailable for what is not cached
-  /// Told after an attempt failed and its waiting reads were answered; on a thread that serves nothing.
+  bool verify_full =
+      false;             ///< -o verify=full: no byte of any blob before its digest was found right
+  bool offline = false;  ///< the network is not asked: unavailable for what is not cached
+  /// Told after an attempt failed and its waiting reads were answered; on a thread that serves
+  /// nothing.
   std::function<void(const Digest&)> on_dropped;
   Clock* clock = &real_clock();
 };
@@ -50,31 +54,35 @@ struct StoreCounters {
 /// Progress of a transfer: bytes that are there now, of a total (0: unknown).
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Content through the cache, for all threads of one process: one download, many readers. Thread safe.
+/// Content through the cache, for all threads of one process: one download, many readers. Thread
+/// safe.
 class Store {
  public:
   /// `cache` must outlive the store.
   Store(cache::Cache& cache, StoreOptions options);
   ~Store();
 
-  /// A manifest or index by digest, verified; from the cache where it is and the repository was seen to hold it.
-  Result<oci::ManifestDocument> manifest(const std::shared_ptr<Source>& source, const std::string& repository,
-                                         const Digest& digest, const Context& context);
+  /// A manifest or index by digest, verified; from the cache where it is and the repository was
+  /// seen to hold it.
+  Result<oci::ManifestDocument> manifest(const std::shared_ptr<Source>& source,
+                                         const std::string& repository, const Digest& digest,
+                                         const Context& context);
   /// The exact bytes, also of types that berth does not parse.
   Result<registry::Client::RawManifest> raw_manifest(const std::shared_ptr<Source>& source,
-                                                     const std::string& repository, const Digest& digest,
-                                                     const Context& context);
+                                                     const std::string& repository,
+                                                     const Digest& digest, const Context& context);
 
-  /// Opens a blob of known size (a descriptor's). Nothing is fetched before the first read, but that the
-  /// repository holds it must have been seen (Remembered::seen) or is asked by HEAD. The download goes on while a reader is open.
+  /// Opens a blob of known size (a descriptor's). Nothing is fetched before the first read, but
+  /// that the repository holds it must have been seen (Remembered::seen) or is asked by HEAD. The
+  /// download goes on while a reader is open.
   Result<std::shared_ptr<BlobReader>> open_blob(const std::shared_ptr<Source>& source,
                                                 const std::string& repository, const Digest& digest,
                                                 std::uint64_t size, const Context& context);
 
   /// A whole small blob (a config), verified. too_large beyond `limit`.
-  Result<std::string> small_blob(const std::shared_ptr<Source>& source, const std::string& repository,
-                                 const Digest& digest, std::uint64_t size, std::size_t limit,
-                                 const Context& context);
+  Result<std::string> small_blob(const std::shared_ptr<Source>& source,
+                                 const std::string& repository, const Digest& digest,
+                                 std::uint64_t size, std::size_t limit, const Context& context);
 
   StoreCounters counters() const;
   cache::Cache& cache() noexcept;

@@ -31,8 +31,8 @@ struct Config {
 Result<Config> load_config(const Environment& environment);
 
 /// The registry's entry, completed from docker's and podman's certs.d folders
-/// (/etc/docker/certs.d/HOST, /etc/containers/certs.d/HOST, ~/.config/containers/certs.d/HOST: ca.crt,
-/// client.cert, client.key) where the file says nothing.
+/// (/etc/docker/certs.d/HOST, /etc/containers/certs.d/HOST, ~/.config/containers/certs.d/HOST:
+/// ca.crt, client.cert, client.key) where the file says nothing.
 RegistryConfig registry_config(const Config& config, const std::string& registry,
                                const Environment& environment);
 

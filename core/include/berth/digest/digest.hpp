@@ -24,7 +24,8 @@ std::string_view to_string(Algorithm algorithm) noexcept;
 class Digest {
  public:
   /// Strict: a registered algorithm, lower-case hex of its exact length. Errc::invalid_argument for
-  /// a broken one; Errc::unsupported, naming it, for a valid one of an algorithm that is not registered.
+  /// a broken one; Errc::unsupported, naming it, for a valid one of an algorithm that is not
+  /// registered.
   static Result<Digest> parse(std::string_view text);
   static Result<Digest> from_parts(std::string_view algorithm, std::string_view hex);
 
@@ -42,7 +43,9 @@ class Digest {
   }
 
  private:
-  Digest(Algorithm algorithm, std::string text) : algorithm_(algorithm), text_(std::move(text)) {}
+  Digest(Algorithm algorithm, std::string text)
+      : algorithm_(algorithm),
+        text_(std::move(text)) {}
 
   Algorithm algorithm_;
   std::string text_;

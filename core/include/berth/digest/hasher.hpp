@@ -11,8 +11,8 @@
 namespace berth {
 
 /// Computes one digest over bytes that come in order. Not thread safe. Its state is plain data: it
-/// can be saved after any update and taken up later, by another process of the same machine and build
-/// of OpenSSL's state layout, which `kStateFormat` names.
+/// can be saved after any update and taken up later, by another process of the same machine and
+/// build of OpenSSL's state layout, which `kStateFormat` names.
 class Hasher {
  public:
   /// The state as saved: opaque but for its size. Written to disk by the cache.
@@ -45,7 +45,8 @@ class Hasher {
 /// The digest of one buffer. `algorithm` must be verifiable.
 Digest digest_of(ByteView bytes, Algorithm algorithm = Algorithm::sha256);
 
-/// Errc::digest_mismatch, naming both, unless `bytes` have the digest; Errc::unsupported for blake3.
+/// Errc::digest_mismatch, naming both, unless `bytes` have the digest; Errc::unsupported for
+/// blake3.
 Result<void> verify(ByteView bytes, const Digest& expected);
 
 }  // namespace berth

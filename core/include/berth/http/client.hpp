@@ -23,14 +23,16 @@ struct Counters {
 };
 
 /// A Transport with berth's policies: retries with back-off, Retry-After, redirects under the URL
-/// policy (Authorization never leaves its origin), one log line a request without secrets. Thread safe.
+/// policy (Authorization never leaves its origin), one log line a request without secrets. Thread
+/// safe.
 class Client {
  public:
   /// `transport` must outlive the client.
   explicit Client(Transport& transport, ClientOptions options = {});
 
-  /// Any status is a Response, also 4xx and 5xx: after the last retry of a 429 or 5xx the last answer is
-  /// given as it is. Errors are those of the Transport, and untrusted from the URL policy.
+  /// Any status is a Response, also 4xx and 5xx: after the last retry of a 429 or 5xx the last
+  /// answer is given as it is. Errors are those of the Transport, and untrusted from the URL
+  /// policy.
   Result<Response> send(Request request, const Context& context);
 
   Counters counters() const noexcept;
@@ -43,17 +45,18 @@ class Client {
   std::shared_ptr<State> state_;
 };
 
-/// An Error for an answer that is not a success: reads a little of the body, takes the OCI error list
-/// from it, maps the status to a code. `operation` begins the message: "manifest of R/a:v1".
+/// An Error for an answer that is not a success: reads a little of the body, takes the OCI error
+/// list from it, maps the status to a code. `operation` begins the message: "manifest of R/a:v1".
 Error error_from(Response& response, std::string_view method, std::string_view operation,
                  Clock::SystemTime now, const Context& context);
 
 /// A GET body that survives a broken connection: asks again by Range from where it stopped, with
 /// If-Range where there is a strong ETag, and checks the 206 and its Content-Range; gives up after
-/// `retry.attempts` breaks without progress. `resend` sends the same request again with the given Range
-/// header (credentials included).
-std::unique_ptr<Body> make_resuming_body(Response first, std::uint64_t offset, std::uint64_t length,
-                                         std::function<Result<Response>(const std::string& range, const Context&)> resend,
-                                         RetryPolicy retry, Clock& clock);
+/// `retry.attempts` breaks without progress. `resend` sends the same request again with the given
+/// Range header (credentials included).
+std::unique_ptr<Body> make_resuming_body(
+    Response first, std::uint64_t offset, std::uint64_t length,
+    std::function<Result<Response>(const std::string& range, const Context&)> resend,
+    RetryPolicy retry, Clock& clock);
 
 }  // namespace berth::http

@@ -24,7 +24,9 @@ class Headers {
   void remove(std::string_view name);
   const std::string* find(std::string_view name) const noexcept;   ///< the first one
   std::vector<std::string_view> all(std::string_view name) const;  ///< every one, in order
-  const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
+  const std::vector<std::pair<std::string, std::string>>& fields() const noexcept {
+    return fields_;
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
@@ -43,10 +45,10 @@ struct Request {
   std::string method = "GET";
   Url url;
   Headers headers;
-  /// The Authorization header's value. Apart from the other headers so that it cannot be logged, and
-  /// so that only the URL policy decides where it goes. Empty: none.
+  /// The Authorization header's value. Apart from the other headers so that it cannot be logged,
+  /// and so that only the URL policy decides where it goes. Empty: none.
   Secret authorization;
-  std::string body;  ///< small bodies (token forms)
+  std::string body;                                     ///< small bodies (token forms)
   std::shared_ptr<const ConnectionOptions> connection;  ///< nullptr: defaults
 };
 
@@ -54,9 +56,9 @@ struct Request {
 class Body {
  public:
   virtual ~Body() = default;
-  /// The next bytes, at most 512 KiB, valid until the next call; empty at the end. The transport reads
-  /// ahead at most limits::kQueueBytes and then holds the sender back. A body that ends before its
-  /// Content-Length is Errc::unavailable (retryable).
+  /// The next bytes, at most 512 KiB, valid until the next call; empty at the end. The transport
+  /// reads ahead at most limits::kQueueBytes and then holds the sender back. A body that ends
+  /// before its Content-Length is Errc::unavailable (retryable).
   virtual Result<ByteView> next(const Context& context) = 0;
 };
 

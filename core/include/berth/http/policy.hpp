@@ -18,21 +18,22 @@ struct RetryPolicy {
   int attempts = 5;  ///< in all
   std::chrono::milliseconds first_delay{250};
   std::chrono::milliseconds max_delay{10'000};
-  /// Before try number `attempt` (2 or more): exponential with full jitter, or Retry-After capped by
-  /// limits::kRetryAfterCap where the server gave one.
+  /// Before try number `attempt` (2 or more): exponential with full jitter, or Retry-After capped
+  /// by limits::kRetryAfterCap where the server gave one.
   std::chrono::milliseconds delay(int attempt, std::optional<std::chrono::milliseconds> retry_after,
                                   double random01) const;
 };
 
 /// Retry-After in seconds or as an HTTP date (RFC 9110 section 10.2.3); nullopt for unusable text.
-std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value, Clock::SystemTime now);
+std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value,
+                                                           Clock::SystemTime now);
 
 /// DESIGN section 5's one URL policy. Where may a URL that a server named lead?
 namespace url_policy {
 
 enum class AddressClass : unsigned char { global, private_net, link_local, loopback };
-/// Of an IP literal or "localhost" and names below it; nullopt for any other name (decided when it is
-/// resolved: see may_connect).
+/// Of an IP literal or "localhost" and names below it; nullopt for any other name (decided when it
+/// is resolved: see may_connect).
 std::optional<AddressClass> classify_host(std::string_view host);
 
 /// A redirect from `from` to `to`: never from https to http, never from a public to a loopback or
@@ -43,9 +44,9 @@ Result<void> check_page_link(const Url& from, const Url& to);
 /// A token realm named by `registry`: https, or http when the registry is http; never a loopback,
 /// link-local or private host unless the registry is at one too.
 Result<void> check_realm(const Url& registry, const Url& realm);
-/// May a password or identity token go to this realm? The registry's own host, a host that shares its
-/// registrable domain (the last two labels, or three below known second-level suffixes), a known pair
-/// (docker.io's auth.docker.io, ...), or one that was recorded at login (`recorded`).
+/// May a password or identity token go to this realm? The registry's own host, a host that shares
+/// its registrable domain (the last two labels, or three below known second-level suffixes), a
+/// known pair (docker.io's auth.docker.io, ...), or one that was recorded at login (`recorded`).
 bool realm_may_see_password(const Url& registry, const Url& realm, std::string_view recorded = {});
 /// Plain http is for loopback, or for a host that was named for it.
 Result<void> check_plain_http(const Url& url, bool host_was_named_for_http);

@@ -30,8 +30,8 @@ class Value {
   /// The value, or Errc::corrupt that says what was found instead.
   Result<std::string_view> as_string() const;
   Result<bool> as_bool() const;
-  Result<std::int64_t> as_int() const;         ///< no fractions, no overflow
-  Result<std::uint64_t> as_unsigned() const;   ///< no sign, no fractions, no overflow
+  Result<std::int64_t> as_int() const;        ///< no fractions, no overflow
+  Result<std::uint64_t> as_unsigned() const;  ///< no sign, no fractions, no overflow
   Result<double> as_double() const;
   Result<std::vector<Value>> as_array() const;
   /// In the order of the text. Keys are unique: the parser refused duplicates.
@@ -39,7 +39,8 @@ class Value {
 
   /// A member of an object; nullopt when absent, null, or when this is no object.
   std::optional<Value> find(std::string_view key) const;
-  /// find() and as_string(): "" when absent. A member of another type is Errc::corrupt naming `key`.
+  /// find() and as_string(): "" when absent. A member of another type is Errc::corrupt naming
+  /// `key`.
   Result<std::string> string_or_empty(std::string_view key) const;
 
  private:

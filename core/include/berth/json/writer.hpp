@@ -21,17 +21,27 @@ class Node {
   using Object = std::vector<std::pair<std::string, Node>>;
 
   Node() = default;
-  Node(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
-  Node(bool value) : value_(value) {}                       // NOLINT(google-explicit-constructor)
-  Node(int value) : value_(std::int64_t{value}) {}          // NOLINT(google-explicit-constructor)
-  Node(std::int64_t value) : value_(value) {}               // NOLINT(google-explicit-constructor)
-  Node(std::uint64_t value) : value_(value) {}              // NOLINT(google-explicit-constructor)
-  Node(double value) : value_(value) {}                     // NOLINT(google-explicit-constructor)
-  Node(const char* value) : value_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
-  Node(std::string value) : value_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
-  Node(std::string_view value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Node(Array value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Node(Object value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Node(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  Node(bool value)
+      : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Node(int value)
+      : value_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
+  Node(std::int64_t value)
+      : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Node(std::uint64_t value)
+      : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Node(double value)
+      : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Node(const char* value)
+      : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
+  Node(std::string value)
+      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Node(std::string_view value)
+      : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
+  Node(Array value)
+      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Node(Object value)
+      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
 
   static Node object(Object members = {}) { return Node(std::move(members)); }
   static Node array(Array items = {}) { return Node(std::move(items)); }
@@ -44,7 +54,8 @@ class Node {
 
  private:
   friend struct NodeWriter;
-  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object>
+  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Array,
+               Object>
       value_ = nullptr;
 };
 

@@ -72,11 +72,12 @@ struct ManifestDocument {
 };
 
 /// Reads a manifest. `content_type` is what the transport said ("" when it said nothing or
-/// application/octet-stream and the like): where the document names its own mediaType both must agree.
-/// `digest` is verified against the bytes before anything is parsed; when absent it is computed (sha256).
-/// Errors: digest_mismatch; unsupported for schema 1, which is named, and for unknown types; corrupt, with
-/// the reason, for the shape of both a manifest and an index, duplicate keys, sizes that overflow or are
-/// negative, broken digests or media types, absurd depth; too_large over the limit.
+/// application/octet-stream and the like): where the document names its own mediaType both must
+/// agree. `digest` is verified against the bytes before anything is parsed; when absent it is
+/// computed (sha256). Errors: digest_mismatch; unsupported for schema 1, which is named, and for
+/// unknown types; corrupt, with the reason, for the shape of both a manifest and an index,
+/// duplicate keys, sizes that overflow or are negative, broken digests or media types, absurd
+/// depth; too_large over the limit.
 Result<ManifestDocument> parse_manifest(std::string raw, std::string_view content_type,
                                         const std::optional<Digest>& digest);
 

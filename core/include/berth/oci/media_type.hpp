@@ -11,11 +11,15 @@ inline constexpr std::string_view kImageManifest = "application/vnd.oci.image.ma
 inline constexpr std::string_view kImageIndex = "application/vnd.oci.image.index.v1+json";
 inline constexpr std::string_view kImageConfig = "application/vnd.oci.image.config.v1+json";
 inline constexpr std::string_view kEmpty = "application/vnd.oci.empty.v1+json";
-inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-inline constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr std::string_view kDockerManifest =
+    "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kDockerList =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
-inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
-inline constexpr std::string_view kDockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+inline constexpr std::string_view kDockerSchema1 =
+    "application/vnd.docker.distribution.manifest.v1+json";
+inline constexpr std::string_view kDockerSchema1Signed =
+    "application/vnd.docker.distribution.manifest.v1+prettyjws";
 }  // namespace media
 
 /// What a manifest may be asked for as: the value of Accept for manifest requests. Every type that

@@ -20,7 +20,8 @@ struct Platform {
   static Result<Platform> parse(std::string_view text);
   /// "linux/arm64/v8"
   std::string text() const;
-  /// "linux-arm64-v8", with the os version appended when there is one: a file name (other characters become '_').
+  /// "linux-arm64-v8", with the os version appended when there is one: a file name (other
+  /// characters become '_').
   std::string file_name() const;
   friend bool operator==(const Platform&, const Platform&) = default;
 };

@@ -12,8 +12,9 @@
 
 namespace berth::registry {
 
-/// One place that answers for a registry. Reads go to the endpoints in order: mirrors first, the registry
-/// itself last; a manifest by digest may come from any that can pull, a tag only from one that may resolve.
+/// One place that answers for a registry. Reads go to the endpoints in order: mirrors first, the
+/// registry itself last; a manifest by digest may come from any that can pull, a tag only from one
+/// that may resolve.
 struct Endpoint {
   http::Url base;  ///< ends in "/": requests go to base + "v2/..."
   bool can_pull = true;
@@ -48,8 +49,8 @@ struct BlobStream {
   std::uint64_t total = 0;           ///< the whole blob's size
 };
 
-/// The read half of distribution-spec 1.1 for one registry. Blocking, thread safe. Every error names the
-/// operation and the object, and carries what the registry said.
+/// The read half of distribution-spec 1.1 for one registry. Blocking, thread safe. Every error
+/// names the operation and the object, and carries what the registry said.
 class Client {
  public:
   Client(std::string name, std::vector<Endpoint> endpoints);
@@ -59,17 +60,21 @@ class Client {
 
   /// end-1. unsupported when the host does not speak the protocol.
   Result<void> ping(const Context& context);
-  /// _catalog (Docker API). unsupported where the registry has none or denies it to everyone; denied or
-  /// unauthenticated where credentials would help. Names that break the grammar are dropped and logged.
+  /// _catalog (Docker API). unsupported where the registry has none or denies it to everyone;
+  /// denied or unauthenticated where credentials would help. Names that break the grammar are
+  /// dropped and logged.
   Result<Page> list_repositories(const std::string& from, const Context& context);
   /// end-8, following Link. Null lists are empty.
-  Result<Page> list_tags(const std::string& repository, const std::string& from, const Context& context);
-  /// end-3 HEAD; falls back to GET where the answer lacks a digest or a length. `reference`: a tag or digest.
+  Result<Page> list_tags(const std::string& repository, const std::string& from,
+                         const Context& context);
+  /// end-3 HEAD; falls back to GET where the answer lacks a digest or a length. `reference`: a tag
+  /// or digest.
   Result<ManifestHead> head_manifest(const std::string& repository, const std::string& reference,
                                      const Context& context);
-  /// end-3 GET. By digest: verified. By tag: the digest is computed and must equal Docker-Content-Digest.
-  Result<oci::ManifestDocument> get_manifest(const std::string& repository, const std::string& reference,
-                                             const Context& context);
+  /// end-3 GET. By digest: verified. By tag: the digest is computed and must equal
+  /// Docker-Content-Digest.
+  Result<oci::ManifestDocument> get_manifest(const std::string& repository,
+                                             const std::string& reference, const Context& context);
   /// The raw manifest by digest, verified, also of types that berth does not parse (schema 1).
   struct RawManifest {
     std::string raw;
@@ -79,14 +84,17 @@ class Client {
   Result<RawManifest> get_raw_manifest(const std::string& repository, const std::string& reference,
                                        const Context& context);
   /// end-2 HEAD.
-  Result<BlobHead> head_blob(const std::string& repository, const Digest& digest, const Context& context);
-  /// end-2 GET from `offset`, `length` bytes (or to the end). unsupported when a range was asked for and the
-  /// server sent the whole body and `offset` > 0. A server that ignores ranges and offset 0 is fine.
-  Result<BlobStream> get_blob(const std::string& repository, const Digest& digest, std::uint64_t offset,
-                              std::optional<std::uint64_t> length, const Context& context);
+  Result<BlobHead> head_blob(const std::string& repository, const Digest& digest,
+                             const Context& context);
+  /// end-2 GET from `offset`, `length` bytes (or to the end). unsupported when a range was asked
+  /// for and the server sent the whole body and `offset` > 0. A server that ignores ranges and
+  /// offset 0 is fine.
+  Result<BlobStream> get_blob(const std::string& repository, const Digest& digest,
+                              std::uint64_t offset, std::optional<std::uint64_t> length,
+                              const Context& context);
   /// end-12, or the tag fallback ("Unavailable Referrers API") where the registry has none.
-  Result<std::vector<oci::Descriptor>> referrers(const std::string& repository, const Digest& digest,
-                                                 const Context& context);
+  Result<std::vector<oci::Descriptor>> referrers(const std::string& repository,
+                                                 const Digest& digest, const Context& context);
 
   std::uint64_t requests() const noexcept;  ///< sent so far, for stats and tests
 

@@ -27,18 +27,19 @@ struct Attributes {
   std::uint64_t size = 0;
   std::int64_t mtime = 0;  ///< unix seconds
   std::uint32_t links = 1;
-  bool direct_io = false;  ///< .berth/log and the like: the size is not known
-  bool owner_only = false; ///< 0400: .berth/log and stats.json
+  bool direct_io = false;   ///< .berth/log and the like: the size is not known
+  bool owner_only = false;  ///< 0400: .berth/log and stats.json
   Ttl ttl{0};
 };
 
-/// A place in the tree. Immutable and cheap to share; equal places have equal identities. What a node leads to never changes: a
-/// tag's node includes its target.
+/// A place in the tree. Immutable and cheap to share; equal places have equal identities. What a
+/// node leads to never changes: a tag's node includes its target.
 class Node {
  public:
   virtual ~Node() = default;
   virtual Type type() const noexcept = 0;
-  /// Registry, repository, digest, path: everything that makes it what it is. Inode numbers are a keyed hash of it.
+  /// Registry, repository, digest, path: everything that makes it what it is. Inode numbers are a
+  /// keyed hash of it.
   virtual const std::string& identity() const noexcept = 0;
 };
 using NodePtr = std::shared_ptr<const Node>;
@@ -60,8 +61,10 @@ class File {
   virtual ~File() = default;
   virtual std::uint64_t size() const noexcept = 0;
   virtual bool keep_pages() const noexcept = 0;
-  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out, const Context& context) = 0;
-  virtual std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset, std::uint64_t length) = 0;
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                                   const Context& context) = 0;
+  virtual std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
+                                                                   std::uint64_t length) = 0;
 };
 
 /// What the root of a tree shows (DESIGN section 6).
@@ -78,16 +81,17 @@ struct Options {
   std::chrono::seconds tag_ttl{60};
   std::chrono::seconds negative_ttl{5};
   int head_jobs = 16;
-  bool list_all = false;                     ///< -o list=all
+  bool list_all = false;  ///< -o list=all
   oci::Platform platform = oci::host_platform();
   std::string version = "0";
-  /// Told when a tag was found to lead elsewhere, or a listing changed: names to forget. From any thread; must not block.
+  /// Told when a tag was found to lead elsewhere, or a listing changed: names to forget. From any
+  /// thread; must not block.
   std::function<void(const NodePtr& folder, const std::string& name)> on_changed;
   Clock* clock = &real_clock();
 };
 
-/// The registry as a tree of nodes: lookup, list, read. The command line and the mount run this same code. Blocking (or
-/// would_block for a non-blocking Context), thread safe.
+/// The registry as a tree of nodes: lookup, list, read. The command line and the mount run this
+/// same code. Blocking (or would_block for a non-blocking Context), thread safe.
 class Tree {
  public:
   /// `hub` must outlive the tree. No request is sent here.
@@ -104,8 +108,10 @@ class Tree {
   Result<std::string> read_link(const NodePtr& link, const Context& context);
   Result<std::shared_ptr<File>> open(const NodePtr& file, const Context& context);
 
-  /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows. For the command line.
-  Result<Found> walk(const NodePtr& from, std::string_view path, bool follow, const Context& context);
+  /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows. For
+  /// the command line.
+  Result<Found> walk(const NodePtr& from, std::string_view path, bool follow,
+                     const Context& context);
 
   /// Forgets what may have changed: listings and tags older than now.
   void refresh();
@@ -114,8 +120,8 @@ class Tree {
   struct Meaning {
     std::shared_ptr<content::Source> source;
     std::string registry, repository;
-    std::string tag;                        ///< a tag's link
-    std::optional<Digest> digest;           ///< a manifest's folder or file, a blob
+    std::string tag;               ///< a tag's link
+    std::optional<Digest> digest;  ///< a manifest's folder or file, a blob
     bool is_manifest = false, is_blob = false, is_repository = false;
     std::optional<std::uint64_t> size;
     std::string media_type;
