@@ -1,6 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 include(GoogleTest OPTIONAL)
 
+# The public headers of a layer: a file set, which is installed, and which the tidy preset compiles one by one
+# (CMAKE_VERIFY_INTERFACE_HEADER_SETS), so that each can be included alone.
+function(berth_public_headers name)
+  set(root ${PROJECT_SOURCE_DIR}/core/include)
+  if(name STREQUAL "digest_text")
+    set(headers ${root}/berth/digest/digest.hpp)
+  elseif(name STREQUAL "oci_names")
+    set(headers ${root}/berth/oci/reference.hpp)
+  else()
+    file(GLOB headers CONFIGURE_DEPENDS ${root}/berth/${name}/*.hpp)
+    list(REMOVE_ITEM headers ${root}/berth/digest/digest.hpp ${root}/berth/oci/reference.hpp)
+  endif()
+  target_sources(berth_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${root} FILES ${headers})
+endfunction()
+
 # berth_layer(<name> [SOURCES ...] [USES <layer>...] [PRIVATE <lib>...])
 # One static library per layer of core. USES are other layers (the arrows of the architecture, checked by
 # tests/lint); PRIVATE are third-party libraries, which no public header may mention.
@@ -17,8 +32,8 @@ function(berth_layer name)
   add_library(berth::${name} ALIAS berth_${name})
   set_target_properties(berth_${name} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(berth_${name} PUBLIC cxx_std_23)
+  berth_public_headers(${name})
   target_include_directories(berth_${name}
-    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${PROJECT_SOURCE_DIR}/core/src)
   foreach(layer IN LISTS ARG_USES)
     target_link_libraries(berth_${name} PUBLIC berth_${layer})
