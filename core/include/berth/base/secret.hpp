@@ -14,9 +14,8 @@ class Secret {
   explicit Secret(std::string value)
       : value_(std::move(value)) {}
   Secret(const Secret&) = default;
-  Secret& operator=(const Secret&) = default;
-  Secret(Secret&& other) noexcept
-      : value_(std::exchange(other.value_, {})) {}
+  Secret& operator=(const Secret& other);
+  Secret(Secret&& other) noexcept;
   Secret& operator=(Secret&& other) noexcept;
   ~Secret();
 

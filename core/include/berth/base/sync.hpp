@@ -4,6 +4,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 
 #include "berth/base/context.hpp"
 
@@ -25,16 +27,14 @@ namespace berth {
 
 /// std::mutex that clang's thread-safety analysis understands (libstdc++'s carries no attribute).
 /// Lock order, outermost first; a thread may only take a lock to the right of those it holds:
-///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder -> auth
-///   token
-///   -> http loop -> log
+///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder ->
+///   auth token -> http loop -> log
 class BERTH_CAPABILITY("mutex") Mutex {
  public:
   void lock() BERTH_ACQUIRE() { mutex_.lock(); }
   void unlock() BERTH_RELEASE() { mutex_.unlock(); }
 
  private:
-  friend class CondVar;
   std::mutex mutex_;
 };
 
@@ -63,10 +63,14 @@ class CondVar {
   /// The same, and at most `time`.
   void wait_for(Mutex& mutex, std::chrono::nanoseconds time, const Context& context)
       BERTH_REQUIRES(mutex);
-  void notify_one() noexcept { condition_.notify_one(); }
-  void notify_all() noexcept { condition_.notify_all(); }
+  void notify_one() noexcept;
+  void notify_all() noexcept;
 
  private:
+  void sleep(Mutex& mutex, const std::optional<Context::TimePoint>& deadline,
+             const std::stop_token& stop) BERTH_NO_THREAD_SAFETY_ANALYSIS;
+
+  std::mutex inner_;  // innermost of all locks: nothing is taken under it
   std::condition_variable condition_;
 };
 
