@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fake registry as a program, to run beside a real mount: prints the address that it listens
+// on as its first line, and serves until its standard input ends or it is killed.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+
+#include "support/fake_registry.hpp"
+
+namespace {
+
+constexpr const char* kUsage =
+    R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
+              [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
+              [--script FILE] [--sample] [--big BYTES] [--tags N]
+Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
+"client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
+[{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
+--sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
+adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
+)";
+
+struct Arguments {
+  berth::test::RegistryBehaviour behaviour;
+  berth::test::HttpServerOptions server;
+  std::string script;
+  bool sample = false;
+  std::size_t big = 0;
+  int tags = 0;
+};
+
+[[noreturn]] void wrong_use(const std::string& what) {
+  std::cerr << "fake-registry: " << what << "\n" << kUsage;
+  std::exit(2);
+}
+
+Arguments parse(int argc, char** argv) {
+  using Behaviour = berth::test::RegistryBehaviour;
+  Arguments out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    const auto value = [&]() -> std::string {
+      if (++i == argc) wrong_use(option + " needs a value");
+      return argv[i];
+    };
+    if (option == "--port") {
+      out.server.port = static_cast<std::uint16_t>(std::stoul(value()));
+    } else if (option == "--tls") {
+      out.server.tls = std::make_shared<berth::test::TlsCertificates>();
+    } else if (option == "--client-cert") {
+      out.server.require_client_certificate = true;
+    } else if (option == "--auth") {
+      const std::string auth = value();
+      out.behaviour.auth = auth == "basic"    ? Behaviour::Auth::basic
+                           : auth == "bearer" ? Behaviour::Auth::bearer
+                                              : Behaviour::Auth::none;
+    } else if (option == "--page-size") {
+      out.behaviour.page_size = std::stoul(value());
+    } else if (option == "--catalogue") {
+      const std::string catalogue = value();
+      out.behaviour.catalogue = catalogue == "off"      ? Behaviour::Catalogue::off
+                                : catalogue == "denied" ? Behaviour::Catalogue::denied
+                                                        : Behaviour::Catalogue::on;
+    } else if (option == "--no-referrers") {
+      out.behaviour.referrers_api = false;
+    } else if (option == "--redirect-blobs") {
+      out.behaviour.redirect_blobs = true;
+    } else if (option == "--no-ranges") {
+      out.behaviour.ranges = false;
+    } else if (option == "--script") {
+      out.script = value();
+    } else if (option == "--sample") {
+      out.sample = true;
+    } else if (option == "--big") {
+      out.big = std::stoull(value());
+    } else if (option == "--tags") {
+      out.tags = std::stoi(value());
+    } else {
+      wrong_use("unknown option " + option);
+    }
+  }
+  return out;
+}
+
+void fill(berth::test::FakeRegistry& registry, const Arguments& arguments) {
+  if (arguments.sample) {
+    const auto hello = registry.add_image("library/hello", "latest", {"layer one", "layer two"});
+    registry.tag("library/hello", "v1", hello.digest);
+    const auto amd64 = registry.add_image("library/multi", {}, {"amd64 layer"});
+    const auto arm64 = registry.add_image("library/multi", {}, {"arm64 layer"}, "linux", "arm64");
+    registry.add_index("library/multi", "latest", {amd64.digest, arm64.digest});
+    registry.add_artifact("library/artifact", "latest", "application/vnd.example.files",
+                          {{"hello.txt", "hello\n"}, {"docs/readme.md", "# read me\n"}});
+    registry.add_artifact("library/hello", {}, "application/vnd.example.sbom",
+                          {{"sbom.json", "{}\n"}}, hello.digest);
+  }
+  if (arguments.big != 0) {
+    registry.add_image("library/big", "latest", {berth::test::pattern_bytes(arguments.big)});
+  }
+  if (arguments.tags != 0) {
+    const auto image = registry.add_image("library/many", {}, {"a layer"});
+    for (int i = 1; i <= arguments.tags; ++i) {
+      registry.tag("library/many", "v" + std::to_string(i), image.digest);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  // A test that dies must not leave this behind.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const Arguments arguments = parse(argc, argv);
+  berth::test::FakeRegistry registry(arguments.behaviour, arguments.server);
+  fill(registry, arguments);
+  if (!arguments.script.empty()) {
+    std::ostringstream text;
+    text << std::ifstream(arguments.script).rdbuf();
+    for (auto& entry : berth::test::fault::parse_script(text.str())) {
+      registry.fault(entry.match, std::move(entry.action));
+    }
+  }
+  std::cout << "registry " << registry.host() << "\ntokens " << registry.tokens().host()
+            << "\nstorage " << registry.storage().host() << "\n";
+  if (arguments.server.tls != nullptr) {
+    std::cout << "ca " << arguments.server.tls->ca_file().string() << "\nclient-cert "
+              << arguments.server.tls->client_cert().string() << "\nclient-key "
+              << arguments.server.tls->client_key().string() << "\n";
+  }
+  std::cout.flush();
+  char ignored = 0;
+  while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+  }
+  return 0;
+} catch (const std::exception& problem) {
+  std::cerr << "fake-registry: " << problem.what() << "\n";
+  return 1;
+}
