@@ -21,6 +21,7 @@ add_library(berth_settings INTERFACE)
 target_compile_features(berth_settings INTERFACE cxx_std_23)
 target_compile_options(berth_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wno-missing-field-initializers  # designated initialisers leave out what keeps its default
   -Wno-gnu-statement-expression  # TRY is a statement expression
   $<$<CXX_COMPILER_ID:GNU>:-Wno-pedantic>  # GCC has no finer switch for statement expressions
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>

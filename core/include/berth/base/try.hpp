@@ -3,14 +3,18 @@
 
 #include "berth/base/result.hpp"
 
-/// `auto x = TRY(f());` gives the value of a Result, or returns its Error from the enclosing
-/// function. A statement expression (GCC and clang). Include this from .cpp files only: the name is
-/// short.
-#define TRY(...)                                                  \
-  ({                                                              \
-    auto berth_try_result = (__VA_ARGS__);                        \
-    if (!berth_try_result) {                                      \
-      return ::berth::Error(std::move(berth_try_result).error()); \
-    }                                                             \
-    *std::move(berth_try_result);                                 \
+/// `auto x = TRY(f());` gives the value of a Result, or returns its Error from the enclosing function.
+/// A statement expression (GCC and clang). Include this from .cpp files only: the name is short.
+#define TRY(...) BERTH_TRY_NAMED(BERTH_TRY_JOIN(berth_try_, __COUNTER__), __VA_ARGS__)
+
+// A name of its own for each use: one TRY may stand inside another.
+#define BERTH_TRY_JOIN(a, b) BERTH_TRY_JOIN_EXPANDED(a, b)
+#define BERTH_TRY_JOIN_EXPANDED(a, b) a##b
+#define BERTH_TRY_NAMED(result, ...)                 \
+  ({                                                 \
+    auto result = (__VA_ARGS__);                     \
+    if (!result) {                                   \
+      return ::berth::Error(std::move(result).error()); \
+    }                                                \
+    *std::move(result);                              \
   })
