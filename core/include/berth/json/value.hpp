@@ -45,6 +45,8 @@ class Value {
 
  private:
   friend class Document;
+  static Value from(const void* element) noexcept;
+
   const void* document_ = nullptr;  // simdjson::dom::element: a document and an index into its tape
   std::size_t index_ = 0;
 };
