@@ -71,9 +71,11 @@ Result<std::optional<Platform>> read_platform(const Value& object) {
   if (member->type() != json::Type::object) {
     return Error(Errc::corrupt, "platform: an object was expected");
   }
-  Platform platform{
-      TRY(member->string_or_empty("os")), TRY(member->string_or_empty("architecture")),
-      TRY(member->string_or_empty("variant")), TRY(member->string_or_empty("os.version"))};
+  Platform platform;
+  platform.os = TRY(member->string_or_empty("os"));
+  platform.architecture = TRY(member->string_or_empty("architecture"));
+  platform.variant = TRY(member->string_or_empty("variant"));
+  platform.os_version = TRY(member->string_or_empty("os.version"));
   // Go's encoders write {} for a platform that nobody set.
   if (platform == Platform{}) return std::optional<Platform>();
   return std::optional(std::move(platform));
@@ -95,7 +97,8 @@ Result<Annotations> read_annotations(const Value& object) {
   const std::optional<Value> member = object.find("annotations");
   if (!member) return annotations;
   for (const auto& [key, value] : TRY(named("annotations", member->as_object()))) {
-    const auto text = value.is_null() ? std::string_view() : TRY(named(key, value.as_string()));
+    std::string_view text;  // Go reads null as an empty string
+    if (!value.is_null()) text = TRY(named(key, value.as_string()));
     annotations.emplace_back(key, text);
   }
   return annotations;
@@ -103,13 +106,20 @@ Result<Annotations> read_annotations(const Value& object) {
 
 Result<Descriptor> read_descriptor(const Value& value) {
   if (value.type() != json::Type::object) return Error(Errc::corrupt, "an object was expected");
-  return Descriptor{.media_type = TRY(read_media_type(value)),
-                    .digest = TRY(read_digest(value)),
-                    .size = TRY(read_size(value)),
-                    .artifact_type = TRY(value.string_or_empty("artifactType")),
-                    .annotations = TRY(read_annotations(value)),
-                    .platform = TRY(read_platform(value)),
-                    .urls = TRY(read_urls(value))};
+  std::string media_type = TRY(read_media_type(value));
+  Digest digest = TRY(read_digest(value));
+  const std::uint64_t size = TRY(read_size(value));
+  std::string artifact_type = TRY(value.string_or_empty("artifactType"));
+  Annotations annotations = TRY(read_annotations(value));
+  std::optional<Platform> platform = TRY(read_platform(value));
+  std::vector<std::string> urls = TRY(read_urls(value));
+  return Descriptor{.media_type = std::move(media_type),
+                    .digest = std::move(digest),
+                    .size = size,
+                    .artifact_type = std::move(artifact_type),
+                    .annotations = std::move(annotations),
+                    .platform = std::move(platform),
+                    .urls = std::move(urls)};
 }
 
 Result<std::vector<Descriptor>> read_descriptors(const Value& object, std::string_view key) {

@@ -110,19 +110,22 @@ Result<Manifest> read_manifest(const Value& root) {
   Result<Descriptor> config = read_descriptor(*member);
   if (!config) return std::move(config).error().with_context("config");
   // Go writes null for an empty list, and reads null and nothing alike: so do all peers.
-  return Manifest{.config = *std::move(config),
-                  .layers = TRY(read_descriptors(root, "layers")),
-                  .subject = TRY(read_subject(root)),
-                  .artifact_type = TRY(root.string_or_empty("artifactType")),
-                  .annotations = TRY(read_annotations(root))};
+  std::vector<Descriptor> layers = TRY(read_descriptors(root, "layers"));
+  std::optional<Descriptor> subject = TRY(read_subject(root));
+  std::string artifact_type = TRY(root.string_or_empty("artifactType"));
+  Annotations annotations = TRY(read_annotations(root));
+  return Manifest{*std::move(config), std::move(layers), std::move(subject),
+                  std::move(artifact_type), std::move(annotations)};
 }
 
 /// `manifests` may be null, as above, but must be there: without it nothing tells an index.
 Result<Index> read_index(const Value& root) {
-  return Index{.manifests = TRY(read_descriptors(root, "manifests")),
-               .subject = TRY(read_subject(root)),
-               .artifact_type = TRY(root.string_or_empty("artifactType")),
-               .annotations = TRY(read_annotations(root))};
+  Index index;
+  index.manifests = TRY(read_descriptors(root, "manifests"));
+  index.subject = TRY(read_subject(root));
+  index.artifact_type = TRY(root.string_or_empty("artifactType"));
+  index.annotations = TRY(read_annotations(root));
+  return index;
 }
 
 Result<ManifestDocument> read_document(std::string raw, std::string_view content_type,
@@ -138,9 +141,11 @@ Result<ManifestDocument> read_document(std::string raw, std::string_view content
   }
   std::string type = TRY(decide_type(root, transport));
   if (is_index(type)) {
-    return ManifestDocument{std::move(raw), std::move(type), digest, TRY(read_index(root))};
+    Index index = TRY(read_index(root));
+    return ManifestDocument{std::move(raw), std::move(type), digest, std::move(index)};
   }
-  return ManifestDocument{std::move(raw), std::move(type), digest, TRY(read_manifest(root))};
+  Manifest manifest = TRY(read_manifest(root));
+  return ManifestDocument{std::move(raw), std::move(type), digest, std::move(manifest)};
 }
 
 }  // namespace
