@@ -68,7 +68,8 @@ void AtomicFile::discard() noexcept {
 }
 
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target, mode_t mode) {
-  std::filesystem::path temporary = folder_of(target) / TRY(temporary_name());
+  const std::string name = TRY(temporary_name());
+  std::filesystem::path temporary = folder_of(target) / name;
   Fd fd = TRY(open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
   return AtomicFile(target, std::move(temporary), std::move(fd));
 }

@@ -210,7 +210,8 @@ Result<ProcessResult> run_process(const ProcessSpec& spec, const Context& contex
   if (context.is_nonblocking()) {
     return Error(Errc::would_block, "running '" + spec.argv[0] + "' would have to wait");
   }
-  Run run(spec, TRY(spawn(spec)));
+  Child child = TRY(spawn(spec));
+  Run run(spec, std::move(child));
   return run.finish(context);
 }
 
