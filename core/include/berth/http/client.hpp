@@ -40,6 +40,9 @@ class Client {
 
  private:
   struct State;
+  Result<Response> send_once(const Request& request, int attempt, const Context& context);
+  Result<Response> send_with_retries(const Request& request, const Context& context);
+
   Transport& transport_;
   ClientOptions options_;
   std::shared_ptr<State> state_;
@@ -50,10 +53,13 @@ class Client {
 Error error_from(Response& response, std::string_view method, std::string_view operation,
                  Clock::SystemTime now, const Context& context);
 
-/// A GET body that survives a broken connection: asks again by Range from where it stopped, with
-/// If-Range where there is a strong ETag, and checks the 206 and its Content-Range; gives up after
-/// `retry.attempts` breaks without progress. `resend` sends the same request again with the given
-/// Range header (credentials included).
+/// A GET body of exactly `length` bytes that survives a broken connection: asks again by Range from
+/// where it stopped and checks the 206 and its Content-Range (Errc::corrupt when it is another);
+/// gives up after `retry.attempts` breaks without progress. A 200 in its place is read up to where
+/// it stopped, within limits::kSkipBytes. A body that goes on after `length` is Errc::corrupt.
+/// No If-Range: the bytes are verified by digest, and caches in front of one registry differ in
+/// their ETags for the same blob. `resend` sends the same request again with the given Range header
+/// ("bytes=5-9"; credentials included). `clock` must outlive the body.
 std::unique_ptr<Body> make_resuming_body(
     Response first, std::uint64_t offset, std::uint64_t length,
     std::function<Result<Response>(const std::string& range, const Context&)> resend,

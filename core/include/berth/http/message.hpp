@@ -12,6 +12,7 @@
 #include "berth/base/bytes.hpp"
 #include "berth/base/context.hpp"
 #include "berth/base/secret.hpp"
+#include "berth/http/address.hpp"
 #include "berth/http/url.hpp"
 
 namespace berth::http {
@@ -32,7 +33,9 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-/// TLS and proxy settings of one registry; part of a connection's identity.
+/// TLS settings of one registry; part of a connection's identity. A redirect to another origin
+/// keeps the CA file only: neither the client certificate nor `insecure_skip_verify` was meant for
+/// it.
 struct ConnectionOptions {
   std::string ca_file;           ///< PEM, besides the system's; "" for none
   std::string client_cert_file;  ///< PEM
@@ -50,6 +53,15 @@ struct Request {
   Secret authorization;
   std::string body;                                     ///< small bodies (token forms)
   std::shared_ptr<const ConnectionOptions> connection;  ///< nullptr: defaults
+  /// The host was named for plain http (a command line option, hosts.toml, a configured insecure
+  /// registry). Without it http leads to loopback only; Errc::untrusted else.
+  bool allow_plain_http = false;
+  /// Where the name may not lead when it is resolved: the connection is not made, Errc::untrusted.
+  /// The Client sets it for redirects; whoever follows another URL that a server named sets it by
+  /// url_policy. Through a proxy the proxy resolves and nothing can be checked.
+  AddressClasses forbidden_addresses;
+  bool follow_redirects = true;  ///< by the Client, GET and HEAD only
+  bool repeatable = false;       ///< a POST that may be sent twice; GET and HEAD always may
 };
 
 /// A response's body as it arrives. One thread reads it; destroying it early ends the transfer.
@@ -67,10 +79,24 @@ struct Response {
   Headers headers;
   std::unique_ptr<Body> body;  ///< never nullptr
   Url url;                     ///< what answered, after redirects
+  /// How far away the address is that answered; nullopt when a proxy answered or nobody knows.
+  std::optional<AddressClass> peer;
 
   /// Content-Length, when there is a valid one.
   std::optional<std::uint64_t> content_length() const;
 };
+
+/// Content-Range of a 206 (RFC 9110 section 14.4): "bytes 5-9/100".
+struct ContentRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;              ///< inclusive
+  std::optional<std::uint64_t> total;  ///< nullopt for "*"
+  friend bool operator==(const ContentRange&, const ContentRange&) = default;
+};
+std::optional<ContentRange> parse_content_range(std::string_view value);
+
+/// A body of bytes that are there already: for tests, and for answers that berth makes itself.
+std::unique_ptr<Body> make_string_body(std::string bytes);
 
 /// Reads a body to its end; Errc::too_large beyond `limit`.
 Result<std::string> read_all(Body& body, std::size_t limit, const Context& context);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <string>
 
+#include "berth/base/environment.hpp"
+#include "berth/http/limits.hpp"
 #include "berth/http/message.hpp"
 
 namespace berth::http {
@@ -20,11 +24,18 @@ class Transport {
 
 struct CurlOptions {
   std::string user_agent = "berth";
-  bool use_proxy_environment = true;  ///< http_proxy, https_proxy, no_proxy as curl reads them
+  /// http_proxy (lower case only), https_proxy, all_proxy, no_proxy as curl reads them, when the
+  /// first request is sent; but loopback is never asked for through a proxy.
+  bool use_proxy_environment = true;
+  Environment environment = real_environment;
+  std::chrono::milliseconds connect_timeout = limits::kConnectTimeout;  ///< DNS, TCP and TLS
+  std::chrono::milliseconds stall_timeout =
+      limits::kStallTimeout;  ///< not while the reader is slow
 };
 
 /// The real transport: one thread that owns a curl multi handle, a pool of connections, HTTP/1.1.
-/// libcurl is loaded when the first request is sent: until then this costs nothing.
+/// libcurl is loaded and the thread started when the first request is sent: until then this costs
+/// nothing and the process may fork; after it, a forked child must not use the transport.
 /// Outlives every Response that it gave. Destroy it before main() returns.
 std::unique_ptr<Transport> make_curl_transport(CurlOptions options = {});
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/http/client.hpp"
+
+#include <atomic>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/sync.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
+
+#include "http/status.hpp"
+
+namespace berth::http {
+
+struct Client::State {
+  std::atomic<std::uint64_t> requests = 0;
+  std::atomic<std::uint64_t> retries = 0;
+  std::atomic<std::uint64_t> errors = 0;
+
+  double random01() {
+    const MutexLock lock(mutex);
+    return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+  }
+
+  Mutex mutex;
+  std::minstd_rand generator BERTH_GUARDED_BY(mutex){std::random_device{}()};
+};
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// One GET of a token or a page is worth a few times this; a body that is longer is not worth its
+// connection.
+constexpr milliseconds kDrainTime{200};
+
+// Reads what is left of an answer that nobody wants, so that its connection can be used again.
+void drain(Response& response, const Context& context) {
+  const auto length = response.content_length();
+  if (!length || *length > limits::kErrorBody) return;
+  (void)read_all(*response.body, limits::kErrorBody, context.with_timeout(kDrainTime));
+}
+
+void log_request(const Request& request, const Result<Response>& answer, milliseconds took,
+                 int attempt) {
+  if (!log::enabled(log::Level::debug)) return;
+  const std::string outcome =
+      answer ? fmt::format("{}", answer->status) : std::string(to_string(answer.error().code()));
+  const std::string again = attempt > 1 ? fmt::format(", try {}", attempt) : std::string();
+  log::debug(fmt::format("http: {} {}: {} in {} ms{}", request.method, request.url.redacted(),
+                         outcome, took.count(), again));
+}
+
+bool may_repeat(const Request& request, const Result<Response>& answer) {
+  const bool safe = is_safe_method(request.method) || request.repeatable;
+  if (!answer) return safe && answer.error().is_retryable();
+  return answer->status == 429 || (safe && is_retryable_status(answer->status));
+}
+
+std::optional<milliseconds> asked_delay(const Result<Response>& answer, const Clock& clock) {
+  const std::string* value = answer ? answer->headers.find("Retry-After") : nullptr;
+  return value != nullptr ? parse_retry_after(*value, clock.now()) : std::nullopt;
+}
+
+// The registry's other settings were meant for it alone; its CA may well have signed for the
+// storage beside it, and nothing but digest-verified content comes from there.
+std::shared_ptr<const ConnectionOptions> for_another_origin(
+    const std::shared_ptr<const ConnectionOptions>& options) {
+  if (options == nullptr || options->ca_file.empty()) return nullptr;
+  return std::make_shared<const ConnectionOptions>(ConnectionOptions{
+      .ca_file = options->ca_file, .client_cert_file = {}, .client_key_file = {}});
+}
+
+Result<void> redirect(Request& request, const Response& response) {
+  const std::string* location = response.headers.find("Location");
+  const Url target = TRY(request.url.resolve(*location));
+  TRY(url_policy::check_redirect(request.url, target, response.peer));
+  if (target.origin() != request.url.origin()) {
+    request.authorization = Secret();  // and never given back, should the way lead home again
+    request.headers.remove("Authorization");
+    request.headers.remove("Cookie");
+    request.connection = for_another_origin(request.connection);
+    request.allow_plain_http =
+        request.allow_plain_http && target.origin().host == request.url.origin().host;
+    request.forbidden_addresses =
+        request.forbidden_addresses | url_policy::forbidden_after_redirect(response.peer);
+  }
+  request.url = target;
+  return {};
+}
+
+bool wants_redirect(const Request& request, const Response& response) {
+  return request.follow_redirects && is_safe_method(request.method) &&
+         is_redirect_status(response.status) && response.headers.find("Location") != nullptr;
+}
+
+}  // namespace
+
+Client::Client(Transport& transport, ClientOptions options)
+    : transport_(transport),
+      options_(options),
+      state_(std::make_shared<State>()) {}
+
+Result<Response> Client::send_once(const Request& request, int attempt, const Context& context) {
+  const Clock::SteadyTime start = options_.clock->ticks();
+  Result<Response> answer = transport_.send(request, context);
+  const auto took = std::chrono::duration_cast<milliseconds>(options_.clock->ticks() - start);
+  if (answer || answer.error().code() != Errc::would_block) ++state_->requests;
+  if (attempt > 1) ++state_->retries;
+  if (!answer) ++state_->errors;
+  log_request(request, answer, took, attempt);
+  return answer;
+}
+
+Result<Response> Client::send_with_retries(const Request& request, const Context& context) {
+  for (int attempt = 1;; ++attempt) {
+    Result<Response> answer = send_once(request, attempt, context);
+    if (attempt >= options_.retry.attempts || !may_repeat(request, answer)) return answer;
+    const milliseconds delay =
+        options_.retry.delay(attempt + 1, asked_delay(answer, *options_.clock), state_->random01());
+    // Who cannot wait that long is better served by what the server said than by "timeout".
+    if (context.is_nonblocking() || context.remaining(delay) < delay) return answer;
+    if (answer) drain(*answer, context);
+    TRY(options_.clock->sleep(delay, context));
+  }
+}
+
+Result<Response> Client::send(Request request, const Context& context) {
+  for (int followed = 0;; ++followed) {
+    Response response = TRY(send_with_retries(request, context));
+    if (!wants_redirect(request, response)) return response;
+    if (followed >= limits::kRedirects) {
+      return Error(Errc::corrupt,
+                   fmt::format("{} {}: more than {} redirects: the server leads in a circle",
+                               request.method, request.url.redacted(), limits::kRedirects));
+    }
+    const std::string from = fmt::format("{} {}", request.method, request.url.redacted());
+    if (Result<void> ok = redirect(request, response); !ok) {
+      return std::move(ok).error().with_context(from);
+    }
+    drain(response, context);
+  }
+}
+
+Counters Client::counters() const noexcept {
+  return {.requests = state_->requests.load(),
+          .retries = state_->retries.load(),
+          .errors = state_->errors.load()};
+}
+
+}  // namespace berth::http

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "berth/base/sync.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/policy.hpp"
+#include "berth/http/transport.hpp"
+
+#include "http/curl_error.hpp"
+#include "http/curl_library.hpp"
+#include "http/curl_loop.hpp"
+#include "http/proxy.hpp"
+#include "http/tls_files.hpp"
+
+namespace berth::http {
+namespace {
+
+class CurlBody final : public Body {
+ public:
+  CurlBody(std::shared_ptr<CurlLoop> loop, std::shared_ptr<Transfer> transfer, std::string method,
+           Url url)
+      : loop_(std::move(loop)),
+        transfer_(std::move(transfer)),
+        method_(std::move(method)),
+        url_(std::move(url)) {}
+  ~CurlBody() override { loop_->cancel(transfer_); }
+
+  Result<ByteView> next(const Context& context) override {
+    Result<Transfer::Step> step = transfer_->next(context);
+    if (!step) {
+      return std::move(step).error().with_context(fmt::format("{} {}", method_, url_.redacted()));
+    }
+    if (step->unpause) loop_->unpause(transfer_);
+    if (!step->ended) return step->bytes;
+    const TransferEnd end = transfer_->end();
+    if (!end.ok()) return error_of(end, method_, url_, true);
+    return ByteView{};
+  }
+
+ private:
+  // The loop outlives the transport for those who keep a Response too long: they get an error.
+  const std::shared_ptr<CurlLoop> loop_;
+  const std::shared_ptr<Transfer> transfer_;
+  const std::string method_;
+  const Url url_;
+};
+
+// What curl trusts when nobody says otherwise: the distribution's bundle.
+std::string system_bundle(const CurlLibrary& curl) {
+  CURL* easy = curl.easy_init();
+  if (easy == nullptr) return {};
+  char* path = nullptr;
+  const bool known = curl.easy_getinfo(easy, CURLINFO_CAINFO, &path) == CURLE_OK && path != nullptr;
+  std::string bundle = known ? path : "";
+  curl.easy_cleanup(easy);
+  return bundle;
+}
+
+// Everything that exists only from the first request on.
+struct Running {
+  const CurlLibrary* curl = nullptr;
+  std::shared_ptr<CurlLoop> loop;
+  ProxySettings proxies;
+  TlsFiles tls_files;
+};
+
+class CurlTransport final : public Transport {
+ public:
+  explicit CurlTransport(CurlOptions options)
+      : options_(std::move(options)) {}
+
+  ~CurlTransport() override {
+    const MutexLock lock(mutex_);
+    if (running_ != nullptr) running_->loop->stop();
+  }
+
+  Result<Response> send(const Request& request, const Context& context) override {
+    TRY(context.check());
+    if (context.is_nonblocking()) {
+      return Error(Errc::would_block,
+                   fmt::format("{} {} needs the network", request.method, request.url.redacted()));
+    }
+    TRY(url_policy::check_plain_http(request.url, request.allow_plain_http));
+    Running* const running = TRY(this->running());
+    const std::shared_ptr<Transfer> transfer = TRY(submit(*running, request));
+    auto head = transfer->wait_for_head(context);
+    if (!head) {
+      running->loop->cancel(transfer);
+      return std::move(head).error().with_context(
+          fmt::format("{} {}", request.method, request.url.redacted()));
+    }
+    if (*head == nullptr) return error_of(transfer->end(), request.method, request.url, false);
+    Response response;
+    response.status = (*head)->status;
+    response.headers = std::move((*head)->headers);
+    response.peer = (*head)->peer;
+    response.url = request.url;
+    response.body =
+        std::make_unique<CurlBody>(running->loop, transfer, request.method, request.url);
+    return response;
+  }
+
+ private:
+  Result<Running*> running() {
+    const MutexLock lock(mutex_);
+    if (running_ != nullptr) return running_.get();
+    const CurlLibrary* curl = TRY(curl_library());
+    auto loop = TRY(CurlLoop::start(*curl, options_.stall_timeout));
+    running_.reset(new Running{
+        .curl = curl,
+        .loop = std::move(loop),
+        .proxies =
+            options_.use_proxy_environment ? ProxySettings(options_.environment) : ProxySettings(),
+        .tls_files = TlsFiles(system_bundle(*curl)),
+    });
+    return running_.get();
+  }
+
+  Result<std::shared_ptr<Transfer>> submit(Running& running, const Request& request) {
+    EasySettings settings;
+    settings.user_agent = options_.user_agent;
+    settings.connect_timeout = options_.connect_timeout;
+    settings.proxy = running.proxies.proxy_for(request.url);
+    if (request.connection != nullptr) {
+      settings.tls = TRY(running.tls_files.load(*request.connection));
+    }
+    auto transfer = std::make_shared<Transfer>(request, !settings.proxy.empty());
+    auto handle = TRY(EasyHandle::make(*running.curl, request, std::move(settings), transfer));
+    running.loop->submit(std::move(handle));
+    return transfer;
+  }
+
+  const CurlOptions options_;
+  Mutex mutex_;
+  std::unique_ptr<Running> running_ BERTH_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_curl_transport(CurlOptions options) {
+  return std::make_unique<CurlTransport>(std::move(options));
+}
+
+}  // namespace berth::http

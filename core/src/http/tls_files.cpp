@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/tls_files.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "berth/base/fd.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
+
+namespace berth::http {
+
+using Text = std::shared_ptr<const std::string>;
+
+TlsFiles::TlsFiles(std::string system_bundle)
+    : system_bundle_(std::move(system_bundle)) {}
+
+Result<Text> TlsFiles::read(const std::string& path, const char* what) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return Error::from_errno(errno, fmt::format("cannot read the {} {}", what, path));
+  }
+  const MutexLock lock(mutex_);
+  Entry& entry = files_[path];
+  const bool same = entry.size == status.st_size && entry.changed.tv_sec == status.st_mtim.tv_sec &&
+                    entry.changed.tv_nsec == status.st_mtim.tv_nsec;
+  if (same) return entry.bytes;
+  Result<std::string> bytes = read_file(path, limits::kTlsFile);
+  if (!bytes) {
+    return std::move(bytes).error().with_context(fmt::format("cannot read the {}", what));
+  }
+  if (bytes->find("-----BEGIN ") == std::string::npos) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("the {} {} is not a PEM file: convert it (openssl x509 -outform pem)",
+                             what, path));
+  }
+  entry.bytes = std::make_shared<const std::string>(*std::move(bytes));
+  entry.size = status.st_size;
+  entry.changed = status.st_mtim;
+  return entry.bytes;
+}
+
+// curl takes one source of trust in memory, so "besides the system's" means one joined text.
+Result<Text> TlsFiles::with_system_bundle(const std::string& ca_file) {
+  const Text own = TRY(read(ca_file, "CA file"));
+  Text system;
+  if (!system_bundle_.empty()) {
+    // A machine without the usual bundle (a small container) still trusts what it was told to.
+    if (auto bundle = read(system_bundle_, "system's CA bundle")) system = *bundle;
+  }
+  const MutexLock lock(mutex_);
+  Joined& joined = joined_[ca_file];
+  if (joined.both == nullptr || joined.own != own || joined.system != system) {
+    std::string both = system != nullptr ? *system + "\n" : std::string();
+    both += *own;
+    joined = {system, own, std::make_shared<const std::string>(std::move(both))};
+  }
+  return joined.both;
+}
+
+Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options) {
+  TlsBlobs blobs;
+  if (!options.ca_file.empty()) blobs.ca = TRY(with_system_bundle(options.ca_file));
+  if (options.client_cert_file.empty()) return blobs;
+  blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
+  blobs.client_key = options.client_key_file.empty()
+                         ? blobs.client_cert
+                         : TRY(read(options.client_key_file, "client key"));
+  return blobs;
+}
+
+}  // namespace berth::http
