@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "options.hpp"
+#include "workspace.hpp"
+
+namespace berth::cli {
+
+/// Each gives the exit status. What went wrong was printed; with several operands the rest was
+/// still done, and the status is that of the worst.
+int run_ls(const LsCommand& command, Workspace& workspace);
+int run_tree(const TreeCommand& command, Workspace& workspace);
+int run_cat(const CatCommand& command, Workspace& workspace);
+int run_stat(const StatCommand& command, Workspace& workspace);
+int run_cp(const CpCommand& command, Workspace& workspace);
+int run_mount(const MountCommand& command, Workspace& workspace);
+int run_unmount(const UnmountCommand& command, Workspace& workspace);
+int run_refresh(const RefreshCommand& command, Workspace& workspace);
+int run_cache(const CacheCommand& command, Workspace& workspace);
+int run_doctor(const DoctorCommand& command, Workspace& workspace);
+int run_completion(const CompletionCommand& command, Workspace& workspace);
+int run_complete(const CompleteCommand& command, Workspace& workspace);
+int run_version(const VersionCommand& command, Workspace& workspace);
+
+/// Prints the sentence and gives the status.
+int report(Workspace& workspace, const Error& error);
+/// The worse of two statuses: any failure before success, and the first kind of failure wins.
+int worse(int a, int b) noexcept;
+
+/// The whole program: `arguments` without the program's name.
+int run(const std::vector<std::string>& arguments, Io& io, const Context& context);
+
+}  // namespace berth::cli

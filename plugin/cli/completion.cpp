@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "berth/base/try.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+// Words before a place are few and fixed; places are asked of `berth __complete`, which answers
+// from what is remembered.
+constexpr std::string_view kBash = R"bash(# bash completion for berth
+_berth() {
+  local cur words cword
+  _get_comp_words_by_ref -n : cur words cword 2>/dev/null || {
+    cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+  }
+  local commands="ls tree cat stat cp mount unmount refresh cache doctor completion version"
+  if [ "$cword" -eq 1 ]; then
+    case $cur in
+      -*) COMPREPLY=($(compgen -W "--help --version --json --offline --verbose" -- "$cur")) ;;
+      *) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+    esac
+    return
+  fi
+  case ${words[1]} in
+    cache) COMPREPLY=($(compgen -W "status verify prune limit" -- "$cur")); return ;;
+    completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
+    unmount) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    version) return ;;
+  esac
+  case $cur in
+    -*)
+      COMPREPLY=($(compgen -W "--help --json --offline --plain-http --platform --authfile --config --ca-file --cert-file
+        --key-file --username --password-stdin --cache --timeout --verbose" -- "$cur")) ;;
+    /*|./*|../*) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    *)
+      local IFS=$'\n'
+      COMPREPLY=($(berth __complete -- "$cur" 2>/dev/null))
+      [ "${words[1]}" = mount ] && COMPREPLY+=($(compgen -d -- "$cur"))
+      compopt -o nospace 2>/dev/null
+      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur" ;;
+  esac
+}
+complete -F _berth berth
+)bash";
+
+constexpr std::string_view kZsh = R"zsh(#compdef berth
+# zsh completion for berth
+_berth() {
+  local -a commands places
+  commands=(
+    'ls:list repositories, tags, a manifest'"'"'s files' 'tree:draw what stands below a place' 'cat:write files to standard output'
+    'stat:show what is known of a place' 'cp:copy to files or to an OCI layout' 'mount:mount a place' 'unmount:unmount'
+    'refresh:forget listings and tags' 'cache:show, check and limit the cache' 'doctor:say what is wrong'
+    'completion:print a completion script' 'version:print the version'
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  case ${words[2]} in
+    cache) compadd status verify prune limit; return ;;
+    completion) compadd bash zsh fish; return ;;
+    unmount) _files -/; return ;;
+    version) return ;;
+  esac
+  case ${words[CURRENT]} in
+    -*) compadd -- --help --json --offline --plain-http --platform --authfile --config --ca-file --cert-file --key-file \
+          --username --password-stdin --cache --timeout --verbose ;;
+    /*|./*|../*) _files ;;
+    *)
+      places=(${(f)"$(berth __complete -- "${words[CURRENT]}" 2>/dev/null)"})
+      compadd -S '' -a places
+      [[ ${words[2]} == mount ]] && _files -/ ;;
+  esac
+}
+compdef _berth berth
+)zsh";
+
+constexpr std::string_view kFish = R"fish(# fish completion for berth
+function __berth_places
+    berth __complete -- (commandline -ct) 2>/dev/null
+end
+set -l commands ls tree cat stat cp mount unmount refresh cache doctor completion version
+complete -c berth -f
+complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
+complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat cp mount refresh doctor" -a "(__berth_places)"
+complete -c berth -n "__fish_seen_subcommand_from cp mount unmount refresh" -F
+complete -c berth -n "__fish_seen_subcommand_from cache" -a "status verify prune limit"
+complete -c berth -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
+for option in json offline plain-http verbose password-stdin no-progress
+    complete -c berth -l $option
+end
+for option in platform username timeout
+    complete -c berth -l $option -x
+end
+for option in authfile config ca-file cert-file key-file cache
+    complete -c berth -l $option -r -F
+end
+)fish";
+
+/// Registries first, then what the tree shows below the folder part of the word. A key was pressed:
+/// no request, no wait, and no message.
+Result<std::vector<std::string>> places_for(const std::string& word, Workspace& workspace) {
+  std::vector<std::string> places;
+  const auto slash = word.rfind('/');
+  if (slash == std::string::npos) {
+    content::Hub* hub = TRY(workspace.hub());
+    for (const std::string& registry : hub->known_registries()) places.push_back(registry + "/");
+    for (const std::string& registry : hub->cache().remembered().registries())
+      places.push_back(registry + "/");
+  } else {
+    const std::string folder = word.substr(0, slash + 1);
+    const Located located = TRY(workspace.locate(folder, true));
+    for (const auto& entry : TRY(located.tree->list(located.found.node, workspace.context()))) {
+      places.push_back(folder + entry.name + (entry.type == tree::Type::file ? "" : "/"));
+    }
+  }
+  std::erase_if(places, [&](const std::string& place) { return !place.starts_with(word); });
+  std::ranges::sort(places);
+  places.erase(std::ranges::unique(places).begin(), places.end());
+  return places;
+}
+
+}  // namespace
+
+int run_completion(const CompletionCommand& command, Workspace& workspace) {
+  workspace.io().print(command.shell == "bash" ? kBash : command.shell == "zsh" ? kZsh : kFish);
+  return kDone;
+}
+
+int run_complete(const CompleteCommand& command, Workspace& workspace) {
+  CommonOptions offline = workspace.options();
+  offline.offline = true;
+  Workspace quiet(offline, workspace.io(),
+                  workspace.context().with_timeout(std::chrono::milliseconds(500)));
+  quiet.name_hosts({command.word});
+  if (const auto places = places_for(command.word, quiet)) {
+    for (const std::string& place : *places) workspace.io().print(place + "\n");
+  }
+  return kDone;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
+#include "berth/base/try.hpp"
+#include "berth/content/copy.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "progress.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file of the tree as the reader that content copies from.
+class FileReader final : public content::BlobReader {
+ public:
+  explicit FileReader(std::shared_ptr<tree::File> file)
+      : file_(std::move(file)) {}
+  std::uint64_t size() const noexcept override { return file_->size(); }
+  bool complete() const noexcept override { return file_->keep_pages(); }
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                           const Context& context) override {
+    return file_->read(offset, out, context);
+  }
+  std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) override {
+    return file_->file_range(offset, length);
+  }
+
+ private:
+  std::shared_ptr<tree::File> file_;
+};
+
+class Copier {
+ public:
+  Copier(const CpCommand& command, Workspace& workspace)
+      : command_(command),
+        workspace_(workspace) {}
+
+  Result<void> copy(const std::string& source) {
+    if (command_.target.starts_with("oci:")) return to_layout(source);
+    return to_files(source);
+  }
+
+  /// What the target is: several sources need a folder, a registry cannot be written yet.
+  Result<void> check_target() {
+    if (command_.target.starts_with("oci:")) return {};
+    const Place place = TRY(parse_place(command_.target));
+    if (place.kind != Place::Kind::local) {
+      return Error{
+          Errc::unsupported,
+          command_.target + ": berth only reads registries so far; copy to files or to oci:DIR"};
+    }
+    std::error_code ignored;
+    into_folder_ = fs::is_directory(place.path, ignored) || command_.target.ends_with('/');
+    if (command_.sources.size() > 1 && !into_folder_ && !place.is_standard_stream) {
+      return Error{Errc::invalid_argument,
+                   "several sources need a folder as the target: " + command_.target + " is none"};
+    }
+    standard_output_ = place.is_standard_stream;
+    return {};
+  }
+
+ private:
+  Result<void> to_layout(const std::string& source) {
+    LayoutTarget target = TRY(parse_layout_target(command_.target));
+    const Located located = TRY(workspace_.locate(source, false));
+    auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
+    if (meaning.tag.empty() && !meaning.is_manifest) {
+      return Error{Errc::invalid_argument, source +
+                                               " is no tag or manifest: a layout holds images and "
+                                               "artifacts (REGISTRY/REPOSITORY:TAG)"};
+    }
+    if (!meaning.digest) return Error{Errc::internal, source + " has no digest"};
+    if (target.tag.empty()) target.tag = meaning.tag;
+    ProgressBar bar(workspace_, source);
+    content::CopyOptions options{
+        .jobs = command_.jobs,
+        .referrers = command_.referrers,
+        .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }};
+    if (!workspace_.options().platform.empty())
+      options.platform = TRY(oci::Platform::parse(workspace_.options().platform));
+    content::Hub* hub = TRY(workspace_.hub());
+    return content::copy_to_layout(hub->store(), meaning.source, meaning.repository,
+                                   *meaning.digest, target.folder, target.tag, options,
+                                   workspace_.context());
+  }
+
+  Result<void> to_files(const std::string& source) {
+    const Located located = TRY(workspace_.locate(source, true));
+    const bool folder = located.found.node->type() == tree::Type::folder;
+    if (folder && !command_.recursive) {
+      return Error{Errc::invalid_argument,
+                   source + " is a folder: use -r to copy its files, or copy it to oci:DIR"};
+    }
+    if (standard_output_) {
+      if (folder)
+        return Error{Errc::invalid_argument,
+                     source + " is a folder: it cannot go to standard output"};
+      return to_standard_output(located);
+    }
+    fs::path target(command_.target);
+    if (into_folder_) target /= fs::path(located.place.text).filename();
+    if (folder) return copy_folder(*located.tree, located.found.node, target);
+    return copy_file(*located.tree, located.found.node, target, source);
+  }
+
+  Result<void> to_standard_output(const Located& located) {
+    const auto file = TRY(located.tree->open(located.found.node, workspace_.context()));
+    std::vector<std::byte> buffer(512 * 1024);
+    for (std::uint64_t offset = 0;;) {
+      const std::size_t got = TRY(file->read(offset, buffer, workspace_.context()));
+      if (got == 0) return {};
+      TRY(write_all(workspace_.io().out(), ByteView(buffer).first(got)));
+      offset += got;
+    }
+  }
+
+  /// Files, folders, and what links to files lead to; a link to a folder (a platform, a referrer)
+  /// is another manifest and stays behind. Dot folders are not listed and so not copied.
+  Result<void> copy_folder(tree::Tree& tree, const tree::NodePtr& folder, const fs::path& target) {
+    TRY(make_directories(target, 0777));
+    for (const auto& entry : TRY(tree.list(folder, workspace_.context()))) {
+      if (entry.name.starts_with('.')) continue;
+      const tree::Found found = TRY(tree.walk(folder, entry.name, true, workspace_.context()));
+      const bool is_folder = found.node->type() == tree::Type::folder;
+      if (is_folder && entry.type == tree::Type::link) continue;
+      TRY(is_folder ? copy_folder(tree, found.node, target / entry.name)
+                    : copy_file(tree, found.node, target / entry.name, entry.name));
+    }
+    return {};
+  }
+
+  Result<void> copy_file(tree::Tree& tree, const tree::NodePtr& node, const fs::path& target,
+                         const std::string& what) {
+    std::error_code ignored;
+    if (!command_.force && fs::exists(target, ignored)) {
+      return Error{Errc::conflict, target.string() + " exists: remove it, or use -f to replace it"};
+    }
+    if (target.has_parent_path() && !fs::is_directory(target.parent_path(), ignored)) {
+      return Error{Errc::not_found, target.parent_path().string() + " is no folder: make it first"};
+    }
+    FileReader reader(TRY(tree.open(node, workspace_.context())));
+    ProgressBar bar(workspace_, what);
+    return content::copy_to_file(
+        reader, target, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+        workspace_.context());
+  }
+
+  const CpCommand& command_;
+  Workspace& workspace_;
+  bool into_folder_ = false;
+  bool standard_output_ = false;
+};
+
+}  // namespace
+
+int run_cp(const CpCommand& command, Workspace& workspace) {
+  workspace.name_hosts(command.sources);
+  Copier copier(command, workspace);
+  if (auto fine = copier.check_target(); !fine) return report(workspace, fine.error());
+  int status = kDone;
+  for (const std::string& source : command.sources) {
+    auto copied = copier.copy(source);
+    if (copied) continue;
+    const int one = report(workspace, copied.error());
+    if (one == kInterrupted) {
+      workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
+      return one;
+    }
+    status = worse(status, one);
+  }
+  return status;
+}
+
+}  // namespace berth::cli

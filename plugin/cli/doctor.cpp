@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/json/writer.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_in_path(const Environment& environment, const std::string& program) {
+  const std::string path = environment("PATH").value_or("/usr/bin:/bin");
+  for (const std::string_view folder : text::split(path, ':')) {
+    if (::access((fs::path(folder) / program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<Finding> check_fuse(const Environment& environment, const std::filesystem::path& device,
+                                const std::filesystem::path& fuse_conf) {
+  std::vector<Finding> findings;
+  const auto add = [&](Verdict verdict, std::string sentence) {
+    findings.push_back({"fuse", verdict, std::move(sentence)});
+  };
+  const Fd fd(::open(device.c_str(), O_RDWR | O_CLOEXEC));
+  if (fd) {
+    add(Verdict::good, device.string() + " can be opened.");
+  } else if (errno == ENOENT) {
+    add(Verdict::bad,
+        device.string() +
+            " does not exist: load the module (modprobe fuse), or give the container the device "
+            "(docker run --device /dev/fuse --cap-add SYS_ADMIN).");
+  } else {
+    add(Verdict::bad, device.string() + " cannot be opened (" +
+                          std::generic_category().message(errno) +
+                          "): its mode should be 0666, or mount as root.");
+  }
+  const bool root = ::geteuid() == 0;
+  if (is_in_path(environment, "fusermount3")) {
+    add(Verdict::good, "fusermount3 is installed.");
+  } else {
+    add(root ? Verdict::warning : Verdict::bad,
+        "fusermount3 is not on PATH: install the package fuse3; without it only root can mount, "
+        "and nobody can `berth unmount`.");
+  }
+  if (!root) {
+    const auto conf = read_file(fuse_conf, 64 * 1024);
+    const bool allowed = conf && conf->find("\nuser_allow_other") != std::string::npos;
+    const bool first_line = conf && conf->starts_with("user_allow_other");
+    add(Verdict::good,
+        allowed || first_line
+            ? "-o allow_other is permitted."
+            : "-o allow_other is not permitted to users: it needs the line user_allow_other in " +
+                  fuse_conf.string() + ".");
+  }
+  return findings;
+}
+
+std::vector<Finding> check_updatedb(const std::filesystem::path& updatedb_conf) {
+  const auto conf = read_file(updatedb_conf, 64 * 1024);
+  if (!conf || conf->find("fuse.berth") != std::string::npos) return {};
+  return {{"fuse", Verdict::warning,
+           updatedb_conf.string() + " does not name fuse.berth in PRUNEFS: locate's nightly scan "
+                                    "would list every mounted registry."}};
+}
+
+namespace {
+
+std::vector<Finding> check_cache(Workspace& workspace) {
+  std::vector<Finding> findings;
+  const auto add = [&](Verdict verdict, std::string sentence) {
+    findings.push_back({"cache", verdict, std::move(sentence)});
+  };
+  auto hub = workspace.hub();
+  if (!hub) {
+    add(Verdict::bad, hub.error().describe() + ".");
+    return findings;
+  }
+  const auto status = (*hub)->cache().status();
+  if (!status) {
+    add(Verdict::bad, status.error().describe() + ".");
+    return findings;
+  }
+  add(Verdict::good, status->folder.string() + " holds " + text::format_size(status->used) +
+                         " of " + text::format_size(status->limit) + " in " +
+                         std::to_string(status->blobs) + " blobs.");
+  if (::access(status->folder.c_str(), W_OK) != 0) {
+    add(Verdict::bad,
+        status->folder.string() +
+            " is read-only: nothing new is kept, and every read of it goes to the network.");
+  }
+  struct statvfs room{};
+  if (::statvfs(status->folder.c_str(), &room) == 0) {
+    const std::uint64_t free = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
+    if (free < 256ULL * 1024 * 1024) {
+      add(Verdict::bad,
+          "Only " + text::format_size(free) +
+              " are free on the cache's disk: make room, or move it with BERTH_CACHE.");
+    } else if (status->limit > status->used && status->limit - status->used > free) {
+      add(Verdict::warning, "The cache's disk has " + text::format_size(free) +
+                                " left, less than the quota allows: consider `berth cache limit`.");
+    }
+  }
+  return findings;
+}
+
+std::vector<Finding> check_credentials(Workspace& workspace, const std::string& registry) {
+  std::vector<Finding> findings;
+  auto hub = workspace.hub();
+  if (!hub) return findings;
+  const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
+  if (!lookup) {
+    findings.push_back({"credentials", Verdict::bad, lookup.error().describe() + "."});
+    return findings;
+  }
+  for (const auto& tried : lookup->tried) {
+    findings.push_back({"credentials", Verdict::good, tried.source + ": " + tried.outcome + "."});
+  }
+  const auto& credential = lookup->credential;
+  findings.push_back(
+      {"credentials", Verdict::good,
+       credential.is_anonymous()
+           ? registry + " will be asked without credentials."
+           : registry + " gets the credential from " + credential.source +
+                 (credential.username.empty() ? "" : " (user " + credential.username + ")") + "."});
+  return findings;
+}
+
+std::vector<Finding> check_network(Workspace& workspace, const std::string& registry) {
+  const auto bad = [](const Error& error) {
+    return std::vector<Finding>{{"network", Verdict::bad, error.describe() + "."}};
+  };
+  auto hub = workspace.hub();
+  if (!hub) return {};
+  auto source = (*hub)->source(registry);
+  if (!source) return bad(source.error());
+  const auto context = workspace.context().with_timeout(std::chrono::seconds(20));
+  const auto page = (*source)->list_repositories("", context);
+  if (page) return {{"network", Verdict::good, registry + " answers, and lists its repositories."}};
+  const Errc code = page.error().code();
+  if (code == Errc::unsupported || (code == Errc::denied && page.error().http() != nullptr)) {
+    return {{"network", Verdict::good,
+             registry + " answers; it does not list its repositories (" + page.error().message() +
+                 "), so name them: " + registry + "/REPOSITORY."}};
+  }
+  return bad(page.error());
+}
+
+std::string_view word(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::good:
+      return "ok";
+    case Verdict::warning:
+      return "warning";
+    case Verdict::bad:
+      break;
+  }
+  return "problem";
+}
+
+void print(Workspace& workspace, const std::vector<Finding>& findings) {
+  if (workspace.options().json) {
+    json::Node array = json::Node::array();
+    for (const auto& finding : findings) {
+      json::Node object = json::Node::object();
+      object.set("area", finding.area);
+      object.set("verdict", word(finding.verdict));
+      object.set("sentence", finding.sentence);
+      array.push_back(std::move(object));
+    }
+    workspace.io().print(array.to_text(2) + "\n");
+    return;
+  }
+  for (const auto& finding : findings) {
+    std::string line(word(finding.verdict));
+    line.resize(9, ' ');
+    workspace.io().print(line + finding.area + ": " + text::escape_for_terminal(finding.sentence) +
+                         "\n");
+  }
+}
+
+}  // namespace
+
+int run_doctor(const DoctorCommand& command, Workspace& workspace) {
+  if (!command.registry.empty()) {
+    const auto place = parse_place(command.registry);
+    if (!place) return report(workspace, place.error());
+    if (place->kind != Place::Kind::registry) {
+      return report(workspace, Error{Errc::invalid_argument, command.registry + " is no registry"});
+    }
+    workspace.name_hosts({command.registry});
+  }
+  std::vector<Finding> findings =
+      check_fuse(workspace.io().environment(), "/dev/fuse", "/etc/fuse.conf");
+  const auto append = [&](std::vector<Finding> more) {
+    std::ranges::move(more, std::back_inserter(findings));
+  };
+  append(check_updatedb("/etc/updatedb.conf"));
+  append(check_cache(workspace));
+  if (!command.registry.empty()) {
+    const std::string registry = parse_place(command.registry)->registry;
+    append(check_credentials(workspace, registry));
+    append(check_network(workspace, registry));
+  }
+  print(workspace, findings);
+  const bool problem =
+      std::ranges::any_of(findings, [](const Finding& f) { return f.verdict == Verdict::bad; });
+  return problem ? kFailed : kDone;
+}
+
+}  // namespace berth::cli

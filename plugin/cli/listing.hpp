@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "berth/tree/tree.hpp"
+
+#include "io.hpp"
+
+namespace berth::cli {
+
+/// One line of `ls -l`.
+struct Row {
+  std::string name;
+  tree::Type type = tree::Type::folder;
+  std::uint64_t size = 0;
+  std::int64_t mtime = 0;
+  std::string target;  ///< of a link
+};
+
+/// Names as ls(1) shows them: in columns on a terminal, one a line in a pipe; escaped; coloured by
+/// type.
+void print_names(Io& io, const std::vector<tree::Entry>& entries, bool one_column);
+/// `type size time name -> target`, aligned.
+void print_rows(Io& io, const std::vector<Row>& rows);
+
+/// A name ready for a terminal: escaped, and coloured where that is wanted.
+std::string shown_name(const Io& io, std::string_view name, tree::Type type);
+
+/// "2024-05-01 10:00", UTC; "-" when unknown.
+std::string shown_time(std::int64_t unix_seconds);
+
+/// "folder", "file", "link".
+std::string_view type_name(tree::Type type) noexcept;
+
+}  // namespace berth::cli

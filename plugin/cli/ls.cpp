@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/json/writer.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "listing.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+/// Below a manifest's folder lie views whose links lead to other manifests: ls -R does not follow
+/// links, as ls(1).
+class Lister {
+ public:
+  Lister(const LsCommand& command, Workspace& workspace)
+      : command_(command),
+        workspace_(workspace) {}
+
+  Result<void> list(const std::string& text) {
+    Located located = TRY(text.empty() ? everything() : workspace_.locate(text, true));
+    if (located.found.node->type() != tree::Type::folder) {
+      return show(located, {{located.place.text, located.found.node->type()}}, nullptr);
+    }
+    return list_folder(located, located.found.node, text);
+  }
+
+  std::string json() const { return array_.to_text(2); }
+
+ private:
+  Result<Located> everything() {
+    tree::Tree* tree = TRY(workspace_.tree_of_all());
+    const auto root = tree->root();
+    return Located{
+        .tree = tree,
+        .found = {.node = root, .attributes = TRY(tree->attributes(root, workspace_.context()))}};
+  }
+
+  Result<void> list_folder(Located& located, const tree::NodePtr& folder, const std::string& text) {
+    std::vector<tree::Entry> entries = TRY(located.tree->list(folder, workspace_.context()));
+    std::erase_if(entries,
+                  [&](const tree::Entry& e) { return !command_.all && e.name.starts_with('.'); });
+    std::ranges::sort(entries, {}, &tree::Entry::name);
+    if (headings_ && !workspace_.options().json) {
+      workspace_.io().print((first_ ? "" : "\n") + text::escape_for_terminal(text) + ":\n");
+    }
+    first_ = false;
+    TRY(show(located, entries, folder, text));
+    if (!command_.recursive) return {};
+    for (const auto& entry : entries) {
+      if (entry.type != tree::Type::folder) continue;
+      const auto child = TRY(located.tree->lookup(folder, entry.name, workspace_.context()));
+      TRY(list_folder(located, child.node,
+                      text.ends_with('/') ? text + entry.name : text + "/" + entry.name));
+    }
+    return {};
+  }
+
+  /// `folder` null: the entry is the located place itself.
+  Result<void> show(Located& located, const std::vector<tree::Entry>& entries,
+                    const tree::NodePtr& folder, const std::string& below = {}) {
+    if (!command_.long_format && !workspace_.options().json) {
+      print_names(workspace_.io(), entries, command_.one_column);
+      return {};
+    }
+    std::vector<Row> rows;
+    for (const auto& entry : entries) {
+      if (auto row = describe(located, entry, folder)) {
+        rows.push_back(std::move(*row));
+      } else if (row.error().code() != Errc::not_found) {  // else it went away since the listing
+        return std::move(row).error();
+      }
+    }
+    if (workspace_.options().json) {
+      for (const Row& row : rows) array_.push_back(to_json(row, below));
+    } else {
+      print_rows(workspace_.io(), rows);
+    }
+    return {};
+  }
+
+  Result<Row> describe(Located& located, const tree::Entry& entry, const tree::NodePtr& folder) {
+    Row row{.name = entry.name, .type = entry.type};
+    const bool wants_more = command_.long_format;
+    if (!wants_more) return row;
+    const tree::Found found =
+        folder ? TRY(located.tree->lookup(folder, entry.name, workspace_.context()))
+               : located.found;
+    row.size = found.attributes.size;
+    row.mtime = found.attributes.mtime;
+    if (entry.type == tree::Type::link)
+      row.target = TRY(located.tree->read_link(found.node, workspace_.context()));
+    return row;
+  }
+
+  json::Node to_json(const Row& row, const std::string& below) const {
+    json::Node object = json::Node::object();
+    object.set("name", row.name);
+    if (command_.recursive) object.set("folder", below);
+    object.set("type", type_name(row.type));
+    if (command_.long_format) {
+      object.set("size", row.size);
+      if (row.mtime > 0) object.set("mtime", text::format_rfc3339(row.mtime));
+      if (!row.target.empty()) object.set("target", row.target);
+    }
+    return object;
+  }
+
+  const LsCommand& command_;
+  Workspace& workspace_;
+  json::Node array_ = json::Node::array();
+  bool first_ = true;
+  bool headings_ = command_.recursive || command_.places.size() > 1;
+};
+
+}  // namespace
+
+int run_ls(const LsCommand& command, Workspace& workspace) {
+  workspace.name_hosts(command.places);
+  Lister lister(command, workspace);
+  int status = kDone;
+  std::vector<std::string> places = command.places;
+  if (places.empty()) places.emplace_back();
+  for (const std::string& place : places) {
+    if (auto listed = lister.list(place); !listed)
+      status = worse(status, report(workspace, listed.error()));
+  }
+  if (workspace.options().json) workspace.io().print(lister.json() + "\n");
+  return status;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace {
+
+/// SIGINT and SIGTERM cancel the command's Context, so that a download leaves its partial blob in
+/// order; a second one ends the process at once. Waited for by a thread of its own: nothing but
+/// sigwait is safe to call in a handler.
+void cancel_on_signal(std::stop_source stop) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([stop, signals]() mutable {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    stop.request_stop();
+    sigwait(&signals, &signal);
+    ::_exit(128 + signal);
+  }).detach();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  std::stop_source stop;
+  cancel_on_signal(stop);
+  berth::cli::Io io(STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, berth::real_environment);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return berth::cli::run(arguments, io, berth::Context{}.with_stop(stop.get_token()));
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <sstream>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "exit_status.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+void add_common(CLI::App& app, CommonOptions& common) {
+  app.add_flag("--json", common.json, "print JSON")->group("Every command");
+  app.add_flag("-v,--verbose", common.verbose, "say what is done; twice: each request")
+      ->group("Every command");
+  app.add_flag("--offline", common.offline, "ask no registry; answer from the cache")
+      ->group("Every command");
+  app.add_flag("--plain-http", common.plain_http, "speak http to the registry that is named here")
+      ->group("Every command");
+  app.add_flag("--no-progress", common.no_progress, "draw no progress bar")->group("Every command");
+  app.add_option("--authfile", common.auth_file,
+                 "podman's credentials file, instead of the usual ones")
+      ->type_name("FILE")
+      ->group("Every command");
+  app.add_option("--config", common.docker_config,
+                 "docker's configuration folder, instead of ~/.docker")
+      ->type_name("DIR")
+      ->group("Every command");
+  app.add_option("--ca-file", common.ca_file, "trust this CA besides the system's")
+      ->type_name("PEM")
+      ->group("Every command");
+  app.add_option("--cert-file", common.cert_file, "client certificate")
+      ->type_name("PEM")
+      ->group("Every command");
+  app.add_option("--key-file", common.key_file, "key of the client certificate")
+      ->type_name("PEM")
+      ->group("Every command");
+  auto* user = app.add_option("-u,--username", common.username,
+                              "user name; the password comes by --password-stdin")
+                   ->type_name("NAME")
+                   ->group("Every command");
+  app.add_flag("--password-stdin", common.password_stdin, "read the password from standard input")
+      ->needs(user)
+      ->group("Every command");
+  app.add_option("--platform", common.platform, "of an index, this one (linux/arm64/v8)")
+      ->type_name("OS/ARCH[/VARIANT]")
+      ->group("Every command");
+  app.add_option("--cache", common.cache, "cache folder, instead of $BERTH_CACHE or ~/.cache/berth")
+      ->type_name("DIR")
+      ->group("Every command");
+  app.add_option("--timeout", common.timeout, "give up after so many seconds")
+      ->type_name("SECONDS")
+      ->group("Every command");
+}
+
+class Parser {
+ public:
+  explicit Parser(const std::string& version)
+      : app_(
+            "berth: a container registry, mounted.\n\n"
+            "A PLACE is REGISTRY[/NAME...], as in localhost:5000/library/hello:v1/config.json: "
+            "what the mounted tree shows\n"
+            "under that path; or oci:DIR[:TAG][/...], a local OCI image layout. A local path "
+            "begins with / ./ or ../.",
+            "berth") {
+    app_.set_version_flag("--version", "berth " + version);
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.failure_message(CLI::FailureMessage::simple);
+    add_common(app_, invocation_.common);
+    add_reading();
+    add_mounting();
+    add_housekeeping();
+  }
+
+  ParseResult parse(const std::vector<std::string>& arguments) {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+      app_.parse(reversed);
+    } catch (const CLI::ParseError& error) {
+      std::ostringstream out;
+      std::ostringstream err;
+      const int status = app_.exit(error, out, err);
+      return {{}, out.str() + err.str(), status == 0 ? kDone : kWrongUse};
+    }
+    return {std::move(invocation_), "", kDone};
+  }
+
+ private:
+  template <class T>
+  CLI::App* add(const std::string& name, const std::string& help, T& value) {
+    CLI::App* sub = app_.add_subcommand(name, help);
+    sub->callback([this, &value] { invocation_.command = value; });
+    return sub;
+  }
+
+  void add_reading() {
+    auto* ls = add("ls", "list repositories, tags, a manifest's files", ls_);
+    ls->add_option("PLACE", ls_.places, "what to list; none: the registries that are known");
+    ls->add_flag("-l,--long", ls_.long_format, "type, size, time, and the digest of a tag");
+    ls->add_flag("-R,--recursive", ls_.recursive, "and everything below");
+    ls->add_flag("-a,--all", ls_.all, "with the folders that begin with a dot");
+    ls->add_flag("-1", ls_.one_column, "one name a line");
+
+    auto* tree = add("tree", "draw what stands below a place", tree_);
+    tree->add_option("PLACE", tree_.places)->required();
+    tree->add_option("-L,--level", tree_.depth, "how deep (3)")->type_name("N");
+
+    add("cat", "write files to standard output", cat_)
+        ->add_option("PLACE", cat_.places)
+        ->required();
+    add("stat", "show what is known of a place", stat_)
+        ->add_option("PLACE", stat_.places)
+        ->required();
+
+    auto* cp = add("cp", "copy to files or to an OCI layout (oci:DIR[:TAG])", cp_);
+    cp->add_option("PLACES", cp_.sources, "one or more sources, then the target")
+        ->required()
+        ->expected(2, -1)
+        ->type_name("SOURCE... TARGET");
+    cp->add_flag("-r,-R,--recursive", cp_.recursive, "copy folders");
+    cp->add_flag("-f,--force", cp_.force, "replace files that are there");
+    cp->add_flag("--referrers", cp_.referrers, "to a layout: with what refers to it");
+    cp->add_option("-j,--jobs", cp_.jobs, "blobs at once (4)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 64));
+    cp->callback([this] {
+      cp_.target = cp_.sources.back();
+      cp_.sources.pop_back();
+      invocation_.command = cp_;
+    });
+  }
+
+  void add_mounting() {
+    auto* mount = add(
+        "mount", "mount a place, or every registry that is known, as folders and files", mount_);
+    mount
+        ->add_option("PLACE DIR", operands_,
+                     "the place (none: every registry), and the folder to mount on")
+        ->required()
+        ->expected(1, 2);
+    mount->add_option("-o", mount_.mount_options, "mount options, as of mount(8); see berthfs(8)")
+        ->type_name("OPTION,...")
+        ->take_all();
+    mount->add_flag("-f,--foreground", mount_.foreground, "stay, and log to the terminal");
+    mount->callback([this] {
+      mount_.folder = operands_.back();
+      if (operands_.size() == 2) mount_.place = operands_.front();
+      invocation_.command = mount_;
+    });
+    for (const char* name : {"unmount", "umount"}) {
+      auto* unmount = add(name, "unmount", unmount_);
+      unmount->add_option("DIR", unmount_.folder)->required();
+      unmount->add_flag("-z,--lazy", unmount_.lazy,
+                        "now from sight, and for good when nobody uses it");
+      if (std::string_view(name) == "umount") unmount->group("");
+    }
+    add("refresh", "forget listings and tags that may have changed: of a mount, or of a place",
+        refresh_)
+        ->add_option("DIR|PLACE", refresh_.target)
+        ->required();
+  }
+
+  void add_housekeeping() {
+    auto* cache = add("cache", "show, check and limit the cache", cache_);
+    cache->add_option("VERB", cache_.verb, "status, verify, prune or limit")
+        ->required()
+        ->check(CLI::IsMember({"status", "verify", "prune", "limit"}));
+    cache->add_option("SIZE", cache_.size, "prune: what to keep (0); limit: the quota, as 20GiB");
+
+    add("doctor", "say in sentences what is wrong: FUSE, credentials, network, cache", doctor_)
+        ->add_option("REGISTRY", doctor_.registry);
+    add("completion", "print the completion script of a shell", completion_)
+        ->add_option("SHELL", completion_.shell)
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    auto* complete = add("__complete", "", complete_);
+    complete->add_option("WORD", complete_.word);
+    complete->group("");
+    add("version", "print the version", version_);
+  }
+
+  CLI::App app_;
+  Invocation invocation_;
+  LsCommand ls_;
+  TreeCommand tree_;
+  CatCommand cat_;
+  StatCommand stat_;
+  CpCommand cp_;
+  MountCommand mount_;
+  std::vector<std::string> operands_;
+  UnmountCommand unmount_;
+  RefreshCommand refresh_;
+  CacheCommand cache_;
+  DoctorCommand doctor_;
+  CompletionCommand completion_;
+  CompleteCommand complete_;
+  VersionCommand version_;
+};
+
+}  // namespace
+
+ParseResult parse_command_line(const std::vector<std::string>& arguments,
+                               const std::string& version) {
+  return Parser(version).parse(arguments);
+}
+
+}  // namespace berth::cli

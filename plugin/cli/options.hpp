@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "io.hpp"
+
+namespace berth::cli {
+
+/// What every command understands.
+struct CommonOptions {
+  bool json = false;
+  int verbose = 0;
+  bool offline = false;
+  bool plain_http = false;
+  bool no_progress = false;
+  std::string auth_file;
+  std::string docker_config;
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string username;
+  bool password_stdin = false;
+  std::string platform;
+  std::string cache;
+  unsigned timeout = 0;  ///< seconds; 0: none
+};
+
+struct LsCommand {
+  std::vector<std::string> places;
+  bool long_format = false;
+  bool recursive = false;
+  bool all = false;
+  bool one_column = false;
+};
+struct TreeCommand {
+  std::vector<std::string> places;
+  unsigned depth = 3;
+};
+struct CatCommand {
+  std::vector<std::string> places;
+};
+struct StatCommand {
+  std::vector<std::string> places;
+};
+struct CpCommand {
+  std::vector<std::string> sources;
+  std::string target;
+  bool recursive = false;
+  bool force = false;
+  bool referrers = false;
+  int jobs = 4;
+};
+struct MountCommand {
+  std::string place;  ///< "": every registry
+  std::string folder;
+  std::vector<std::string> mount_options;
+  bool foreground = false;
+};
+struct UnmountCommand {
+  std::string folder;
+  bool lazy = false;
+};
+struct RefreshCommand {
+  std::string target;
+};
+struct CacheCommand {
+  std::string verb;  ///< status verify prune limit
+  std::string size;
+};
+struct DoctorCommand {
+  std::string registry;
+};
+struct CompletionCommand {
+  std::string shell;
+};
+/// Hidden: what the completion scripts ask. Answers from what is remembered; no request.
+struct CompleteCommand {
+  std::string word;
+};
+struct VersionCommand {};
+
+using Command = std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand,
+                             MountCommand, UnmountCommand, RefreshCommand, CacheCommand,
+                             DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
+
+struct Invocation {
+  CommonOptions common;
+  Command command;
+};
+
+/// Reads the command line. Without a value: print `text` (help to out and exit 0, or a usage error
+/// to err and exit 2).
+struct ParseResult {
+  std::optional<Invocation> invocation;
+  std::string text;
+  int exit_status = 0;
+};
+ParseResult parse_command_line(const std::vector<std::string>& arguments,
+                               const std::string& version);
+
+}  // namespace berth::cli

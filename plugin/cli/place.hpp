@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "berth/base/result.hpp"
+
+namespace berth::cli {
+
+/// Where an operand of a command points (DESIGN section 8).
+struct Place {
+  enum class Kind : unsigned char { local, layout, registry } kind = Kind::local;
+  std::string text;                 ///< as typed
+  std::filesystem::path path;       ///< local: the path; layout: its folder
+  std::string registry;             ///< registry: "localhost:5000"
+  std::string inside;               ///< what follows: a path in the tree, "" for the root
+  bool is_standard_stream = false;  ///< "-"
+};
+
+/// A local path begins with `/`, `./` or `../` or is `-`, `.` or `..`; `oci:` begins a layout; else
+/// a registry place, whose first part has a dot, a colon or is `localhost`. Anything else is
+/// invalid_argument, and the message offers both spellings. A layout's `:TAG` is told from its path
+/// by looking which folder is there.
+Result<Place> parse_place(std::string_view text);
+
+/// A folder written as oci:DIR or oci:DIR:TAG, as a target that need not exist.
+struct LayoutTarget {
+  std::filesystem::path folder;
+  std::string tag;
+};
+Result<LayoutTarget> parse_layout_target(std::string_view text);
+
+}  // namespace berth::cli

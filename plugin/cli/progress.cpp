@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "progress.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+
+namespace berth::cli {
+
+namespace {
+using namespace std::chrono_literals;
+constexpr auto kFirst = 1s;
+constexpr auto kEvery = 100ms;
+}  // namespace
+
+ProgressBar::ProgressBar(Workspace& workspace, std::string what, bool data_to_out)
+    : io_(workspace.io()),
+      what_(text::escape_for_terminal(what)),
+      wanted_(io_.err_is_terminal() && !(data_to_out && io_.out_is_terminal()) &&
+              !workspace.options().json && !workspace.options().no_progress) {}
+
+ProgressBar::~ProgressBar() {
+  if (drawn_) io_.error_text("\r\033[K");
+}
+
+void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
+  if (!wanted_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - start_ < kFirst || now - last_ < kEvery) return;
+  last_ = now;
+  draw(done, total, now);
+}
+
+void ProgressBar::draw(std::uint64_t done, std::uint64_t total,
+                       std::chrono::steady_clock::time_point now) {
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  io_.error_text("\r" + progress_line(what_, done, total, seconds, 80) + "\033[K");
+  drawn_ = true;
+}
+
+std::string progress_line(const std::string& what, std::uint64_t done, std::uint64_t total,
+                          double seconds, int width) {
+  const auto rate =
+      static_cast<std::uint64_t>(seconds > 0 ? static_cast<double>(done) / seconds : 0);
+  const std::string speed = text::format_size(rate) + "/s";
+  if (total == 0) return fmt::format("{}  {}  {}", what, text::format_size(done), speed);
+  const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+  std::string rest = "--:--";
+  if (rate > 0 && done <= total) {
+    const auto left = (total - done) / rate;
+    rest = fmt::format("{}:{:02}", left / 60, left % 60);
+  }
+  const std::string tail =
+      fmt::format(" {:3.0f}% of {}  {}  {}", share * 100, text::format_size(total), speed, rest);
+  const auto room = static_cast<std::size_t>(std::max(0, width));
+  const std::size_t name = std::min<std::size_t>(what.size(), room / 3);
+  const std::size_t used = name + 3 + tail.size();
+  const std::size_t bar = room > used + 1 ? std::min<std::size_t>(30, room - used - 1) : 0;
+  const auto filled = static_cast<std::size_t>(share * static_cast<double>(bar));
+  // The end of a long place tells more than its beginning.
+  return fmt::format("{} [{}{}]{}", what.substr(what.size() - name), std::string(filled, '='),
+                     std::string(bar - filled, ' '), tail);
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "workspace.hpp"
+
+namespace berth::cli {
+
+/// A bar on the terminal of errors for what takes longer than a second; nothing in a pipe, with
+/// --json, --no-progress, or when the data itself goes to the same terminal. Erases itself at the
+/// end. Calls must come from one thread at a time.
+class ProgressBar {
+ public:
+  /// `data_to_out`: the command's data goes to standard output, so a bar beside it would be in the
+  /// way there.
+  ProgressBar(Workspace& workspace, std::string what, bool data_to_out = false);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// `total` 0: unknown.
+  void update(std::uint64_t done, std::uint64_t total);
+
+ private:
+  void draw(std::uint64_t done, std::uint64_t total, std::chrono::steady_clock::time_point now);
+
+  Io& io_;
+  std::string what_;
+  bool wanted_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_ = start_;
+};
+
+/// "[=====>    ] 42% 430 MiB/s ETA 0:12" for a terminal of `width` columns. Pure: for tests.
+std::string progress_line(const std::string& what, std::uint64_t done, std::uint64_t total,
+                          double seconds, int width);
+
+}  // namespace berth::cli

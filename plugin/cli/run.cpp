@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
+#include "berth/json/writer.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "version.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+struct Runner {
+  Workspace& workspace;
+  int operator()(const LsCommand& c) const { return run_ls(c, workspace); }
+  int operator()(const TreeCommand& c) const { return run_tree(c, workspace); }
+  int operator()(const CatCommand& c) const { return run_cat(c, workspace); }
+  int operator()(const StatCommand& c) const { return run_stat(c, workspace); }
+  int operator()(const CpCommand& c) const { return run_cp(c, workspace); }
+  int operator()(const MountCommand& c) const { return run_mount(c, workspace); }
+  int operator()(const UnmountCommand& c) const { return run_unmount(c, workspace); }
+  int operator()(const RefreshCommand& c) const { return run_refresh(c, workspace); }
+  int operator()(const CacheCommand& c) const { return run_cache(c, workspace); }
+  int operator()(const DoctorCommand& c) const { return run_doctor(c, workspace); }
+  int operator()(const CompletionCommand& c) const { return run_completion(c, workspace); }
+  int operator()(const CompleteCommand& c) const { return run_complete(c, workspace); }
+  int operator()(const VersionCommand& c) const { return run_version(c, workspace); }
+};
+
+/// Warnings are for the person at the terminal; what is done and asked only with -v and -vv.
+void log_to(Io& io, int verbose) {
+  const auto level = verbose >= 2   ? log::Level::debug
+                     : verbose == 1 ? log::Level::info
+                                    : log::Level::warning;
+  log::set_sink(
+      [&io](log::Level line_level, std::string_view line) {
+        io.error_text((line_level <= log::Level::warning ? "berth: warning: " : "berth: ") +
+                      text::escape_for_terminal(line) + "\n");
+      },
+      level);
+}
+
+}  // namespace
+
+int report(Workspace& workspace, const Error& error) {
+  workspace.io().error_line(error_sentence(error));
+  return exit_status_of(error);
+}
+
+int worse(int a, int b) noexcept { return a != kDone ? a : b; }
+
+int run(const std::vector<std::string>& arguments, Io& io, const Context& context) {
+  ParseResult parsed = parse_command_line(arguments, kVersion);
+  if (!parsed.invocation) {
+    if (parsed.exit_status == kDone) {
+      io.print(parsed.text);
+      return io.flush() ? kDone : kFailed;
+    }
+    io.error_text(parsed.text);
+    return parsed.exit_status;
+  }
+  const CommonOptions& common = parsed.invocation->common;
+  log_to(io, common.verbose);
+  int status = kFailed;
+  {
+    Workspace workspace(
+        common, io,
+        common.timeout == 0 ? context : context.with_timeout(std::chrono::seconds(common.timeout)));
+    status = std::visit(Runner{workspace}, parsed.invocation->command);
+  }
+  log::set_sink({}, log::Level::error);
+  // A reader that closed the pipe early (head) has what it wanted.
+  if (const auto flushed = io.flush();
+      !flushed && flushed.error().sys_errno() != EPIPE && status == kDone) {
+    io.error_line(error_sentence(flushed.error()));
+    return kFailed;
+  }
+  return status;
+}
+
+int run_version(const VersionCommand&, Workspace& workspace) {
+  if (workspace.options().json) {
+    json::Node object = json::Node::object();
+    object.set("version", kVersion);
+    workspace.io().print(object.to_text() + "\n");
+  } else {
+    workspace.io().print(std::string("berth ") + kVersion + "\n");
+  }
+  return kDone;
+}
+
+}  // namespace berth::cli

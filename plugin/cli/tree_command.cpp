@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/json/writer.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "listing.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+class Drawer {
+ public:
+  Drawer(const TreeCommand& command, Workspace& workspace)
+      : command_(command),
+        workspace_(workspace) {}
+
+  Result<void> draw(const std::string& text) {
+    Located located = TRY(workspace_.locate(text, true));
+    if (workspace_.options().json) {
+      json::Node object = TRY(to_json(*located.tree, located.found.node, text, command_.depth));
+      workspace_.io().print(object.to_text(2) + "\n");
+      return {};
+    }
+    workspace_.io().print(shown_name(workspace_.io(), text, located.found.node->type()) + "\n");
+    return draw_below(*located.tree, located.found.node, "", command_.depth);
+  }
+
+ private:
+  Result<std::vector<tree::Entry>> sorted(tree::Tree& tree, const tree::NodePtr& folder) {
+    auto entries = TRY(tree.list(folder, workspace_.context()));
+    std::erase_if(entries, [](const tree::Entry& entry) { return entry.name.starts_with('.'); });
+    std::ranges::sort(entries, {}, &tree::Entry::name);
+    return entries;
+  }
+
+  Result<void> draw_below(tree::Tree& tree, const tree::NodePtr& folder, const std::string& indent,
+                          unsigned depth) {
+    if (folder->type() != tree::Type::folder || depth == 0) return {};
+    const auto entries = TRY(sorted(tree, folder));
+    for (std::size_t index = 0; index < entries.size(); ++index) {
+      const auto& entry = entries[index];
+      const bool last = index + 1 == entries.size();
+      workspace_.io().print(indent + (last ? "└── " : "├── ") +
+                            shown_name(workspace_.io(), entry.name, entry.type) + "\n");
+      if (entry.type != tree::Type::folder || depth == 1) continue;
+      const auto child = TRY(tree.lookup(folder, entry.name, workspace_.context()));
+      TRY(draw_below(tree, child.node, indent + (last ? "    " : "│   "), depth - 1));
+    }
+    return {};
+  }
+
+  Result<json::Node> to_json(tree::Tree& tree, const tree::NodePtr& node, const std::string& name,
+                             unsigned depth) {
+    json::Node object = json::Node::object();
+    object.set("name", name);
+    object.set("type", type_name(node->type()));
+    if (node->type() != tree::Type::folder || depth == 0) return object;
+    json::Node children = json::Node::array();
+    for (const auto& entry : TRY(sorted(tree, node))) {
+      if (entry.type == tree::Type::folder) {
+        const auto child = TRY(tree.lookup(node, entry.name, workspace_.context()));
+        children.push_back(TRY(to_json(tree, child.node, entry.name, depth - 1)));
+      } else {
+        json::Node leaf = json::Node::object();
+        leaf.set("name", entry.name);
+        leaf.set("type", type_name(entry.type));
+        children.push_back(std::move(leaf));
+      }
+    }
+    object.set("children", std::move(children));
+    return object;
+  }
+
+  const TreeCommand& command_;
+  Workspace& workspace_;
+};
+
+}  // namespace
+
+int run_tree(const TreeCommand& command, Workspace& workspace) {
+  workspace.name_hosts(command.places);
+  Drawer drawer(command, workspace);
+  int status = kDone;
+  for (const std::string& place : command.places) {
+    if (auto drawn = drawer.draw(place); !drawn)
+      status = worse(status, report(workspace, drawn.error()));
+  }
+  return status;
+}
+
+}  // namespace berth::cli

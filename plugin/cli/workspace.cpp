@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workspace.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+
+#include "version.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+/// A password from a pipe: one line, its end dropped.
+Result<Secret> read_password(int fd) {
+  std::string text;
+  char buffer[4096];
+  while (true) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0) return Error::from_errno(errno, "reading the password from standard input");
+    if (got == 0) break;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > 64 * 1024)
+      return Error{Errc::too_large, "the password on standard input is longer than 64 KiB"};
+  }
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  if (text.empty())
+    return Error{Errc::invalid_argument, "--password-stdin: standard input gave no password"};
+  return Secret(std::move(text));
+}
+
+}  // namespace
+
+Workspace::Workspace(const CommonOptions& options, Io& io, Context context)
+    : options_(options),
+      io_(io),
+      context_(std::move(context)) {}
+
+Workspace::~Workspace() {
+  // Trees use the hub.
+  trees_.clear();
+}
+
+void Workspace::name_hosts(const std::vector<std::string>& places) {
+  for (const std::string& text : places) {
+    const auto place = parse_place(text);
+    if (place && place->kind == Place::Kind::registry) hosts_.push_back(place->registry);
+  }
+}
+
+Result<content::HubOptions> Workspace::hub_options() {
+  content::HubOptions hub;
+  hub.environment = io_.environment();
+  hub.keychain.environment = io_.environment();
+  if (!options_.auth_file.empty()) hub.keychain.auth_file = options_.auth_file;
+  if (!options_.docker_config.empty()) hub.keychain.docker_config_dir = options_.docker_config;
+  if (!options_.username.empty()) {
+    if (!options_.password_stdin) {
+      return Error{
+          Errc::invalid_argument,
+          "--username needs --password-stdin: a password on the command line is seen by everyone"};
+    }
+    hub.keychain.explicit_credential =
+        credential::Credential{.username = options_.username,
+                               .password = TRY(read_password(io_.in())),
+                               .source = "the command line"};
+  }
+  hub.cache.folder = options_.cache;
+  hub.store.offline = options_.offline;
+  if (options_.plain_http) hub.plain_http = hosts_;
+  hub.connection = {.ca_file = options_.ca_file,
+                    .client_cert_file = options_.cert_file,
+                    .client_key_file = options_.key_file};
+  hub.connection_hosts = hosts_;
+  hub.user_agent = std::string("berth/") + kVersion;
+  return hub;
+}
+
+Result<content::Hub*> Workspace::hub() {
+  if (!hub_) hub_ = TRY(content::Hub::open(TRY(hub_options())));
+  return hub_.get();
+}
+
+Result<tree::Tree*> Workspace::open_tree(const std::string& key, tree::Root root) {
+  auto& slot = trees_[key];
+  if (!slot) {
+    content::Hub* hub = TRY(this->hub());
+    tree::Options options;
+    options.root = std::move(root);
+    options.version = kVersion;
+    if (!options_.platform.empty()) options.platform = TRY(oci::Platform::parse(options_.platform));
+    slot = std::make_unique<tree::Tree>(*hub, std::move(options));
+  }
+  return slot.get();
+}
+
+Result<tree::Tree*> Workspace::tree_of_all() {
+  return open_tree("", {.kind = tree::Root::Kind::all});
+}
+
+Result<tree::Tree*> Workspace::tree_of(const Place& place) {
+  if (place.kind == Place::Kind::layout) {
+    return open_tree(
+        "oci:" + place.path.string(),
+        {.kind = tree::Root::Kind::layout, .layout = TRY(content::open_layout(place.path))});
+  }
+  return open_tree(place.registry,
+                   {.kind = tree::Root::Kind::registry, .registry = place.registry});
+}
+
+Result<Located> Workspace::locate(const std::string& text, bool follow) {
+  Place place = TRY(parse_place(text));
+  if (place.kind == Place::Kind::local) {
+    return Error{
+        Errc::invalid_argument,
+        "'" + text + "' is a local path: this command reads places of a registry, or oci:DIR"};
+  }
+  tree::Tree* tree = TRY(tree_of(place));
+  auto found = tree->walk(tree->root(), place.inside, follow, context_);
+  if (!found) {
+    Error error = std::move(found).error();
+    return error.message().find(text) == std::string::npos ? std::move(error).with_context(text)
+                                                           : std::move(error);
+  }
+  return Located{.tree = tree, .found = std::move(*found), .place = std::move(place)};
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <gtest/gtest.h>
+
+namespace berth::cli {
+namespace {
+
+ParseResult parse(const std::vector<std::string>& arguments) {
+  return parse_command_line(arguments, "1.2.3");
+}
+
+TEST(OptionsTest, TakesTheCommonOptionsBeforeAndAfterTheCommand) {
+  for (const auto& arguments :
+       {std::vector<std::string>{"--json", "ls", "-l", "r.io"}, {"ls", "-l", "r.io", "--json"}}) {
+    const auto parsed = parse(arguments);
+    ASSERT_TRUE(parsed.invocation) << parsed.text;
+    EXPECT_TRUE(parsed.invocation->common.json);
+    const auto& ls = std::get<LsCommand>(parsed.invocation->command);
+    EXPECT_TRUE(ls.long_format);
+    EXPECT_EQ(ls.places, std::vector<std::string>{"r.io"});
+  }
+}
+
+TEST(OptionsTest, SplitsTheTargetOfCpFromItsSources) {
+  const auto parsed = parse({"cp", "-r", "r.io/a", "r.io/b", "./out"});
+  ASSERT_TRUE(parsed.invocation) << parsed.text;
+  const auto& cp = std::get<CpCommand>(parsed.invocation->command);
+  EXPECT_EQ(cp.sources, (std::vector<std::string>{"r.io/a", "r.io/b"}));
+  EXPECT_EQ(cp.target, "./out");
+  EXPECT_TRUE(cp.recursive);
+  EXPECT_EQ(parse({"cp", "r.io/a"}).exit_status, 2);
+}
+
+TEST(OptionsTest, MountsEveryRegistryWhenOnlyAFolderIsGiven) {
+  const auto all = parse({"mount", "/mnt"});
+  ASSERT_TRUE(all.invocation) << all.text;
+  EXPECT_EQ(std::get<MountCommand>(all.invocation->command).place, "");
+  const auto one = parse({"mount", "-o", "tag_ttl=5,offline", "r.io", "/mnt"});
+  ASSERT_TRUE(one.invocation) << one.text;
+  const auto& mount = std::get<MountCommand>(one.invocation->command);
+  EXPECT_EQ(mount.place, "r.io");
+  EXPECT_EQ(mount.folder, "/mnt");
+  EXPECT_EQ(mount.mount_options, std::vector<std::string>{"tag_ttl=5,offline"});
+}
+
+TEST(OptionsTest, RefusesAPasswordWithoutAUser) {
+  EXPECT_EQ(parse({"--password-stdin", "ls"}).exit_status, 2);
+}
+
+TEST(OptionsTest, ExitsWithTwoAndAHintForWhatIsNotThere) {
+  const auto parsed = parse({"frobnicate"});
+  EXPECT_FALSE(parsed.invocation);
+  EXPECT_EQ(parsed.exit_status, 2);
+  EXPECT_NE(parsed.text.find("--help"), std::string::npos);
+  EXPECT_EQ(parse({}).exit_status, 2);
+  EXPECT_EQ(parse({"cache", "explode"}).exit_status, 2);
+}
+
+TEST(OptionsTest, PrintsHelpAndVersionWithSuccess) {
+  const auto help = parse({"--help"});
+  EXPECT_EQ(help.exit_status, 0);
+  for (const char* word : {"ls", "mount", "doctor", "PLACE"})
+    EXPECT_NE(help.text.find(word), std::string::npos) << word;
+  EXPECT_EQ(help.text.find("__complete"), std::string::npos);
+  EXPECT_EQ(parse({"--version"}).text, "berth 1.2.3\n");
+  EXPECT_NE(parse({"cp", "--help"}).text.find("--referrers"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace berth::cli

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "place.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/matchers.hpp"
+#include "support/temp_dir.hpp"
+
+namespace berth::cli {
+namespace {
+
+using test::HasCode;
+using test::IsOk;
+
+TEST(PlaceTest, TellsLocalPathsByTheirBeginning) {
+  for (const char* text : {"/a", "./a", "../a", ".", "..", "-"}) {
+    const auto place = parse_place(text);
+    ASSERT_THAT(place, IsOk()) << text;
+    EXPECT_EQ(place->kind, Place::Kind::local) << text;
+  }
+  EXPECT_TRUE(parse_place("-")->is_standard_stream);
+  EXPECT_FALSE(parse_place("./-")->is_standard_stream);
+}
+
+TEST(PlaceTest, SplitsARegistryFromWhatIsInside) {
+  const auto place = parse_place("localhost:5000/library/hello:v1/config.json");
+  ASSERT_THAT(place, IsOk());
+  EXPECT_EQ(place->kind, Place::Kind::registry);
+  EXPECT_EQ(place->registry, "localhost:5000");
+  EXPECT_EQ(place->inside, "library/hello:v1/config.json");
+  EXPECT_EQ(parse_place("ghcr.io")->inside, "");
+  EXPECT_EQ(parse_place("ghcr.io//a")->inside, "a");
+}
+
+TEST(PlaceTest, OffersBothSpellingsForAWordThatIsNeither) {
+  const auto place = parse_place("library/hello");
+  ASSERT_THAT(place, HasCode(Errc::invalid_argument));
+  EXPECT_NE(place.error().message().find("./library/hello"), std::string::npos);
+  EXPECT_NE(place.error().message().find("REGISTRY/library/hello"), std::string::npos);
+}
+
+TEST(PlaceTest, FindsTheLayoutsFolderAmongColonsAndSlashes) {
+  test::TempDir dir;
+  dir.write("a:b/oci-layout", "{}");
+  const std::string base = "oci:" + (dir / "a:b").string();
+  for (const auto& [suffix, inside] : {std::pair{"", ""},
+                                       {":v1", "v1"},
+                                       {"/v1/config.json", "v1/config.json"},
+                                       {":v1/files", "v1/files"}}) {
+    const auto place = parse_place(base + suffix);
+    ASSERT_THAT(place, IsOk()) << suffix;
+    EXPECT_EQ(place->kind, Place::Kind::layout);
+    EXPECT_EQ(place->path, dir / "a:b");
+    EXPECT_EQ(place->inside, inside);
+  }
+  EXPECT_THAT(parse_place("oci:" + dir.path().string()), HasCode(Errc::not_found));
+  EXPECT_THAT(parse_place("oci:"), HasCode(Errc::invalid_argument));
+}
+
+TEST(PlaceTest, ReadsALayoutTargetThatNeedNotExist) {
+  const auto target = parse_layout_target("oci:/x/y:v1");
+  ASSERT_THAT(target, IsOk());
+  EXPECT_EQ(target->folder, "/x/y");
+  EXPECT_EQ(target->tag, "v1");
+  EXPECT_EQ(parse_layout_target("oci:/x:1/y")->folder, "/x:1/y");
+  EXPECT_EQ(parse_layout_target("oci:/x:1/y")->tag, "");
+  EXPECT_THAT(parse_layout_target("oci:/x:-bad"), HasCode(Errc::invalid_argument));
+  EXPECT_THAT(parse_layout_target("oci::v1"), HasCode(Errc::invalid_argument));
+}
+
+}  // namespace
+}  // namespace berth::cli
