@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +30,9 @@ using std::chrono::steady_clock;
 constexpr milliseconds kDrainTime{250};
 /// How often an end is looked for where the kernel has no pidfd.
 constexpr milliseconds kPollStep{20};
+
+/// glibc 2.36 declares its own without extern "C".
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
 /// Keeps SIGPIPE from this thread while it writes to a program that may not read. The signal is
 /// synchronous: it is pending on this thread or not at all, and is taken back before the mask is.
@@ -66,7 +69,7 @@ class Run {
   Run(const ProcessSpec& spec, Child child)
       : spec_(spec),
         child_(std::move(child)),
-        pidfd_(::pidfd_open(child_.pid, 0)),
+        pidfd_(open_pidfd(child_.pid)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~Run() {
     if (!reaped_) kill_group();
