@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "berth/base/context.hpp"
 #include "berth/base/environment.hpp"
@@ -13,9 +14,12 @@ namespace berth::credential {
 /// `[a-z0-9][a-z0-9-]*`: what may follow docker-credential-.
 bool is_helper_name(std::string_view name) noexcept;
 
-/// Asks docker-credential-<name> for a server (protocol of docker-credential-helpers): no shell,
-/// limited in time and output, never in a circle (BERTH_HELPER_DEPTH). nullopt when the helper has
-/// none; an Error that shows its words when it fails.
+/// Asks docker-credential-<name> for a server (protocol of docker-credential-helpers): found in the
+/// absolute folders of the environment's PATH, run without a shell, limited in output (1 MiB) and
+/// by the Context in time, never in a circle (BERTH_HELPER_DEPTH). Its stderr is this process's.
+/// Blocks. nullopt when the helper has none. Errors: invalid_argument for a name or URL that breaks
+/// the grammar, not_found for a helper that is not installed, would_block for a non-blocking
+/// Context, timeout, cancelled, and unavailable, which shows the helper's own words, when it fails.
 Result<std::optional<Credential>> ask_helper(const std::string& name, const std::string& server_url,
                                              const Environment& environment,
                                              const Context& context);

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/credential/config.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "berth/base/fd.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/oci/reference.hpp"
+
+#include "credential/certs.hpp"
+
+namespace berth::credential {
+namespace {
+
+using std::filesystem::path;
+
+constexpr std::size_t kFileLimit = 1024 * 1024;
+
+/// Where in which file, for every message.
+struct Reader {
+  const path& file;
+  const Environment& environment;
+
+  Error error(const toml::source_region& where, std::string_view what) const {
+    return {Errc::invalid_argument,
+            fmt::format("{}, line {}: {}", file.native(), where.begin.line, what)};
+  }
+  Error unknown(const toml::key& key, std::string_view table, std::string_view known) const {
+    return error(key.source(), fmt::format("unknown key \"{}\" in {}; known are {}",
+                                           text::escape_for_terminal(key.str()), table, known));
+  }
+  Result<const toml::table*> table(const toml::node& node, std::string_view name) const {
+    if (const toml::table* found = node.as_table()) return found;
+    return error(node.source(), fmt::format("{} must be a table", name));
+  }
+  Result<bool> boolean(const toml::node& node, std::string_view name) const {
+    if (const auto* value = node.as_boolean()) return value->get();
+    return error(node.source(), fmt::format("{} must be true or false", name));
+  }
+  Result<std::string> string(const toml::node& node, std::string_view name) const {
+    if (const auto* value = node.as_string()) return value->get();
+    return error(node.source(), fmt::format("{} must be a string", name));
+  }
+  /// "~/" is the home; what is relative is beside the file.
+  Result<std::string> file_name(const toml::node& node, std::string_view name) const {
+    const std::string value = TRY(string(node, name));
+    if (value.empty()) return error(node.source(), fmt::format("{} is empty", name));
+    if (value.starts_with("~/")) {
+      if (const auto home = home_directory(environment)) return (*home / value.substr(2)).native();
+    }
+    return (file.parent_path() / value).lexically_normal().native();
+  }
+};
+
+Result<RegistryConfig> read_registry(const Reader& reader, const toml::table& table) {
+  RegistryConfig config;
+  for (const auto& [key, node] : table) {
+    if (key == "plain_http") {
+      config.plain_http = TRY(reader.boolean(node, key.str()));
+    } else if (key == "insecure_skip_verify") {
+      config.insecure_skip_verify = TRY(reader.boolean(node, key.str()));
+    } else if (key == "ca_file") {
+      config.ca_file = TRY(reader.file_name(node, key.str()));
+    } else if (key == "client_cert_file") {
+      config.client_cert_file = TRY(reader.file_name(node, key.str()));
+    } else if (key == "client_key_file") {
+      config.client_key_file = TRY(reader.file_name(node, key.str()));
+    } else {
+      return reader.unknown(key, "a registry's table",
+                            "plain_http, insecure_skip_verify, ca_file, client_cert_file, "
+                            "client_key_file");
+    }
+  }
+  return config;
+}
+
+Result<void> read_registries(const Reader& reader, const toml::node& node, Config& config) {
+  const toml::table* registries = TRY(reader.table(node, "registry"));
+  for (const auto& [name, entry] : *registries) {
+    if (!oci::is_registry(name.str())) {
+      return reader.error(name.source(),
+                          fmt::format("\"{}\" is not a registry: write host or host:port",
+                                      text::escape_for_terminal(name.str())));
+    }
+    const toml::table* table = TRY(reader.table(entry, "a registry's entry"));
+    config.registries[std::string(name.str())] = TRY(read_registry(reader, *table));
+  }
+  return {};
+}
+
+Result<void> read_cache(const Reader& reader, const toml::node& node, Config& config) {
+  const toml::table* cache = TRY(reader.table(node, "cache"));
+  for (const auto& [key, value] : *cache) {
+    if (key != "limit") return reader.unknown(key, "[cache]", "limit");
+    config.cache_limit = TRY(reader.string(value, "limit"));
+    if (!text::parse_size(config.cache_limit)) {
+      return reader.error(value.source(), "limit is not a size such as \"20GiB\"");
+    }
+  }
+  return {};
+}
+
+Result<Config> read_config(const path& file, std::string_view text,
+                           const Environment& environment) {
+  const Reader reader{.file = file, .environment = environment};
+  const toml::parse_result parsed = toml::parse(text, file.native());
+  if (!parsed) return reader.error(parsed.error().source(), parsed.error().description());
+  Config config;
+  config.file = file;
+  for (const auto& [key, node] : parsed.table()) {
+    if (key == "registry") {
+      TRY(read_registries(reader, node, config));
+    } else if (key == "cache") {
+      TRY(read_cache(reader, node, config));
+    } else {
+      return reader.unknown(key, "the file", "registry, cache");
+    }
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<Config> load_config(const Environment& environment) {
+  if (const auto named = environment("BERTH_CONFIG")) {
+    const path file(*named);
+    Result<std::string> text = read_file(file, kFileLimit);
+    if (!text) return Error(std::move(text).error()).with_context("BERTH_CONFIG");
+    return read_config(file, *text, environment);
+  }
+  std::vector<path> candidates;
+  if (const auto folder = xdg_config_home(environment)) {
+    candidates.push_back(*folder / "berth" / "config.toml");
+  }
+  candidates.emplace_back("/etc/berth/config.toml");
+  for (const path& file : candidates) {
+    Result<std::string> text = read_file(file, kFileLimit);
+    if (text) return read_config(file, *text, environment);
+    if (text.error().code() != Errc::not_found) return Error(std::move(text).error());
+  }
+  return Config{};
+}
+
+RegistryConfig registry_config(const Config& config, const std::string& registry,
+                               const Environment& environment) {
+  RegistryConfig result;
+  const auto entry = config.registries.find(registry);
+  if (entry != config.registries.end()) result = entry->second;
+  // The name becomes a folder's: nothing but a registry may.
+  if (oci::is_registry(registry)) add_certs(certs_folders(environment), registry, result);
+  return result;
+}
+
+}  // namespace berth::credential

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "berth/base/clock.hpp"
+#include "berth/base/environment.hpp"
+#include "berth/base/sync.hpp"
+#include "berth/credential/credential.hpp"
+
+namespace berth::credential {
+
+/// What helpers answered, kept for a while, and one run however many wait. Thread safe.
+class HelperAnswers {
+ public:
+  using Answer = Result<std::optional<Credential>>;
+
+  HelperAnswers(Clock& clock, std::chrono::seconds timeout, std::chrono::seconds lifetime)
+      : clock_(clock),
+        timeout_(timeout),
+        lifetime_(lifetime) {}
+
+  Answer ask(const std::string& name, const std::string& server_url, const Environment& environment,
+             const Context& context);
+  /// Answers of the last seconds stay.
+  void forget(const std::string& server_url);
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // helper, server URL
+  struct Entry {
+    bool running = false;
+    std::optional<Answer> answer;
+    Clock::SteadyTime given{};
+    Clock::SteadyTime expires{};
+  };
+
+  Clock& clock_;
+  std::chrono::seconds timeout_;
+  std::chrono::seconds lifetime_;
+  Mutex mutex_;
+  CondVar done_;
+  std::map<Key, Entry> entries_ BERTH_GUARDED_BY(mutex_);
+};
+
+}  // namespace berth::credential
