@@ -17,7 +17,9 @@ namespace berth::auth {
 std::optional<std::filesystem::path> token_folder(const Environment& environment);
 
 /// Tokens by origin, scopes and a keyed hash of the identity; in memory and, where there is a
-/// folder, in 0600 files. One fetch however many wait, across threads and processes. Thread safe.
+/// folder, in 0600 files. One fetch however many wait, across threads and processes; a token for
+/// more serves who needs less. A folder that is open to others is refused with a line in the log,
+/// and tokens are then kept in memory. Also remembers how each registry asks. Thread safe.
 class TokenStore {
  public:
   explicit TokenStore(std::optional<std::filesystem::path> folder, Clock& clock = real_clock());
@@ -32,13 +34,16 @@ class TokenStore {
 struct SessionOptions {
   http::Url registry;  ///< its origin is the only one that sees the credential, besides its realm
   std::string name;    ///< what the keychain is asked for, and messages say: "localhost:5000"
-  std::shared_ptr<const http::ConnectionOptions> connection;
+  std::shared_ptr<const http::ConnectionOptions> connection{};
+  /// Somebody named this registry for plain http: credentials may be sent to it so. Loopback needs
+  /// no naming.
+  bool plain_http_allowed = false;
 };
 
 /// Sends requests to one registry with whatever it asks for: nothing, Basic, or a Bearer token for
 /// the scopes (distribution, auth/token.md: GET form, POST form for identity tokens). A token is
-/// refreshed before it expires; a 401 with a cached one is retried once with a fresh one. A 401
-/// that remains is Errc::unauthenticated, naming each source that was tried. Thread safe.
+/// refreshed before it expires; a 401 with a cached one is retried once with a fresh one. The
+/// keychain is asked only when the registry asks for something. Thread safe.
 class Session {
  public:
   /// All must outlive the session.
@@ -46,15 +51,20 @@ class Session {
           SessionOptions options);
   ~Session();
 
-  /// `request.url` must be on the registry's origin; `scopes` is what the request needs.
+  /// `request.url` must be on the registry's origin; `scopes` is what the request needs;
+  /// `repository` chooses the credential ("" for the registry's own). Any status but 401 is a
+  /// Response. Errors: unauthenticated for a 401 that remains, naming each source that was tried;
+  /// untrusted from the URL policy; would_block for a non-blocking Context, at once; those of the
+  /// keychain and of http::Client.
   Result<http::Response> send(http::Request request, const Scopes& scopes,
                               const std::string& repository, const Context& context);
 
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;
   /// A fingerprint of who this session is to the registry, for keys of remembered data; never the
-  /// secret.
-  std::string identity() const;
+  /// secret, and the same in every process. Credentials may differ by `repository`. May run a
+  /// helper; where none can be found out, the fingerprint is that of nobody else.
+  std::string identity(const std::string& repository = {}) const;
 
  private:
   struct Impl;

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "auth/exchange.hpp"
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
+#include "berth/http/policy.hpp"
+
+#include "auth/refusal.hpp"
+#include "auth/token_fetch.hpp"
+
+namespace berth::auth {
+namespace {
+
+bool same(const credential::Credential& a, const credential::Credential& b) {
+  return a.username == b.username && a.password == b.password &&
+         a.identity_token == b.identity_token && a.registry_token == b.registry_token;
+}
+
+bool same(const std::optional<AuthScheme>& a, const AuthScheme& b) {
+  return a && a->kind == b.kind && a->server == b.server;
+}
+
+/// The rest of an answer that is not wanted: read, so that the connection can be used again.
+void drain(http::Response& response, const Context& context) {
+  (void)http::read_all(*response.body, http::limits::kErrorBody,
+                       context.with_timeout(std::chrono::seconds(2)));
+}
+
+}  // namespace
+
+Exchange::Exchange(http::Client& client, credential::Keychain& keychain, TokenCache& tokens,
+                   const SessionOptions& options, const Scopes& scopes,
+                   const std::string& repository, const Context& context)
+    : client_(client),
+      keychain_(keychain),
+      tokens_(tokens),
+      options_(options),
+      wanted_(scopes),
+      repository_(repository),
+      context_(context),
+      origin_(options.registry.origin().text()) {}
+
+Result<http::Response> Exchange::run(http::Request request) {
+  if (const auto scheme = tokens_.scheme(origin_)) TRY(authorize(request, *scheme));
+  while (true) {
+    http::Response response = TRY(client_.send(request, context_));
+    if (response.status != 401) return response;
+    if (response.url.origin() != options_.registry.origin()) return foreign_401(response);
+    const Demand next = TRY(demand(response));
+    tokens_.remember(origin_, next.scheme);
+    tokens_.remember_extra(origin_, wanted_, next.scopes);
+    if (!TRY(may_try_again(next))) return refused(response, request.method, next);
+    demanded_ = next.scopes;
+    TRY(authorize(request, next.scheme));
+    if (!shown_.anything) return refused(response, request.method, next);
+    drain(response, context_);
+  }
+}
+
+Result<void> Exchange::authorize(http::Request& request, const AuthScheme& scheme) {
+  request.authorization = Secret();
+  shown_ = Shown{};
+  shown_.scheme = scheme;
+  TRY(look_up());
+  if (!lookup_->credential.is_anonymous()) TRY(check_may_show());
+  if (!lookup_->credential.registry_token.empty()) {
+    request.authorization = Secret("Bearer " + lookup_->credential.registry_token.reveal());
+    shown_.anything = true;
+    return {};
+  }
+  if (scheme.kind == AuthScheme::Kind::basic) return authorize_basic(request);
+  return authorize_bearer(request, *scheme.server);
+}
+
+Result<void> Exchange::authorize_basic(http::Request& request) {
+  const credential::Credential& credential = lookup_->credential;
+  if (credential.is_anonymous()) return {};
+  if (credential.username.empty()) {
+    return Error(
+        Errc::unauthenticated,
+        fmt::format("{} asks for a user name and password, but {} holds an identity token: "
+                    "run `docker login {}` or `podman login {}`",
+                    options_.name, credential.source, options_.name, options_.name));
+  }
+  request.authorization = basic_authorization(credential);
+  shown_.anything = true;
+  return {};
+}
+
+Result<void> Exchange::authorize_bearer(http::Request& request, const TokenServer& server) {
+  Scopes all = tokens_.with_extra(origin_, wanted_);
+  all.add(demanded_);
+  const TokenCache::Issued issued = TRY(token_for(server, all));
+  request.authorization = Secret("Bearer " + issued.token.value.reveal());
+  shown_.anything = true;
+  shown_.was_cached = !issued.fresh;
+  shown_.token = issued.token.value;
+  shown_.asked = all;
+  return {};
+}
+
+/// A helper's answer may be older than what the token server still takes: asked once more, then.
+Result<TokenCache::Issued> Exchange::token_for(const TokenServer& server, const Scopes& all) {
+  Result<TokenCache::Issued> issued = ask_for_token(server, all);
+  if (issued || issued.error().code() != Errc::unauthenticated) return issued;
+  if (TRY(has_new_credential())) issued = ask_for_token(server, all);
+  if (issued || issued.error().code() != Errc::unauthenticated) return issued;
+  Error cause = std::move(issued).error();
+  Error refusal =
+      refusal_error({.registry = options_.name,
+                     .lookup = *lookup_,
+                     .scopes = all,
+                     .token_server = text::escape_for_terminal(server.realm.origin().text())});
+  if (const HttpInfo* http = cause.http()) refusal = std::move(refusal).with_http(*http);
+  return std::move(refusal).because(std::move(cause));
+}
+
+Result<TokenCache::Issued> Exchange::ask_for_token(const TokenServer& server, const Scopes& all) {
+  const TokenRequest request{.registry = options_,
+                             .server = server,
+                             .credential = lookup_->credential,
+                             .scopes = ordered_scopes(all, demanded_)};
+  return tokens_.get(
+      identity_key(server), all, rejected_, [&] { return fetch_token(client_, request, context_); },
+      context_);
+}
+
+std::string Exchange::identity_key(const TokenServer& server) const {
+  const credential::Credential& credential = lookup_->credential;
+  const std::string realm = server.realm.text();
+  return tokens_.identity_key({origin_, realm, server.service, credential.username,
+                               credential.password.reveal(), credential.identity_token.reveal()});
+}
+
+/// GCR answers some requests with a bare 401: then what it last asked for counts, or what it asks
+/// for when greeted.
+Result<Demand> Exchange::demand(http::Response& response) {
+  const auto demand = TRY(demand_of(response, options_.name));
+  if (demand) return *demand;
+  if (const auto known = tokens_.scheme(origin_)) return Demand{.scheme = *known, .scopes = {}};
+  return demand_of_ping();
+}
+
+Result<Demand> Exchange::demand_of_ping() {
+  http::Request ping;
+  ping.url = options_.registry.with_path("/v2/");
+  ping.connection = options_.connection;
+  ping.allow_plain_http = options_.plain_http_allowed;
+  http::Response response = TRY(client_.send(std::move(ping), context_));
+  if (response.status == 401 && response.url.origin() == options_.registry.origin()) {
+    auto demand = TRY(demand_of(response, options_.name));
+    drain(response, context_);
+    if (demand) return *std::move(demand);
+  }
+  return Error(Errc::unauthenticated,
+               fmt::format("{} answers 401 and does not say how to log in (no WWW-Authenticate): a "
+                           "proxy in between may have taken it out",
+                           options_.name));
+}
+
+Result<bool> Exchange::may_try_again(const Demand& next) {
+  if (!shown_.anything && !shown_.scheme) return true;  // nothing was asked for before
+  if (!same(shown_.scheme, next.scheme)) return !std::exchange(tried_again_, true);
+  if (std::exchange(tried_again_, true)) return false;
+  rejected_ = shown_.token;
+  // A fresh token for everything that is asked for will not get better by asking again.
+  if (shown_.was_cached) {
+    TRY(has_new_credential());
+    return true;
+  }
+  if (next.scheme.kind == AuthScheme::Kind::bearer && !shown_.asked.contains(next.scopes)) {
+    return true;
+  }
+  return has_new_credential();
+}
+
+/// Looks again: files may have changed, helpers renew what they give out.
+Result<bool> Exchange::has_new_credential() {
+  const std::optional<credential::Lookup> before = std::move(lookup_);
+  lookup_.reset();
+  keychain_.forget_helper_answers(options_.name);
+  TRY(look_up());
+  return !before || !same(before->credential, lookup_->credential);
+}
+
+Result<void> Exchange::look_up() {
+  if (!lookup_) lookup_ = TRY(keychain_.find(options_.name, repository_, context_));
+  return {};
+}
+
+Result<void> Exchange::check_may_show() const {
+  Result<void> fine =
+      http::url_policy::check_plain_http(options_.registry, options_.plain_http_allowed);
+  if (fine) return {};
+  return Error(std::move(fine).error())
+      .with_context(fmt::format("sending the credentials of {} (from {}) over plain http",
+                                options_.name, lookup_->credential.source));
+}
+
+Error Exchange::refused(http::Response& response, std::string_view method,
+                        const Demand& last) const {
+  const Error plain =
+      http::error_from(response, method, options_.name, client_.clock().now(), context_);
+  const credential::Lookup nothing;
+  Error error = refusal_error({.registry = options_.name,
+                               .lookup = lookup_ ? *lookup_ : nothing,
+                               .scopes = wanted_,
+                               .token_server = "",
+                               .insufficient_scope = last.insufficient_scope});
+  if (const HttpInfo* http = plain.http()) error = std::move(error).with_http(*http);
+  return error;
+}
+
+Error Exchange::foreign_401(const http::Response& response) const {
+  return {Errc::unauthenticated,
+          fmt::format("{} sent this request on to {}, which asks for a login: berth shows the "
+                      "credentials of a registry to nobody else",
+                      options_.name, text::escape_for_terminal(response.url.origin().text()))};
+}
+
+}  // namespace berth::auth

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "auth/refusal.hpp"
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+
+namespace berth::auth {
+namespace {
+
+std::string shown_account(const credential::Credential& credential) {
+  const std::string source = text::escape_for_terminal(credential.source);
+  if (!credential.registry_token.empty()) return fmt::format("the registry token from {}", source);
+  if (!credential.identity_token.empty()) return fmt::format("the identity token from {}", source);
+  return fmt::format("user {} (from {})", text::escape_for_terminal(credential.username), source);
+}
+
+std::string login_hint(const std::string& registry) {
+  return fmt::format("`docker login {0}` or `podman login {0}`", registry);
+}
+
+std::string tried_list(const credential::Lookup& lookup) {
+  std::string list;
+  for (const credential::Tried& step : lookup.tried) {
+    list += fmt::format("{}{} ({})", list.empty() ? "; tried: " : ", ",
+                        text::escape_for_terminal(step.source),
+                        text::escape_for_terminal(step.outcome));
+  }
+  return list;
+}
+
+std::string sentence(const Refusal& refusal) {
+  const credential::Credential& credential = refusal.lookup.credential;
+  const std::string hint = login_hint(refusal.registry);
+  const std::string what =
+      refusal.scopes.empty() ? "" : fmt::format(" for {}", refusal.scopes.text());
+  if (credential.is_anonymous()) {
+    return fmt::format("{} asks for a login{}, and no credentials for it were found: run {}",
+                       refusal.registry, what, hint);
+  }
+  const std::string account = shown_account(credential);
+  if (refusal.insufficient_scope) {
+    return fmt::format(
+        "{} refused {}{}: the account lacks that right, or there is no such "
+        "repository",
+        refusal.registry, account, what);
+  }
+  const std::string who =
+      refusal.token_server.empty()
+          ? refusal.registry
+          : fmt::format("{}, the token server of {},", refusal.token_server, refusal.registry);
+  if (!credential.registry_token.empty() || !credential.identity_token.empty()) {
+    return fmt::format("{} refused {}: it may have expired; run {}", who, account, hint);
+  }
+  return fmt::format("{} refused {}: check the password, or run {}", who, account, hint);
+}
+
+}  // namespace
+
+Error refusal_error(const Refusal& refusal) {
+  return {Errc::unauthenticated, sentence(refusal) + tried_list(refusal.lookup)};
+}
+
+}  // namespace berth::auth

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/auth/session.hpp"
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/crypto/crypto.hpp"
+
+#include "auth/exchange.hpp"
+#include "auth/token_cache.hpp"
+
+namespace berth::auth {
+namespace {
+
+/// Who one is, without the secret where there is a name beside it: a new password makes no new
+/// account, and what was remembered for it stays valid.
+std::string identity_of(const SessionOptions& options, const credential::Credential& credential) {
+  std::string text = options.registry.origin().text();
+  for (const std::string& part : {credential.username, credential.identity_token.reveal(),
+                                  credential.registry_token.reveal()}) {
+    text += fmt::format("|{}:{}", part.size(), part);
+  }
+  const Secret label("berth session identity 1");
+  return text::to_hex(ByteView(crypto::hmac_sha256(label, as_bytes(text))).first(16));
+}
+
+}  // namespace
+
+struct Session::Impl {
+  http::Client& client;
+  credential::Keychain& keychain;
+  TokenCache& tokens;
+  SessionOptions options;
+};
+
+Session::Session(http::Client& client, credential::Keychain& keychain, TokenStore& tokens,
+                 SessionOptions options)
+    : impl_(new Impl{.client = client,
+                     .keychain = keychain,
+                     .tokens = tokens.impl_->cache,
+                     .options = std::move(options)}) {}
+Session::~Session() = default;
+
+Result<http::Response> Session::send(http::Request request, const Scopes& scopes,
+                                     const std::string& repository, const Context& context) {
+  if (request.url.origin() != impl_->options.registry.origin()) {
+    return Error(Errc::internal, fmt::format("a request to {} was given to the session of {}",
+                                             text::escape_for_terminal(request.url.redacted()),
+                                             impl_->options.name));
+  }
+  if (context.is_nonblocking()) {
+    return Error(Errc::would_block, fmt::format("{} must be asked first", impl_->options.name));
+  }
+  if (request.connection == nullptr) request.connection = impl_->options.connection;
+  request.allow_plain_http = request.allow_plain_http || impl_->options.plain_http_allowed;
+  Exchange exchange(impl_->client, impl_->keychain, impl_->tokens, impl_->options, scopes,
+                    repository, context);
+  return exchange.run(std::move(request));
+}
+
+http::Client& Session::client() const noexcept { return impl_->client; }
+const SessionOptions& Session::options() const noexcept { return impl_->options; }
+
+std::string Session::identity(const std::string& repository) const {
+  const Result<credential::Lookup> found =
+      impl_->keychain.find(impl_->options.name, repository, Context());
+  if (!found) return "unknown-" + identity_of(impl_->options, credential::Credential{});
+  return identity_of(impl_->options, found->credential);
+}
+
+}  // namespace berth::auth

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "auth/token_cache.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/crypto/crypto.hpp"
+
+namespace berth::auth {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A process that fetches may be stopped (Ctrl-Z) or hang: others pass it by after this long, as a
+/// reader passes by a chunk's lock.
+constexpr std::chrono::seconds kLockPatience{5};
+constexpr milliseconds kFirstPoll{5};
+constexpr milliseconds kLastPoll{100};
+constexpr std::size_t kIdentityBytes = 16;
+constexpr std::size_t kScopesBytes = 8;
+constexpr std::size_t kMaxExtras = 4096;
+constexpr std::size_t kMaxTokens = 16384;
+
+std::unique_ptr<TokenFolder> open_or_say(const std::optional<std::filesystem::path>& path) {
+  if (!path) return nullptr;
+  Result<std::unique_ptr<TokenFolder>> folder = TokenFolder::open(*path);
+  if (folder) return *std::move(folder);
+  log::warning(fmt::format("tokens are kept in memory only: {}", folder.error().describe()));
+  return nullptr;
+}
+
+Secret process_key() {
+  const Result<Bytes> random = crypto::random_bytes(32);
+  // Without the system's generator TLS would not work either. In memory the key guards nothing.
+  return random ? Secret(std::string(as_text(*random))) : Secret("no random bytes");
+}
+
+bool ended(const Error& error) {
+  return error.code() == Errc::timeout || error.code() == Errc::cancelled;
+}
+
+}  // namespace
+
+std::optional<std::filesystem::path> token_folder(const Environment& environment) {
+  if (const auto named = environment("BERTH_TOKENS")) return std::filesystem::path(*named);
+  if (const auto runtime = environment("XDG_RUNTIME_DIR");
+      runtime && std::filesystem::path(*runtime).is_absolute()) {
+    return std::filesystem::path(*runtime) / "berth";
+  }
+  if (::geteuid() == 0) return std::filesystem::path("/run/berth");
+  return std::nullopt;
+}
+
+TokenStore::TokenStore(std::optional<std::filesystem::path> folder, Clock& clock)
+    : impl_(new Impl{.cache = TokenCache(folder, clock)}) {}
+TokenStore::~TokenStore() = default;
+
+TokenCache::TokenCache(const std::optional<std::filesystem::path>& folder, Clock& clock)
+    : clock_(clock),
+      folder_(open_or_say(folder)),
+      key_(folder_ ? folder_->key() : process_key()) {}
+
+std::string TokenCache::hash(std::string_view text, std::size_t bytes) const {
+  const Bytes mac = crypto::hmac_sha256(key_, as_bytes(text));
+  return text::to_hex(ByteView(mac).first(bytes));
+}
+
+std::string TokenCache::identity_key(const std::vector<std::string_view>& parts) const {
+  std::string text;
+  for (const std::string_view part : parts) text += fmt::format("{}:{}", part.size(), part);
+  return hash(text, kIdentityBytes);
+}
+
+bool TokenCache::serves(const StoredToken& stored, const Wish& wish) const {
+  return clock_.now() < stored.token.refresh_at && stored.token.value != wish.rejected &&
+         stored.scopes.contains(wish.scopes);
+}
+
+std::optional<Token> TokenCache::in_memory(const Wish& wish) {
+  const auto memory = tokens_.find(wish.identity);
+  if (memory == tokens_.end()) return std::nullopt;
+  const auto exact = memory->second.by_scopes.find(wish.scopes.text());
+  if (exact != memory->second.by_scopes.end() && serves(exact->second, wish)) {
+    return exact->second.token;
+  }
+  for (const auto& [text, stored] : memory->second.by_scopes) {
+    if (serves(stored, wish)) return stored.token;
+  }
+  return std::nullopt;
+}
+
+/// A token past its refresh time is better than none when the token server does not answer.
+std::optional<Token> TokenCache::still_valid(const Wish& wish) {
+  const MutexLock lock(mutex_);
+  const auto memory = tokens_.find(wish.identity);
+  if (memory == tokens_.end()) return std::nullopt;
+  const auto exact = memory->second.by_scopes.find(wish.scopes.text());
+  if (exact == memory->second.by_scopes.end()) return std::nullopt;
+  const Token& token = exact->second.token;
+  if (clock_.now() >= token.expires || token.value == wish.rejected) return std::nullopt;
+  return token;
+}
+
+void TokenCache::keep(const Wish& wish, const StoredToken& stored) {
+  auto& by_scopes = tokens_[wish.identity].by_scopes;
+  if (by_scopes.size() >= kMaxTokens) by_scopes.clear();
+  by_scopes[stored.scopes.text()] = stored;
+}
+
+void TokenCache::drop_rejected(const Wish& wish) {
+  if (wish.rejected.empty()) return;
+  bool had = false;
+  {
+    const MutexLock lock(mutex_);
+    const auto memory = tokens_.find(wish.identity);
+    if (memory != tokens_.end()) {
+      had = std::erase_if(memory->second.by_scopes, [&](const auto& entry) {
+              return entry.second.token.value == wish.rejected;
+            }) > 0;
+    }
+  }
+  if (had && folder_) folder_->remove(wish.identity, wish.rejected);
+}
+
+Result<TokenCache::Issued> TokenCache::get(const std::string& identity, const Scopes& scopes,
+                                           const Secret& rejected, const Fetch& fetch,
+                                           const Context& context) {
+  const Wish wish{.identity = identity,
+                  .scopes = scopes,
+                  .rejected = rejected,
+                  .scopes_hash = hash(scopes.text(), kScopesBytes)};
+  drop_rejected(wish);
+  const std::string name = identity + "-" + wish.scopes_hash;
+  std::shared_ptr<Flight> flight;
+  {
+    const MutexLock lock(mutex_);
+    while (true) {
+      if (auto token = in_memory(wish)) return Issued{.token = *std::move(token)};
+      if (context.is_nonblocking()) {
+        return Error(Errc::would_block, "a token must be fetched first");
+      }
+      TRY(context.check());
+      const auto under_way = flights_.find(name);
+      if (under_way == flights_.end()) break;
+      flight = under_way->second;
+      while (!flight->result) {
+        TRY(context.check());
+        landed_.wait(mutex_, context);
+      }
+      const Result<Token>& result = *flight->result;
+      if (result && result->value != rejected) return Issued{.token = *result, .fresh = true};
+      // Who fetched may have been cancelled: that says nothing about this caller.
+      if (!result && !ended(result.error())) return result.error();
+    }
+    flight = std::make_shared<Flight>();
+    flights_[name] = flight;
+  }
+  Result<Issued> issued = lead(wish, fetch, context);
+  const MutexLock lock(mutex_);
+  flight->result = issued ? Result<Token>(issued->token) : Result<Token>(issued.error());
+  flights_.erase(name);
+  landed_.notify_all();
+  return issued;
+}
+
+Result<TokenCache::Issued> TokenCache::lead(const Wish& wish, const Fetch& fetch,
+                                            const Context& context) {
+  Result<Issued> issued = lead_among_processes(wish, fetch, context);
+  if (!issued && issued.error().is_retryable()) {
+    if (auto token = still_valid(wish)) return Issued{.token = *std::move(token)};
+  }
+  return issued;
+}
+
+Result<TokenCache::Issued> TokenCache::lead_among_processes(const Wish& wish, const Fetch& fetch,
+                                                            const Context& context) {
+  std::optional<TokenFolder::Lock> file_lock;
+  if (folder_) {
+    std::optional<StoredToken> found;
+    file_lock = lock_file(wish, context, found);
+    if (found) {
+      const MutexLock lock(mutex_);
+      keep(wish, *found);
+      return Issued{.token = found->token};
+    }
+    TRY(context.check());
+  }
+  StoredToken stored{.scopes = wish.scopes, .token = TRY(fetch())};
+  if (folder_) {
+    const Result<void> saved = folder_->save(wish.identity, wish.scopes_hash, stored, clock_.now());
+    if (!saved) log::debug(fmt::format("a token was not kept: {}", saved.error().describe()));
+  }
+  const MutexLock lock(mutex_);
+  keep(wish, stored);
+  return Issued{.token = std::move(stored.token), .fresh = true};
+}
+
+/// Looks into the folder, and while another process fetches, again and again: flock(2) has no time
+/// limit that a Context could end.
+std::optional<TokenFolder::Lock> TokenCache::lock_file(const Wish& wish, const Context& context,
+                                                       std::optional<StoredToken>& found) {
+  const auto accept = [&](const StoredToken& stored) { return serves(stored, wish); };
+  const auto patience = context.with_timeout(kLockPatience);
+  milliseconds pause = kFirstPoll;
+  while (true) {
+    found = folder_->find(wish.identity, wish.scopes_hash, accept);
+    if (found) return std::nullopt;
+    bool broken = false;
+    auto lock = folder_->try_lock(wish.identity, wish.scopes_hash, broken);
+    if (lock) {
+      // It may have been saved between the look and the lock.
+      found = folder_->find(wish.identity, wish.scopes_hash, accept);
+      return lock;
+    }
+    if (broken || !real_clock().sleep(pause, patience)) return std::nullopt;
+    pause = std::min(pause * 2, kLastPoll);
+  }
+}
+
+std::optional<AuthScheme> TokenCache::scheme(const std::string& origin) const {
+  const MutexLock lock(mutex_);
+  const auto found = schemes_.find(origin);
+  return found == schemes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void TokenCache::remember(const std::string& origin, const AuthScheme& scheme) {
+  const MutexLock lock(mutex_);
+  schemes_.insert_or_assign(origin, scheme);
+}
+
+Scopes TokenCache::with_extra(const std::string& origin, const Scopes& wanted) const {
+  Scopes all = wanted;
+  const MutexLock lock(mutex_);
+  const auto found = extras_.find(origin + " " + wanted.text());
+  if (found != extras_.end()) all.add(found->second);
+  return all;
+}
+
+void TokenCache::remember_extra(const std::string& origin, const Scopes& wanted,
+                                const Scopes& extra) {
+  if (wanted.contains(extra)) return;
+  const MutexLock lock(mutex_);
+  if (extras_.size() >= kMaxExtras) extras_.clear();
+  extras_.insert_or_assign(origin + " " + wanted.text(), extra);
+}
+
+}  // namespace berth::auth
