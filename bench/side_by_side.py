@@ -8,20 +8,20 @@ What is written goes to fresh folders and is deleted after the case, never just 
 """
 import argparse
 import datetime
-import hashlib
-import http.client
 import json
 import os
 import pathlib
 import platform
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/support"))
+from registry import Registry  # noqa: E402
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -47,91 +47,13 @@ def run_timed(argv, env=None, stdout=subprocess.DEVNULL):
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-class Registry:
-    """Debian's docker-registry on loopback with what the cases need."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.host = f"127.0.0.1:{self.port}"
-        self.log_path = folder / "registry.log"
-        config = folder / "registry.yml"
-        config.write_text(
-            "version: 0.1\nlog: {level: error}\n"
-            f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}, delete: {{enabled: true}}}}\n"
-            f"http: {{addr: '{self.host}', relativeurls: true}}\n")
-        self.log = open(self.log_path, "wb")
-        self.process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=self.log, stderr=self.log)
-        for _ in range(200):
-            try:
-                if self.request("GET", "/v2/")[0] == 200:
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("docker-registry did not start")
-
-    def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        connection.request(method, path, body=body, headers=headers or {})
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), data
-
-    def requests(self):
-        """How many requests the access log holds."""
-        time.sleep(0.2)
-        self.log.flush()
-        return len(re.findall(rb'"(?:GET|HEAD|POST|PUT|PATCH|DELETE) /v2/', self.log_path.read_bytes()))
-
-    def push_blob(self, repository, path_or_bytes):
-        data = path_or_bytes if isinstance(path_or_bytes, bytes) else None
-        if data is not None:
-            digest, size = "sha256:" + hashlib.sha256(data).hexdigest(), len(data)
-        else:
-            hasher = hashlib.sha256()
-            with open(path_or_bytes, "rb") as file:
-                while chunk := file.read(MIB):
-                    hasher.update(chunk)
-            digest, size = "sha256:" + hasher.hexdigest(), os.path.getsize(path_or_bytes)
-        _, headers, _ = self.request("POST", f"/v2/{repository}/blobs/uploads/")
-        location = headers["location"]
-        location += ("&" if "?" in location else "?") + "digest=" + digest
-        body = data if data is not None else open(path_or_bytes, "rb")
-        status, _, answer = self.request("PUT", location, body, {"Content-Length": str(size), "Content-Type": "application/octet-stream"})
-        if status != 201:
-            raise RuntimeError(f"upload: {status} {answer[:200]}")
-        return {"digest": digest, "size": size}
-
-    def push_image(self, repository, tags, layers):
-        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [
-            layer["digest"] for layer in layers]}}).encode()
-        described = self.push_blob(repository, config)
-        manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **described},
-            # Said to be compressed, so that no peer compresses it on the way.
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **layer} for layer in layers]}).encode()
-        for tag in tags:
-            status, _, answer = self.request("PUT", f"/v2/{repository}/manifests/{tag}", manifest,
-                                             {"Content-Type": "application/vnd.oci.image.manifest.v1+json"})
-            if status != 201:
-                raise RuntimeError(f"manifest: {status} {answer[:200]}")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
 class Bench:
     def __init__(self, arguments, folder):
         self.bin = pathlib.Path(arguments.bin)
         self.peers = pathlib.Path(arguments.peers).absolute()
         self.rounds = arguments.rounds
         self.folder = folder
-        self.registry = Registry(folder)
+        self.registry = Registry(folder / "registry")
         self.rows = []
         self.notes = []
         self.count = 0
@@ -370,7 +292,7 @@ class Bench:
     def close(self):
         for mnt in list(self.mounts):
             subprocess.run(["umount", "-l", str(mnt)], capture_output=True)
-        self.registry.stop()
+        self.registry.close()
 
 
 def table(bench):

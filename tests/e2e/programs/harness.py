@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of whole programs share: berth and berthfs as a user runs them, real registries, and cleaning up."""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from registry import Registry, die_with_parent  # noqa: E402
+
+BIN = pathlib.Path(os.environ.get("BERTH_BIN", ROOT / "build/release/bin"))
+PEERS = ROOT / "build/peers/bin"
+
+
+def tool(name):
+    """A peer: fetched, installed, or a skip that names it; a failure where peers are required."""
+    path = PEERS / name
+    found = str(path) if path.exists() else shutil.which(name)
+    if not found:
+        if os.environ.get("BERTH_REQUIRE_PEERS") == "1":
+            raise AssertionError(f"{name} is required here (BERTH_REQUIRE_PEERS=1) and neither fetched nor installed")
+        raise unittest.SkipTest(f"{name} is neither fetched (tests/peers.sh) nor installed")
+    return found
+
+
+def wait_until(condition, seconds=20, what="the condition"):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come true within {seconds} s")
+
+
+class Case(unittest.TestCase):
+    """A scratch folder, an environment without the user's own credentials, and mounts that go away whatever happens."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-e2e-"))
+        os.chmod(self.folder, 0o755)
+        self.home = self.folder / "home"
+        self.home.mkdir()
+        self.env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.home), "TERM": "dumb", "LC_ALL": "C.UTF-8",
+                    "BERTH_CACHE": str(self.folder / "cache"), "BERTH_TOKENS": str(self.folder / "tokens"),
+                    **{k: v for k, v in os.environ.items() if k.startswith(("ASAN_", "TSAN_", "UBSAN_", "LSAN_"))}}
+        self.mounts = []
+        self.addCleanup(self.clean_up)
+
+    def clean_up(self):
+        for mnt in self.mounts:
+            pid = self.daemon(mnt)
+            subprocess.run(["umount", "-l", str(mnt)], capture_output=True)
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+                    wait_or_kill(pid)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def registry(self, kind="plain", name="registry", port=None):
+        registry = Registry(self.folder / name, kind, port)
+        self.addCleanup(registry.close)
+        return registry
+
+    def berth(self, *arguments, status=0, env=None, input=None, timeout=120):
+        """Runs berth in a pipe; checks its exit status; gives its output."""
+        done = subprocess.run([str(BIN / "berth"), *map(str, arguments)], env={**self.env, **(env or {})}, input=input, timeout=timeout,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, f"berth {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def start(self, *arguments, env=None, **more):
+        return subprocess.Popen([str(BIN / "berth"), *map(str, arguments)], env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL,
+                                stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE, preexec_fn=die_with_parent, **more)
+
+    def mount(self, place, options="", name="mnt", env=None, status=0):
+        mnt = self.folder / name
+        mnt.mkdir(exist_ok=True)
+        arguments = ["mount"] + (["-o", options] if options else []) + ([place] if place else []) + [str(mnt)]
+        if status == 0:
+            self.mounts.append(mnt)
+        self.berth(*arguments, env=env, status=status)
+        return mnt
+
+    def unmount(self, mnt):
+        pid = self.daemon(mnt)
+        wait_until(lambda: subprocess.run([str(BIN / "berth"), "unmount", str(mnt)], env=self.env, capture_output=True).returncode == 0,
+                   what="unmounting")
+        if pid:
+            wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists() or is_zombie(pid), what="the end of berthfs")
+        self.mounts.remove(mnt)
+
+    def daemon(self, mnt):
+        """The process that serves a mount, by its command line."""
+        for entry in pathlib.Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    if words[0].endswith(b"berthfs") and str(mnt).encode() in words and not is_zombie(int(entry.name)):
+                        return int(entry.name)
+        return None
+
+    def sh(self, script, status=0, **more):
+        done = subprocess.run(["bash", "-c", script], env={**self.env, **more}, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, f"{script}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def is_zombie(pid):
+    try:
+        return re.search(r"^State:\s+Z", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M) is not None
+    except OSError:
+        return True
+
+
+def wait_or_kill(pid):
+    for _ in range(100):
+        if not pathlib.Path(f"/proc/{pid}").exists() or is_zombie(pid):
+            return
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)

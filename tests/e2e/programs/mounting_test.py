@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounting as root, as an ordinary user, from fstab's helper, and ending: foreground, daemon, signals, README and demo."""
+import os
+import pathlib
+import pwd
+import re
+import signal
+import subprocess
+import unittest
+
+from harness import BIN, ROOT, Case, is_zombie, wait_until
+
+USER = "berthtest"
+
+
+class Life(Case):
+    def setUp(self):
+        super().setUp()
+        self.r = self.registry()
+        self.r.push_image("library/hello", ["v1", "v2"], [b"layer one", b"layer two"])
+
+    def test_foreground_ends_by_sigterm_and_leaves_nothing_mounted(self):
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        running = self.start("mount", "-f", self.r.host, str(mnt))
+        wait_until(lambda: os.path.ismount(mnt), what="the mount")
+        self.assertEqual(sorted(os.listdir(mnt / "library/hello")), ["v1", "v2"])
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=20)
+        self.assertEqual(running.returncode, 0)
+        self.assertFalse(os.path.ismount(mnt))
+
+    def test_a_daemon_reports_failure_before_it_detaches(self):
+        words = subprocess.run([str(BIN / "berth"), "mount", self.r.host, str(self.folder / "absent")], env=self.env, capture_output=True, text=True)
+        self.assertNotEqual(words.returncode, 0)
+        self.assertIn("absent", words.stderr)
+        for options, word in (("frobnicate=1", "frobnicate"), ("password=x", "password"), ("tag_ttl=soon", "tag_ttl")):
+            (self.folder / "mnt").mkdir(exist_ok=True)
+            done = self.berth("mount", "-o", options, self.r.host, self.folder / "mnt", status=2)
+            self.assertIn(word, done.stderr)
+
+    def test_a_mount_does_not_need_the_network(self):
+        self.r.kill()
+        mnt = self.mount(self.r.host)
+        with self.assertRaises(OSError):
+            os.listdir(mnt / "library/hello")
+        self.r.start()
+        self.berth("refresh", mnt)
+        wait_until(lambda: _try_list(mnt / "library/hello") == ["v1", "v2"], what="the listing after the registry came")
+
+    def test_refresh_shows_a_tag_that_moved(self):
+        mnt = self.mount(self.r.host, "tag_ttl=3600")
+        before = os.readlink(mnt / "library/hello/v1")
+        self.r.push_image("library/hello", ["v1", "v3"], [b"moved"])
+        self.assertEqual(os.readlink(mnt / "library/hello/v1"), before)
+        self.berth("refresh", mnt)
+        wait_until(lambda: os.readlink(mnt / "library/hello/v1") != before, what="the move")
+        wait_until(lambda: "v3" in os.listdir(mnt / "library/hello"), what="the new tag")
+
+    def test_the_helper_of_mount_8_takes_what_fstab_says(self):
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        helper = self.folder / "mount.berth"
+        helper.symlink_to(BIN / "berthfs")
+        subprocess.run([str(helper), self.r.host, str(mnt), "-o", "rw,ro,nosuid,nodev,_netdev,noauto,nofail,x-systemd.automount"],
+                       env=self.env, check=True)
+        self.assertEqual(sorted(os.listdir(mnt / "library/hello")), ["v1", "v2"])
+        line = [l for l in pathlib.Path("/proc/mounts").read_text().splitlines() if str(mnt) in l][0]
+        self.assertIn("fuse.berth", line)
+        for word in ("ro", "nosuid", "nodev", "default_permissions"):
+            self.assertIn(word, line.split()[3].split(","))
+
+    def test_df_shows_the_quota_and_the_mount_its_state(self):
+        mnt = self.mount(self.r.host, "cache_limit=1GiB")
+        self.assertEqual(self.sh(f"df --output=size -B1M {mnt} | tail -1").strip(), "1024")
+        self.assertNotIn(".berth", os.listdir(mnt))
+        self.assertRegex((mnt / ".berth/version").read_text(), r"\d+\.\d+")
+        self.assertIn("requests", (mnt / ".berth/stats.json").read_text())
+        self.assertIn("# TYPE", (mnt / ".berth/metrics").read_text())
+
+    def test_recursive_tools_do_not_download_the_registry(self):
+        mnt = self.mount(self.r.host)
+        before = self.r.requests("GET /v2/.*/blobs/")
+        self.sh(f"find {mnt} >/dev/null; du -s {mnt} >/dev/null; grep -r nothing {mnt} || true")
+        self.assertEqual(self.r.requests("GET /v2/.*/blobs/"), before)
+
+
+def _try_list(path):
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return None
+
+
+class OrdinaryUser(Case):
+    """With a private /dev/fuse of mode 0666 in a mount namespace: the real one may be root's alone."""
+
+    def run_as_user(self, script, conf=""):
+        try:
+            pwd.getpwnam(USER)
+        except KeyError:
+            subprocess.run(["useradd", "-M", "-d", "/nonexistent", USER], check=True)
+        node = self.folder / "fuse"
+        subprocess.run(["mknod", "-m", "666", str(node), "c", "10", "229"], check=True)
+        (self.folder / "fuse.conf").write_text(conf)
+        home = self.folder / "user"
+        home.mkdir()
+        os.chown(home, pwd.getpwnam(USER).pw_uid, -1)
+        bin_copy = self.folder / "bin"
+        bin_copy.mkdir()
+        for name in ("berth", "berthfs"):  # the checkout may lie where the user cannot look
+            subprocess.run(["cp", str(BIN / name), str(bin_copy / name)], check=True)
+        (self.folder / "script").write_text(script)
+        (self.folder / "outer").write_text(
+            f"mount --bind {node} /dev/fuse\nmount --bind {self.folder}/fuse.conf /etc/fuse.conf\n"
+            f"exec setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all "
+            f"env -i PATH={bin_copy}:/usr/bin:/bin HOME={home} LC_ALL=C.UTF-8 R={self.r.host} bash -eu {self.folder}/script\n")
+        return subprocess.run(["unshare", "-m", "bash", "-eu", str(self.folder / "outer")], capture_output=True, text=True, timeout=60)
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("becoming another user needs root")
+        self.r = self.registry()
+        self.r.push_image("library/hello", ["v1"], [b"layer"])
+
+    SCRIPT = """
+mkdir ~/m
+berth mount {options} $R ~/m
+trap 'berth unmount ~/m' EXIT
+ls ~/m/library/hello
+cat ~/m/library/hello/v1/layers/00.tar.gz
+stat -c %U ~/m/library
+"""
+
+    def test_mounts_and_unmounts_through_fusermount(self):
+        done = self.run_as_user(self.SCRIPT.format(options=""))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.split(), ["v1", "layer" + USER])
+
+    def test_allow_other_needs_the_line_in_fuse_conf(self):
+        done = self.run_as_user(self.SCRIPT.format(options="-o allow_other"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("user_allow_other", done.stdout + done.stderr)
+
+    def test_allow_other_with_the_line(self):
+        done = self.run_as_user(self.SCRIPT.format(options="-o allow_other"), "user_allow_other\n")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Documents(Case):
+    def test_the_demo_runs_and_leaves_nothing(self):
+        done = subprocess.run(["sh", "docs/demo.sh", str(BIN)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for word in ("library", "v1 -> .manifests/sha256/", "hello again", "weights/part-0.bin", '{"vocabulary":32000', "GREETING"):
+            self.assertIn(word, done.stdout)
+        self.assertEqual([l for l in pathlib.Path("/proc/mounts").read_text().splitlines() if "build/demo" in l], [])
+
+    def test_every_command_of_the_readme_works(self):
+        r = self.registry()
+        config = {"created": "2024-05-01T10:00:00Z", "config": {"Env": ["A=1"]}}
+        r.push_image("library/hello", ["v1"], [b"layer one"], config)
+        r.push_image("library/hello", ["v2"], [b"layer two"], {**config, "config": {"Env": ["A=2"]}})
+        r.push_artifact("models/tiny", ["2024"], {"model.json": b"{}", "weights/part-0.bin": b"weights"})
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        scratch = self.folder / "tmp"
+        scratch.mkdir()
+        blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+        self.assertGreaterEqual(len(blocks), 4)
+        for block in blocks:
+            script = "set -eu\nR=%s M=%s\n%s" % (r.host, mnt, block.replace("/tmp/", f"{scratch}/"))
+            self.sh(script)
+        self.assertEqual((scratch / "tiny/model.json").read_bytes(), b"{}")
+
+    def test_completion_scripts_are_valid_and_complete_places(self):
+        r = self.registry()
+        r.push_image("library/hello", ["v1", "v2"], [b"layer"])
+        self.berth("ls", f"{r.host}/library/hello")
+        for shell, check in (("bash", "bash -n"), ("zsh", "zsh -n"), ("fish", "fish -n")):
+            path = self.folder / f"completion.{shell}"
+            path.write_text(self.berth("completion", shell).stdout)
+            if subprocess.run(["which", shell], capture_output=True).returncode == 0:
+                self.sh(f"{check} {path}")
+        found = self.sh(f"source {self.folder}/completion.bash; COMP_WORDS=(berth ls {r.host}/library/hello/); COMP_CWORD=2; "
+                        "_berth 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        self.assertIn(f"{r.host}/library/hello/v1/", found.split())
+
+    def test_man_pages_name_every_option_of_help(self):
+        page = (ROOT / "docs/man/berth.1").read_text()
+        for command in ("ls", "tree", "cat", "stat", "cp", "mount", "unmount", "refresh", "cache", "doctor", "completion", "version"):
+            self.assertIn(f".It Ic {command}", page)
+            help_text = self.berth(command, "--help").stdout
+            for option in re.findall(r"--([a-z][a-z-]+)", help_text):
+                if option not in ("help", "version", "long", "recursive", "all", "level", "force", "jobs", "foreground", "lazy", "verbose", "username"):
+                    self.assertIn(option.replace("-", "\\-") if "\\-" + option in page else option, page, f"{command} --{option}")
+
+
+if __name__ == "__main__":
+    unittest.main()
