@@ -112,8 +112,6 @@ Error parse_error(simdjson::error_code failure, std::string_view text, const Lim
 }  // namespace
 
 struct Document::Impl {
-  explicit Impl(std::size_t capacity)
-      : parser(capacity) {}
   dom::parser parser;
   dom::element root;
 };
@@ -130,7 +128,7 @@ Result<Document> Document::parse(std::string_view text, const Limits& limits) {
                                       " bytes; at most " + std::to_string(limits.bytes) +
                                       " are read");
   }
-  auto impl = std::make_unique<Impl>(limits.bytes);
+  auto impl = std::make_unique<Impl>();
   simdjson::error_code failure = impl->parser.allocate(text.size(), limits.depth);
   // The parser copies the text, with the padding that it needs, and strings into a buffer of its
   // own: nothing refers to `text` afterwards.
