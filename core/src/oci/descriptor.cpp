@@ -98,7 +98,8 @@ Result<Annotations> read_annotations(const Value& object) {
   if (!member) return annotations;
   for (const auto& [key, value] : TRY(named("annotations", member->as_object()))) {
     std::string_view text;  // Go reads null as an empty string
-    if (!value.is_null()) text = TRY(named(key, value.as_string()));
+    const std::string place = "annotations['" + std::string(key.substr(0, 128)) + "']";
+    if (!value.is_null()) text = TRY(named(place, value.as_string()));
     annotations.emplace_back(key, text);
   }
   return annotations;
