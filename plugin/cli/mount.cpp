@@ -9,12 +9,11 @@
 #include "berth/base/process.hpp"
 #include "berth/base/try.hpp"
 
+#include "berthfs.hpp"
 #include "commands.hpp"
 #include "exit_status.hpp"
 
 namespace berth::cli {
-
-namespace {
 
 namespace fs = std::filesystem;
 
@@ -31,18 +30,16 @@ Result<fs::path> find_berthfs() {
                "berthfs is not installed beside " + self.string() + " nor in its libexec folder"};
 }
 
-/// mount(8) separates options by commas and has no way to quote one.
-Result<void> add_option(std::string& options, const std::string& name, const std::string& value) {
-  if (value.empty()) return {};
-  if (value.find(',') != std::string::npos) {
-    return Error{Errc::invalid_argument,
-                 "a mount option cannot hold a comma: " + name + "=" + value};
-  }
-  options += (options.empty() ? "" : ",") + name + "=" + value;
-  return {};
+namespace {
+
+/// A comma in a value is written "\,", as berthfs reads it.
+void add_option(std::string& options, const std::string& name, const std::string& value) {
+  if (value.empty()) return;
+  options += (options.empty() ? "" : ",") + name + "=";
+  for (const char c : value) options += c == ',' ? std::string("\\,") : std::string(1, c);
 }
 
-Result<std::string> absolute(const std::string& path) {
+std::string absolute(const std::string& path) {
   return path.empty() ? std::string{} : fs::absolute(path).string();
 }
 
@@ -60,13 +57,13 @@ Result<std::string> option_text(const MountCommand& command, const CommonOptions
   flag(common.offline, "offline");
   flag(common.plain_http, "plain_http");
   // The daemon leaves this folder, so relative paths must be made absolute here.
-  TRY(add_option(options, "authfile", TRY(absolute(common.auth_file))));
-  TRY(add_option(options, "config", TRY(absolute(common.docker_config))));
-  TRY(add_option(options, "ca_file", TRY(absolute(common.ca_file))));
-  TRY(add_option(options, "cert_file", TRY(absolute(common.cert_file))));
-  TRY(add_option(options, "key_file", TRY(absolute(common.key_file))));
-  TRY(add_option(options, "cache", TRY(absolute(common.cache))));
-  TRY(add_option(options, "platform", common.platform));
+  add_option(options, "authfile", absolute(common.auth_file));
+  add_option(options, "config", absolute(common.docker_config));
+  add_option(options, "ca_file", absolute(common.ca_file));
+  add_option(options, "cert_file", absolute(common.cert_file));
+  add_option(options, "key_file", absolute(common.key_file));
+  add_option(options, "cache", absolute(common.cache));
+  add_option(options, "platform", common.platform);
   return options;
 }
 
