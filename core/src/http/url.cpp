@@ -164,8 +164,8 @@ Result<Url> Url::resolve(std::string_view reference) const {
   const std::size_t colon = reference.find(':');
   const bool has_scheme = colon != std::string_view::npos && is_scheme(reference.substr(0, colon));
   if (has_scheme || reference.starts_with("//")) {
-    Url url = has_scheme ? TRY(parse(reference))
-                         : TRY(parse(fmt::format("{}:{}", origin_.scheme, reference)));
+    std::string absolute = has_scheme ? std::string() : origin_.scheme + ":";
+    Url url = TRY(parse(absolute.append(reference)));
     url.path_ = normalised(url.path_);
     return url;
   }
