@@ -13,8 +13,9 @@
 namespace berth::registry {
 
 /// One place that answers for a registry. Reads go to the endpoints in order: mirrors first, the
-/// registry itself last; a manifest by digest may come from any that can pull, a tag only from one
-/// that may resolve.
+/// registry itself last; a blob and a manifest by digest may come from any that can pull, a tag
+/// only from one that may resolve, lists and referrers only from the registry itself. A mirror that
+/// fails in whatever way is passed, and rests for 30 s when it did not answer at all.
 struct Endpoint {
   http::Url base;  ///< ends in "/": requests go to base + "v2/..."
   bool can_pull = true;
@@ -41,7 +42,8 @@ struct BlobHead {
   bool accepts_ranges = false;
 };
 
-/// A blob, or a range of it, as it arrives. Not verified: the reader hashes.
+/// A blob, or a range of it, as it arrives. Not verified: the reader hashes. Outlived by the
+/// client.
 struct BlobStream {
   std::unique_ptr<http::Body> body;  ///< resumes by Range when the connection breaks
   std::uint64_t offset = 0;          ///< of its first byte in the blob
@@ -64,7 +66,9 @@ class Client {
   /// denied or unauthenticated where credentials would help. Names that break the grammar are
   /// dropped and logged.
   Result<Page> list_repositories(const std::string& from, const Context& context);
-  /// end-8, following Link. Null lists are empty.
+  /// end-8, one page; Page::next follows its Link, on the registry's origin only (untrusted else;
+  /// corrupt when the links go in a circle). Null lists are empty, names that break the grammar are
+  /// dropped and logged, `from` is "" or what a page of the same list gave.
   Result<Page> list_tags(const std::string& repository, const std::string& from,
                          const Context& context);
   /// end-3 HEAD; falls back to GET where the answer lacks a digest or a length. `reference`: a tag
@@ -92,9 +96,12 @@ class Client {
   Result<BlobStream> get_blob(const std::string& repository, const Digest& digest,
                               std::uint64_t offset, std::optional<std::uint64_t> length,
                               const Context& context);
-  /// end-12, or the tag fallback ("Unavailable Referrers API") where the registry has none.
+  /// end-12, or the tag fallback ("Unavailable Referrers API") where the registry has none; that it
+  /// has none is remembered for five minutes. `artifact_type`: only those of this type, whether or
+  /// not the registry filters. An unknown subject has none; an unknown repository is not_found.
   Result<std::vector<oci::Descriptor>> referrers(const std::string& repository,
-                                                 const Digest& digest, const Context& context);
+                                                 const Digest& digest, const Context& context,
+                                                 const std::string& artifact_type = {});
 
   std::uint64_t requests() const noexcept;  ///< sent so far, for stats and tests
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+/// Where registries differ from distribution-spec 1.1, as data: the one place that knows registries
+/// by name, or reads another meaning out of an answer than the specification gives it. Constants;
+/// safe from any thread.
+namespace berth::registry::quirks {
+
+/// What is known beforehand about a registry, by its host.
+struct Host {
+  std::string_view name;      ///< as people write it, with the port where it is not the default
+  std::string_view api_host;  ///< who answers for it; "" for itself
+  bool has_catalogue;         ///< is it worth asking for _catalog?
+  std::string_view reason;
+};
+std::span<const Host> hosts() noexcept;
+/// nullptr for a registry without quirks that must be known beforehand.
+const Host* find_host(std::string_view registry) noexcept;
+/// The host that requests for this registry go to: itself, but for those of the table. Nothing is
+/// added to repository names: `library/` and `docker.io` are the user's to write.
+std::string_view api_host(std::string_view registry) noexcept;
+
+/// What an answer means beside, or instead of, what its status says.
+enum class Meaning : std::uint8_t {
+  head_not_offered,      ///< ask by GET, from now on
+  storage_refuses_head,  ///< where a blob was redirected to: ask for one byte by GET
+  no_catalogue,          ///< there is none, for anybody
+  page_size_refused,     ///< ask again without n=
+  no_referrers_api,      ///< use the tag fallback, from now on
+  referrers_unanswered,  ///< use the tag fallback, this time
+};
+
+struct Answer {
+  Meaning meaning;
+  int status;             ///< 0 for any
+  std::string_view code;  ///< errors[0].code; "*" for any, "" for none
+  std::string_view reason;
+};
+std::span<const Answer> answers() noexcept;
+bool means(Meaning meaning, int status, std::string_view code) noexcept;
+
+/// Content types that say nothing about a manifest: static registries and object stores send them
+/// with whatever they hold. The document itself is asked then.
+bool is_uninformative_type(std::string_view media_type) noexcept;
+
+/// Asked for with n=. ECR and distribution refuse more than 1000; others cut it down silently.
+inline constexpr int kPageSize = 1000;
+
+}  // namespace berth::registry::quirks

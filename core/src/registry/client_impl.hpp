@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "berth/registry/client.hpp"
+
+#include "registry/endpoints.hpp"
+#include "registry/learned.hpp"
+#include "registry/paging.hpp"
+
+namespace berth::registry {
+
+/// The inside of a Client, over several .cpp files: lists, manifests, blobs, referrers.
+struct Client::Impl {
+  Impl(std::string name, std::vector<Endpoint> all)
+      : endpoints(std::move(name), std::move(all)) {}
+
+  Endpoints endpoints;
+  Learned learned;
+
+  const std::string& name() const noexcept { return endpoints.name(); }
+  /// "R/a:v1", "R/a@sha256:...".
+  std::string object(const std::string& repository, const std::string& reference) const;
+
+  // lists.cpp
+  struct ListPage {
+    std::string body;
+    std::string next;
+  };
+  Result<ListPage> list_page(const Call& call, const std::string& from, const Context& context);
+  Result<Page> list(const Call& call, const std::string& key,
+                    bool (*fits)(std::string_view) noexcept, const std::string& from,
+                    const Context& context);
+
+  // manifests.cpp
+  /// A reference that was checked: what a path may be built from.
+  struct Target {
+    std::string repository;
+    std::string reference;
+    std::optional<Digest> digest;  ///< when the reference is one
+  };
+  Result<Target> target(const std::string& repository, const std::string& reference) const;
+  Endpoints::For purpose(const Target& asked) const noexcept;
+  Call manifest_call(const char* method, const Target& asked) const;
+  Result<std::optional<ManifestHead>> try_head(const Endpoint& endpoint, const Target& asked,
+                                               const Context& context);
+  Result<RawManifest> fetch_manifest(const Endpoint& endpoint, const Target& asked,
+                                     const Context& context);
+  Result<RawManifest> get_raw(const Target& asked, const Context& context);
+
+  // blobs.cpp
+  Call blob_call(const char* method, const std::string& repository, const Digest& digest) const;
+  Result<BlobHead> head_blob(const Endpoint& endpoint, const std::string& repository,
+                             const Digest& digest, const Context& context);
+  Result<BlobHead> probe_blob(const Endpoint& endpoint, const std::string& repository,
+                              const Digest& digest, const Context& context);
+  Result<BlobStream> open_blob(const Endpoint& endpoint, const std::string& repository,
+                               const Digest& digest, std::uint64_t offset,
+                               std::optional<std::uint64_t> length, const Context& context);
+
+  // referrers.cpp
+  Result<std::optional<std::vector<oci::Descriptor>>> referrers_by_api(
+      const std::string& repository, const Digest& digest, const std::string& artifact_type,
+      const Context& context);
+  Result<std::vector<oci::Descriptor>> referrers_by_tag(const std::string& repository,
+                                                        const Digest& digest,
+                                                        const std::string& artifact_type,
+                                                        const Context& context);
+};
+
+/// Errc::invalid_argument unless it has the grammar of a repository name.
+Result<void> check_repository(const std::string& repository);
+
+}  // namespace berth::registry
