@@ -30,6 +30,8 @@ struct Options {
   /// else 90 % of what the file system has free plus what the cache holds, at most 50 GiB.
   std::uint64_t limit = 0;
   Clock* clock = &real_clock();  ///< must outlive the cache
+  /// What tells one run of the machine from another. "": the kernel's. For tests.
+  std::string boot_id;
 };
 
 /// A complete, verified blob that stays while this handle lives (eviction passes it by). Movable.

@@ -26,8 +26,9 @@ class Download {
   Download(Download&&) noexcept;
   ~Download();
 
-  /// Where the next byte goes: the first byte that is missing at or after the offset that was asked
-  /// for, in a chunk that nobody else is filling.
+  /// Where the next byte goes. A chunk is filled from its start on, so this may lie before the
+  /// offset that was asked for, in the same chunk; or in a later chunk, where the offset's own is
+  /// full.
   std::uint64_t position() const noexcept;
   /// How far it makes sense to ask the server for: the end of the last chunk in a row that nobody
   /// holds or fills.
@@ -36,7 +37,8 @@ class Download {
   /// front and the bytes continue it. Crossing into the next chunk takes its lock (and reserves its
   /// room): `false` when that chunk is held or being filled by another, so stop here.
   /// Errc::no_space: no room can be made; conflict: this attempt was dropped; io. Bytes beyond the
-  /// blob's size: digest_mismatch, and the attempt is dropped.
+  /// blob's size: digest_mismatch, and the attempt is dropped. When these were the last bytes that
+  /// were missing the blob is published here, so that digest_mismatch may also mean its digest.
   Result<bool> write(ByteView bytes);
 
  private:
@@ -48,7 +50,8 @@ class Download {
 
 enum class State : unsigned char {
   filling,   ///< bytes are missing, or not hashed yet
-  complete,  ///< verified and linked into blobs/
+  complete,  ///< verified, and linked into blobs/ unless the folder was removed meanwhile: read it
+             ///< from this object, as find() may already answer that it was evicted
   failed,    ///< this attempt was dropped: mismatch, evicted, removed. join() again begins the next
              ///< one
 };
@@ -71,8 +74,10 @@ class Partial {
   /// The data file, for splicing what is available. Stays open while this object lives.
   int fd() const noexcept;
 
-  /// The right to download at or after `offset`. nullopt: nothing is missing there, or a live
-  /// downloader fills it: wait(). A stalled one's chunk is passed by.
+  /// The right to download the first chunk at or after `offset` that is not full. nullopt: nothing
+  /// is missing there, or a live downloader fills that chunk: wait(), or ask kChunk further on. A
+  /// stalled one's chunk is passed by. Reserves the chunk's room: no_space; conflict: this attempt
+  /// was dropped.
   Result<std::optional<Download>> begin_download(std::uint64_t offset);
 
   /// Hashes, in order, what is available and not hashed yet, when no other live process holds the
@@ -82,7 +87,8 @@ class Partial {
   std::uint64_t hashed() const;
 
   /// Blocks until something changed since `seen` (bytes, front, state; here or in another process),
-  /// at most `limit`. Returns a number to give to the next call.
+  /// at most `limit` (and never longer than 200 ms: somebody killed wakes nobody). Returns a number
+  /// to give to the next call.
   std::uint64_t wait(std::uint64_t seen, std::chrono::nanoseconds limit,
                      const Context& context) const;
   std::uint64_t changes() const;

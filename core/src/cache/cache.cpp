@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/cache/cache.hpp"
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+#include "berth/digest/hasher.hpp"
+
+#include "cache/cache_impl.hpp"
+#include "cache/partial_impl.hpp"
+
+namespace berth::cache {
+namespace {
+
+// What a command linked is synced before it ends when that costs a few milliseconds. More of it
+// would make every pull wait for the disk; the kernel writes it out soon enough by itself, and
+// until the next sync point the journal knows that it is not certain.
+constexpr std::uint64_t kSyncAtEnd = 8 * 1024 * 1024;
+
+Result<void> check_verifiable(const Digest& digest) {
+  if (digest.is_verifiable()) return {};
+  return Error(Errc::unsupported,
+               fmt::format("{} cannot be cached: berth cannot compute {} digests", digest.text(),
+                           digest.algorithm_name()));
+}
+
+}  // namespace
+
+Cache::Cache(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+
+Cache::~Cache() {
+  if (impl_ == nullptr) return;
+  const auto store = impl_->store();
+  const std::uint64_t unsynced = store->unsynced.load();
+  if (store->folder().read_only() || unsynced == 0 || unsynced > kSyncAtEnd) {
+    if (impl_->index_stale.load()) static_cast<void>(impl_->index.write(*store));
+    return;
+  }
+  if (auto synced = sync(); !synced) log::debug("cache: " + synced.error().describe());
+}
+
+Result<std::unique_ptr<Cache>> Cache::open(Options options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  auto store = TRY(Store::open(impl->options));
+  {
+    MutexLock lock(impl->mutex);
+    impl->current = std::move(store);
+  }
+  impl->remembered = make_remembered([owner = impl.get()] { return owner->store(); });
+  return std::unique_ptr<Cache>(new Cache(std::move(impl)));
+}
+
+std::shared_ptr<Store> Cache::Impl::store() const {
+  MutexLock lock(mutex);
+  return current;
+}
+
+Result<std::shared_ptr<Store>> Cache::Impl::live_store() {
+  MutexLock lock(mutex);
+  if (!current->state().removed()) return current;
+  log::info(fmt::format("cache: {} was removed; making it again", options.folder.string()));
+  current = TRY(Store::open(options));
+  return current;
+}
+
+Result<std::optional<Blob>> Cache::find(const Digest& digest) {
+  if (!digest.is_verifiable()) return std::optional<Blob>();
+  return find_blob(*impl_->store(), digest);
+}
+
+bool Cache::contains(const Digest& digest) const { return has_blob(*impl_->store(), digest); }
+
+std::shared_ptr<Partial> Cache::Impl::known_partial(const Digest& digest, std::uint64_t size) {
+  const auto found = partials.find(digest);
+  if (found == partials.end()) return nullptr;
+  auto partial = found->second.lock();
+  if (partial == nullptr || partial->state() == State::failed) {
+    partials.erase(found);
+    return nullptr;
+  }
+  if (partial->size() == size) return partial;
+  partial->fail();
+  partials.erase(found);
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<Partial>> Cache::Impl::live_partials() {
+  MutexLock lock(join_mutex);
+  std::vector<std::shared_ptr<Partial>> live;
+  for (auto it = partials.begin(); it != partials.end();) {
+    auto partial = it->second.lock();
+    if (partial == nullptr) {
+      it = partials.erase(it);
+      continue;
+    }
+    live.push_back(std::move(partial));
+    ++it;
+  }
+  return live;
+}
+
+Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t size) {
+  TRY(check_verifiable(digest));
+  MutexLock lock(impl_->join_mutex);
+  if (auto known = impl_->known_partial(digest, size)) return known;
+  const auto store = TRY(impl_->live_store());
+  std::optional<Ingest> ingest;
+  if (auto blob = TRY(find_blob(*store, digest)); blob && blob->size == size) {
+    ingest = Ingest{std::move(blob->fd), Fd{}, TRY(MapFile::complete(size))};
+  } else {
+    TRY(store->check_writable());
+    ingest = TRY(open_ingest(*store, digest, size));
+    store->recency().touch(digest);
+  }
+  auto shared = std::make_shared<Partial::Impl>(store, digest, std::move(*ingest));
+  std::shared_ptr<Partial> partial(new Partial(std::move(shared)));
+  if (size == 0 && partial->state() == State::filling) {
+    // Nothing will ever arrive that would say so. A mismatch shows in state().
+    static_cast<void>(partial->advance(Context{}));
+  }
+  impl_->partials.insert_or_assign(digest, partial);
+  if (impl_->partials.size() % 256 == 0) {
+    std::erase_if(impl_->partials, [](const auto& entry) { return entry.second.expired(); });
+  }
+  return partial;
+}
+
+Result<void> Cache::put(const Digest& digest, ByteView bytes) {
+  TRY(check_verifiable(digest));
+  TRY(berth::verify(bytes, digest));
+  const auto store = TRY(impl_->live_store());
+  if (has_blob(*store, digest)) return {};
+  return put_blob(*store, digest, bytes);
+}
+
+Result<std::optional<std::string>> Cache::get(const Digest& digest, std::size_t limit) {
+  auto blob = TRY(find(digest));
+  if (!blob) return std::optional<std::string>();
+  if (blob->size > limit) {
+    return Error(Errc::too_large, fmt::format("{} has {} bytes; at most {} are read here",
+                                              digest.text(), blob->size, limit));
+  }
+  std::string text(static_cast<std::size_t>(blob->size), '\0');
+  TRY(pread_exact(blob->fd.get(), std::as_writable_bytes(std::span(text)), 0));
+  return std::optional<std::string>(std::move(text));
+}
+
+Remembered& Cache::remembered() noexcept { return *impl_->remembered; }
+
+std::uint64_t Cache::limit() const { return impl_->store()->quota().limit(); }
+
+void Cache::list_in_index(const std::string& reference, const std::string& media_type,
+                          const Digest& digest, std::uint64_t size) {
+  impl_->index.add(*impl_->store(), reference, media_type, digest, size);
+  impl_->index_stale = true;
+}
+
+const std::filesystem::path& Cache::folder() const noexcept { return impl_->options.folder; }
+
+}  // namespace berth::cache

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/journal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+
+#include "cache/append_file.hpp"
+#include "cache/fault_point.hpp"
+#include "cache/shared_file.hpp"
+
+namespace berth::cache {
+namespace {
+
+constexpr const char* kName = "journal";
+constexpr std::size_t kReadLimit = 64 * 1024 * 1024;
+// Up to here each blob is synced by itself; beyond, one syncfs(2) is cheaper than so many waits,
+// though it also waits for what other programs wrote.
+constexpr std::size_t kSingleSyncs = 32;
+
+std::int64_t change_time(const struct stat& info) {
+  return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec;
+}
+
+// A killed sync() leaves one that it renamed: its lines still count.
+std::vector<std::string> journal_files(const Folder& folder) {
+  std::vector<std::string> files;
+  for (std::string& name : names_in(folder.root(), ".")) {
+    if (name.starts_with(kName)) files.push_back(std::move(name));
+  }
+  return files;
+}
+
+Result<void> sync_file(int dir_fd, const std::string& name, int flags) {
+  auto fd = open_at(dir_fd, name, flags);
+  if (!fd) {
+    // Evicted since, or never linked by a process that was killed.
+    if (fd.error().code() == Errc::not_found) return {};
+    return std::move(fd).error();
+  }
+  if (::fsync(fd->get()) == 0 || errno == EINVAL) return {};
+  return Error::from_errno(errno, fmt::format("syncing {} of the cache", name));
+}
+
+}  // namespace
+
+Result<std::uint64_t> Journal::add(const Digest& digest) {
+  state_.distrust_from(file_system_now());
+  const std::uint64_t grown = TRY(append_lines(
+      folder_.root(), kName, fmt::format("{} {}\n", folder_.boot_id(), digest.text())));
+  MutexLock lock(mutex_);
+  trusted_.insert(digest.text());
+  return grown;
+}
+
+bool Journal::trusts(const Digest& digest, const struct stat& info) {
+  const bool synced = state_.trusts(folder_, change_time(info));
+  MutexLock lock(mutex_);
+  if (trusted_.contains(digest.text())) return true;
+  load();
+  if (trusted_.contains(digest.text())) return true;
+  return synced && !suspect_.contains(digest.text());
+}
+
+bool Journal::empty() const { return journal_files(folder_).empty(); }
+
+void Journal::load() {
+  for (const std::string& name : journal_files(folder_)) load_file(name);
+}
+
+void Journal::load_file(const std::string& name) {
+  struct stat info{};
+  if (::fstatat(folder_.root(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+  Seen& seen = seen_[name];
+  if (seen.inode == info.st_ino && seen.bytes == static_cast<std::uint64_t>(info.st_size)) return;
+  const auto text = read_file_at(folder_.root(), name, kReadLimit);
+  if (!text) return;
+  for_each_line(*text, [this](std::string_view line) BERTH_NO_THREAD_SAFETY_ANALYSIS {
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) return;
+    const bool this_boot = line.substr(0, space) == folder_.boot_id();
+    (this_boot ? trusted_ : suspect_).emplace(line.substr(space + 1));
+  });
+  seen = {info.st_ino, text->size()};
+}
+
+Result<void> Journal::sync() {
+  if (empty()) return {};
+  // Read before anything else: what is linked from now on belongs to the next sync point.
+  const std::int64_t now = file_system_now();
+  ::renameat(folder_.root(), kName, folder_.root(), (kName + temporary_name("sync")).c_str());
+  fault_point("journal.renamed");
+  std::vector<std::string> taken;
+  for (std::string& name : journal_files(folder_)) {
+    if (name != kName) taken.push_back(std::move(name));
+  }
+  TRY(flush(taken));
+  fault_point("journal.flushed");
+  state_.set_synced(folder_, now);
+  std::uint64_t freed = 0;
+  for (const std::string& name : taken) {
+    struct stat info{};
+    if (::fstatat(folder_.root(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (::unlinkat(folder_.root(), name.c_str(), 0) == 0) freed += allocated(info);
+  }
+  // Like Quota::release, but nothing else of the quota is needed here.
+  std::uint64_t used = state_.data().used.load();
+  while (!state_.data().used.compare_exchange_weak(used, used - std::min(used, freed))) {
+  }
+  MutexLock lock(mutex_);
+  seen_.clear();
+  return {};
+}
+
+Result<void> Journal::flush(const std::vector<std::string>& names) {
+  std::set<std::string> digests;
+  for (const std::string& name : names) {
+    auto text = read_file_at(folder_.root(), name, kReadLimit);
+    if (!text) continue;
+    for_each_line(*text, [&](std::string_view line) {
+      const std::size_t space = line.find(' ');
+      if (space == std::string_view::npos) return;
+      digests.emplace(line.substr(space + 1));
+    });
+  }
+  if (digests.size() > kSingleSyncs) {
+    if (::syncfs(folder_.root()) == 0) return {};
+    return Error::from_errno(errno, "syncing the cache's file system");
+  }
+  for (const std::string& text : digests) {
+    const auto digest = Digest::parse(text);
+    if (digest) TRY(sync_file(folder_.root(), blob_name(*digest), O_RDONLY | O_NOFOLLOW));
+  }
+  for (const char* folder : {"blobs/sha256", "blobs/sha384", "blobs/sha512"}) {
+    TRY(sync_file(folder_.root(), folder, O_RDONLY | O_DIRECTORY));
+  }
+  return {};
+}
+
+}  // namespace berth::cache

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/quota.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "berth/cache/partial.hpp"
+
+namespace berth::cache {
+namespace {
+
+constexpr std::uint64_t kDefaultMost = 50ULL * 1024 * 1024 * 1024;
+constexpr std::chrono::seconds kScanPause{10};
+
+// File systems settle extents and folders late; what they may still take stays free.
+std::uint64_t margin(std::uint64_t limit) {
+  return std::min<std::uint64_t>(limit / 64, 1024 * 1024);
+}
+
+std::uint64_t free_space(const Folder& folder) {
+  struct statvfs info{};
+  if (::fstatvfs(folder.root(), &info) != 0) return 0;
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+std::uint64_t count(int dir_fd, const std::string& name, std::set<ino_t>& several) {
+  struct stat info{};
+  if (::fstatat(dir_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  std::uint64_t bytes = allocated(info);
+  if (!S_ISDIR(info.st_mode)) {
+    return info.st_nlink > 1 && !several.insert(info.st_ino).second ? 0 : bytes;
+  }
+  for (const std::string& child : names_in(dir_fd, name)) {
+    bytes += count(dir_fd, name + "/" + child, several);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::uint64_t count_folder(const Folder& folder) {
+  std::set<ino_t> several;
+  return count(folder.root(), ".", several);
+}
+
+Quota::Quota(const Folder& folder, const SharedState& state, std::uint64_t limit)
+    : folder_(folder),
+      state_(state),
+      own_limit_(limit) {
+  default_limit_ = std::min(kDefaultMost, (free_space(folder) + used()) / 10 * 9);
+}
+
+std::uint64_t Quota::limit() const noexcept {
+  if (const std::uint64_t own = own_limit_.load()) return own;
+  const std::uint64_t written = state_.data().limit.load();
+  return written != 0 ? written : default_limit_;
+}
+
+void Quota::set_limit(std::uint64_t bytes) noexcept {
+  state_.data().limit.store(bytes);
+  own_limit_.store(bytes);
+}
+
+bool Quota::try_reserve(std::uint64_t bytes) noexcept {
+  const std::uint64_t most = limit() - margin(limit());
+  std::uint64_t now = used();
+  do {
+    if (now > most || bytes > most - now) return false;
+  } while (!state_.data().used.compare_exchange_weak(now, now + bytes));
+  return true;
+}
+
+void Quota::release(std::uint64_t bytes) noexcept {
+  // Somebody else's `rm` inside the folder must not wrap the count round.
+  std::uint64_t now = used();
+  while (!state_.data().used.compare_exchange_weak(now, now - std::min(now, bytes))) {
+  }
+}
+
+void Quota::begin_change() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + kStall;
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      if (!scanning_ &&
+          (changes_ > 0 || try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte))) {
+        ++changes_;
+        return;
+      }
+      if (std::chrono::steady_clock::now() >= deadline) {
+        // Whoever scans may be stopped. Its figures will not count.
+        state_.data().passed.fetch_add(1);
+        ++changes_;
+        return;
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void Quota::end_change() noexcept {
+  MutexLock lock(mutex_);
+  if (--changes_ == 0 && !scanning_) unlock(state_.fd(), SharedState::kChangeByte);
+}
+
+void Quota::scan() {
+  {
+    MutexLock lock(mutex_);
+    if (scanning_ || changes_ > 0) return;
+    if (!try_lock(state_.fd(), LockKind::exclusive, SharedState::kChangeByte)) return;
+    scanning_ = true;
+    last_scan_ = folder_.clock().ticks();
+  }
+  const std::uint64_t passed = state_.data().passed.load();
+  const std::uint64_t before = used();
+  const std::uint64_t found = count_folder(folder_);
+  // Evictions go on meanwhile and take off what they gave back: the difference is what counts.
+  if (passed == state_.data().passed.load()) state_.data().used.fetch_add(found - before);
+
+  MutexLock lock(mutex_);
+  scanning_ = false;
+  if (changes_ == 0) unlock(state_.fd(), SharedState::kChangeByte);
+}
+
+bool Quota::scan_again() {
+  {
+    MutexLock lock(mutex_);
+    const auto now = folder_.clock().ticks();
+    if (last_scan_ != Clock::SteadyTime{} && now - last_scan_ < kScanPause) return false;
+  }
+  scan();
+  return true;
+}
+
+}  // namespace berth::cache

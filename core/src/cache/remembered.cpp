@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/cache/remembered.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "berth/base/atomic_file.hpp"
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+
+#include "cache/append_file.hpp"
+#include "cache/cache_impl.hpp"
+#include "cache/remembered_lines.hpp"
+#include "cache/shared_file.hpp"
+
+namespace berth::cache {
+namespace {
+
+constexpr std::string_view kList = ".list";
+constexpr std::string_view kRecords = ".records";
+constexpr std::size_t kReadLimit = 256 * 1024 * 1024;
+// Repositories whose records are kept in memory; then all are forgotten there and read again.
+constexpr std::size_t kLoadedMost = 512;
+
+/// A file as this process last read it.
+struct Version {
+  ino_t inode = 0;
+  std::int64_t size = -1;
+  std::int64_t modified = 0;
+  friend bool operator==(const Version&, const Version&) = default;
+};
+
+std::optional<Version> version_of(int root, const std::string& path) {
+  struct stat info{};
+  if (::fstatat(root, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  return Version{info.st_ino, info.st_size,
+                 info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec};
+}
+
+class FileRemembered final : public Remembered {
+ public:
+  explicit FileRemembered(std::function<std::shared_ptr<Store>()> store)
+      : store_(std::move(store)) {}
+
+  std::optional<RememberedList> list(const std::string& registry,
+                                     const std::string& repository) override;
+  void set_list(const std::string& registry, const std::string& repository,
+                const std::vector<std::string>& names) override;
+  std::vector<std::string> repositories(const std::string& registry) override;
+  std::vector<std::string> registries() override;
+  std::optional<RememberedTag> tag(const std::string& registry, const std::string& repository,
+                                   const std::string& tag) override;
+  std::vector<std::pair<std::string, RememberedTag>> tags(const std::string& registry,
+                                                          const std::string& repository) override;
+  RememberedTag set_tag(const std::string& registry, const std::string& repository,
+                        const std::string& tag, RememberedTag value) override;
+  void forget_tag(const std::string& registry, const std::string& repository,
+                  const std::string& tag) override;
+  std::optional<SeenDigest> seen(const std::string& registry, const std::string& repository,
+                                 const Digest& digest) override;
+  void set_seen(const std::string& registry, const std::string& repository, const Digest& digest,
+                std::uint64_t size, const std::string& media_type) override;
+
+ private:
+  struct Loaded {
+    Version version;
+    std::int64_t consumed = 0;
+    RepositoryRecords records;
+  };
+  struct LoadedList {
+    Version version;
+    RememberedList list;
+  };
+
+  /// The records, with what other processes appended since. Empty where there is no file.
+  Loaded& load(Store& store, const std::string& path) BERTH_REQUIRES(mutex_);
+  void append(Store& store, const std::string& path, const std::string& line)
+      BERTH_REQUIRES(mutex_);
+  void compact(Store& store, const std::string& path, const Loaded& loaded) BERTH_REQUIRES(mutex_);
+
+  std::function<std::shared_ptr<Store>()> store_;
+  Mutex mutex_;
+  std::unordered_map<std::string, Loaded> loaded_ BERTH_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, LoadedList> lists_ BERTH_GUARDED_BY(mutex_);
+};
+
+/// "remembered/<registry>/<repository><suffix>"; "" when a name is too long to be a file's.
+std::string path_of(const std::string& registry, const std::string& repository,
+                    std::string_view suffix) {
+  const auto folder = file_name_of(registry, "");
+  const auto file = file_name_of(repository, suffix);
+  if (!folder || !file) return {};
+  return fmt::format("remembered/{}/{}", *folder, *file);
+}
+
+Result<void> make_folder(Store& store, const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/'));
+  if (::faccessat(store.root(), folder.c_str(), F_OK, 0) == 0) return {};
+  Room room = TRY(Room::take(store, kSlack));
+  if (::mkdirat(store.root(), folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Error::from_errno(errno, "making a folder for what is remembered");
+  }
+  struct stat info{};
+  if (::fstatat(store.root(), folder.c_str(), &info, 0) == 0) room.spend(allocated(info));
+  return {};
+}
+
+// In place of a file that is there, or not: the difference is what counts.
+Result<void> replace_file(Store& store, const std::string& path, const std::string& text) {
+  TRY(make_folder(store, path));
+  Room room = TRY(Room::take(store, text.size() + kSlack));
+  struct stat info{};
+  const bool known = ::fstatat(store.root(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  const std::uint64_t before = known ? allocated(info) : 0;
+  const std::string temporary = fmt::format("ingest/{}", temporary_name("remembered"));
+  Fd fd = TRY(open_at(store.root(), temporary, O_WRONLY | O_CREAT | O_EXCL));
+  auto written = write_all(fd.get(), as_bytes(text));
+  const std::uint64_t after = allocated(fd.get());
+  if (written && ::renameat(store.root(), temporary.c_str(), store.root(), path.c_str()) != 0) {
+    written = Error::from_errno(errno, "replacing what is remembered");
+  }
+  if (!written) {
+    ::unlinkat(store.root(), temporary.c_str(), 0);
+    return written;
+  }
+  room.spend(after > before ? after - before : 0);
+  return {};
+}
+
+void forgive(const Result<void>& result) {
+  if (!result) log::debug("cache: not remembered: " + result.error().describe());
+}
+
+FileRemembered::Loaded& FileRemembered::load(Store& store, const std::string& path) {
+  if (loaded_.size() > kLoadedMost && !loaded_.contains(path)) loaded_.clear();
+  Loaded& loaded = loaded_[path];
+  const auto version = version_of(store.root(), path);
+  if (!version) {
+    loaded = {};
+    return loaded;
+  }
+  if (*version == loaded.version) return loaded;
+  const bool grown = version->inode == loaded.version.inode && version->size >= loaded.consumed;
+  if (!grown) loaded = {};
+  auto fd = open_at(store.root(), path, O_RDONLY | O_NOFOLLOW);
+  const auto length = static_cast<std::size_t>(version->size - loaded.consumed);
+  if (!fd || length > kReadLimit) return loaded;
+  std::string text(length, '\0');
+  if (!pread_exact(fd->get(), std::as_writable_bytes(std::span(text)),
+                   static_cast<std::uint64_t>(loaded.consumed))) {
+    return loaded;
+  }
+  loaded.consumed += static_cast<std::int64_t>(
+      for_each_line(text, [&](std::string_view line) { loaded.records.apply(line); }));
+  loaded.version = *version;
+  return loaded;
+}
+
+void FileRemembered::append(Store& store, const std::string& path, const std::string& line) {
+  forgive([&]() -> Result<void> {
+    TRY(store.check_writable());
+    TRY(make_folder(store, path));
+    Room room = TRY(Room::take(store, line.size() + kSlack));
+    room.spend(TRY(append_lines(store.root(), path, line)));
+    return {};
+  }());
+  const Loaded& loaded = load(store, path);
+  if (loaded.records.wants_compaction()) compact(store, path, loaded);
+}
+
+void FileRemembered::compact(Store& store, const std::string& path, const Loaded& loaded) {
+  // What another process appends between the reading and the rename is lost: a request, no more.
+  forgive(replace_file(store, path, loaded.records.text()));
+  loaded_.erase(path);
+}
+
+std::optional<RememberedList> FileRemembered::list(const std::string& registry,
+                                                   const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kList);
+  const auto version = path.empty() ? std::nullopt : version_of(store->root(), path);
+  if (!version) return {};
+  MutexLock lock(mutex_);
+  if (const auto known = lists_.find(path); known != lists_.end()) {
+    if (known->second.version == *version) return known->second.list;
+    lists_.erase(known);
+  }
+  const auto text = read_file_at(store->root(), path, kReadLimit);
+  if (!text) return {};
+  auto list = parse_list(*text);
+  if (!list) return {};
+  if (lists_.size() > kLoadedMost) lists_.clear();
+  lists_[path] = {*version, *list};
+  return list;
+}
+
+void FileRemembered::set_list(const std::string& registry, const std::string& repository,
+                              const std::vector<std::string>& names) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kList);
+  if (path.empty()) return;
+  forgive([&]() -> Result<void> {
+    TRY(store->check_writable());
+    return replace_file(*store, path, list_text(names, store->clock().now()));
+  }());
+  MutexLock lock(mutex_);
+  lists_.erase(path);
+}
+
+std::vector<std::string> FileRemembered::registries() {
+  std::vector<std::string> names;
+  for (const std::string& file : names_in(store_()->root(), "remembered")) {
+    if (auto name = name_of_file(file, "")) names.push_back(std::move(*name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> FileRemembered::repositories(const std::string& registry) {
+  const auto folder = file_name_of(registry, "");
+  if (!folder) return {};
+  std::set<std::string> names;
+  for (const std::string& file : names_in(store_()->root(), "remembered/" + *folder)) {
+    for (const std::string_view suffix : {kList, kRecords}) {
+      auto name = name_of_file(file, suffix);
+      if (name && !name->empty()) names.insert(std::move(*name));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::optional<RememberedTag> FileRemembered::tag(const std::string& registry,
+                                                 const std::string& repository,
+                                                 const std::string& tag) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return {};
+  MutexLock lock(mutex_);
+  const auto& tags = load(*store, path).records.tags;
+  const auto found = tags.find(tag);
+  if (found == tags.end()) return {};
+  return found->second;
+}
+
+std::vector<std::pair<std::string, RememberedTag>> FileRemembered::tags(
+    const std::string& registry, const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return {};
+  MutexLock lock(mutex_);
+  const auto& tags = load(*store, path).records.tags;
+  return {tags.begin(), tags.end()};
+}
+
+RememberedTag FileRemembered::set_tag(const std::string& registry, const std::string& repository,
+                                      const std::string& tag, RememberedTag value) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  value.checked = store->clock().now();
+  value.first_seen = value.checked;
+  if (path.empty()) return value;
+  MutexLock lock(mutex_);
+  const auto& tags = load(*store, path).records.tags;
+  const auto known = tags.find(tag);
+  if (known != tags.end() && known->second.digest == value.digest) {
+    value.first_seen = known->second.first_seen;
+  }
+  append(*store, path, tag_line(tag, value));
+  return value;
+}
+
+void FileRemembered::forget_tag(const std::string& registry, const std::string& repository,
+                                const std::string& tag) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  if (load(*store, path).records.tags.contains(tag)) append(*store, path, forget_line(tag));
+}
+
+std::optional<SeenDigest> FileRemembered::seen(const std::string& registry,
+                                               const std::string& repository,
+                                               const Digest& digest) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return {};
+  MutexLock lock(mutex_);
+  const auto& seen = load(*store, path).records.seen;
+  const auto found = seen.find(digest);
+  if (found == seen.end()) return {};
+  return found->second;
+}
+
+void FileRemembered::set_seen(const std::string& registry, const std::string& repository,
+                              const Digest& digest, std::uint64_t size,
+                              const std::string& media_type) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  const auto& seen = load(*store, path).records.seen;
+  const auto known = seen.find(digest);
+  SeenDigest value{size, media_type, store->clock().now()};
+  if (known != seen.end()) {
+    // Nothing new: most of the time.
+    if (known->second.size == size &&
+        (media_type.empty() || known->second.media_type == media_type)) {
+      return;
+    }
+    value.first_seen = known->second.first_seen;
+    if (media_type.empty()) value.media_type = known->second.media_type;
+  }
+  append(*store, path, seen_line(digest, value));
+}
+
+}  // namespace
+
+std::unique_ptr<Remembered> make_remembered(std::function<std::shared_ptr<Store>()> store) {
+  return std::make_unique<FileRemembered>(std::move(store));
+}
+
+}  // namespace berth::cache

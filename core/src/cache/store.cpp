@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/store.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+
+#include "cache/evictor.hpp"
+#include "cache/shared_file.hpp"
+
+namespace berth::cache {
+
+Store::Store(Folder folder, SharedState state)
+    : folder_(std::move(folder)),
+      state_(std::move(state)) {}
+
+Result<std::shared_ptr<Store>> Store::open(const Options& options) {
+  Folder folder = TRY(Folder::open(options.folder, options.boot_id, *options.clock));
+  SharedState state = TRY(SharedState::open(folder));
+  // The parts keep references to the folder and the state: they are made where those stay.
+  std::shared_ptr<Store> store(new Store(std::move(folder), std::move(state)));
+  store->quota_ = std::make_unique<Quota>(store->folder_, store->state_, options.limit);
+  store->journal_ = std::make_unique<Journal>(store->folder_, store->state_);
+  store->evictor_ = std::make_unique<Evictor>(*store);
+  if (store->state_.alone()) store->clean_up();
+  store->recency_ = std::make_unique<Recency>(store->folder_, store->quota_->limit());
+  if (store->state_.needs_scan()) store->quota_->scan();
+  store->state_.share();
+  return store;
+}
+
+Store::~Store() = default;
+
+// Whatever has no name of its own belonged to a process that was killed.
+void Store::clean_up() {
+  for (const std::string& name : names_in(root(), "ingest")) {
+    if (name.starts_with(".")) remove_tree(root(), "ingest/" + name);
+  }
+  for (const std::string& name : names_in(root(), ".")) {
+    if (name.starts_with(".berth")) ::unlinkat(root(), name.c_str(), 0);
+  }
+}
+
+Result<void> Store::check_writable() const {
+  if (!folder_.read_only()) return {};
+  return Error(Errc::denied, fmt::format("the cache {} is read-only: it is read, but nothing is "
+                                         "added to it",
+                                         folder_.path().string()));
+}
+
+Result<Room> Room::take(Store& store, std::uint64_t bytes) {
+  bool scanned = false;
+  for (;;) {
+    store.quota().begin_change();
+    if (store.quota().try_reserve(bytes)) return Room(store, bytes);
+    // Evicting is a change of its own, and a scan waits for all of them.
+    store.quota().end_change();
+    if (bytes <= store.quota().limit() && store.evictor().evict_one()) continue;
+    if (!scanned && store.quota().scan_again()) {
+      scanned = true;
+      continue;
+    }
+    return Error(
+        Errc::no_space,
+        fmt::format("the cache {} is full ({} of {} used, and what is left is in use); "
+                    "raise its limit or stop what uses it",
+                    store.folder().path().string(), text::format_size(store.quota().used()),
+                    text::format_size(store.quota().limit())));
+  }
+}
+
+Room Room::take_over(Store& store, std::uint64_t bytes) noexcept {
+  store.quota().begin_change();
+  return Room(store, bytes);
+}
+
+Room::~Room() {
+  if (store_ == nullptr) return;
+  store_->quota().release(reserved_);
+  store_->quota().end_change();
+}
+
+void Room::spend(std::uint64_t bytes) noexcept {
+  if (bytes > reserved_) store_->quota().add(bytes - reserved_);
+  reserved_ -= std::min(reserved_, bytes);
+}
+
+FolderGrowth::FolderGrowth(int root, const char* name)
+    : root_(root),
+      name_(name) {
+  before_ = bytes();
+}
+
+std::uint64_t FolderGrowth::bytes() const {
+  struct stat info{};
+  if (::fstatat(root_, name_, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  const std::uint64_t now = allocated(info);
+  return now > before_ ? now - before_ : 0;
+}
+
+}  // namespace berth::cache
