@@ -19,4 +19,10 @@ inline void require(bool holds) {
   if (!holds) __builtin_trap();
 }
 
+/// A Result that holds this value. (Comparing a Result with == is ambiguous to clang.)
+template <class Result, class Value>
+void require_value(const Result& result, const Value& value) {
+  require(result.has_value() && *result == value);
+}
+
 }  // namespace berth::fuzz

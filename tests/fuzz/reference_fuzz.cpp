@@ -16,6 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(berth::oci::is_repository(reference->repository));
   require(!reference->tag || berth::oci::is_tag(*reference->tag));
   require(reference->repository.find("..") == std::string::npos);
-  require(berth::oci::Reference::parse(reference->text()) == *reference);
+  berth::fuzz::require_value(berth::oci::Reference::parse(reference->text()), *reference);
   return 0;
 }
