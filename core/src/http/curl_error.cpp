@@ -70,9 +70,13 @@ Explained explain_receive(const TransferEnd& end, const Url& url, bool in_body) 
                         "it knows",
                         url.origin().host, end.detail)};
   }
-  return {Errc::unavailable,
-          fmt::format("the connection broke {} ({})",
-                      in_body ? "in the middle of the body" : "before an answer came", end.detail)};
+  const char* when = in_body ? "in the middle of the body" : "before an answer came";
+  std::string why = fmt::format("the connection broke {} ({})", when, end.detail);
+  if (!in_body && url.origin().scheme == "https" && says(end.detail, {"getpeername", "reset"})) {
+    // The word of a server that closes at once is lost when its reset overtakes it.
+    why += "; a server that misses a client certificate may end a connection like this";
+  }
+  return {Errc::unavailable, std::move(why)};
 }
 
 Explained explain_verdict(const TransferEnd& end, const Url& url) {

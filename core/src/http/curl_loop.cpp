@@ -162,7 +162,7 @@ void CurlLoop::after_round() {
   for (const auto& [transfer, handle] : active_) transfer->flush();
   const auto now = std::chrono::steady_clock::now();
   if (now < next_stall_check_) return;
-  next_stall_check_ = now + milliseconds(poll_time()) / 2;
+  next_stall_check_ = now + stall_period() / 2;
   std::vector<Transfer*> stalled;
   for (const auto& [transfer, handle] : active_) {
     if (transfer->check_stalled(now, stall_timeout_)) stalled.push_back(transfer);
@@ -181,9 +181,13 @@ void CurlLoop::end(Transfer* transfer, CURLcode code, Verdict verdict) {
   transfer->finish(code, std::move(detail), verdict);
 }
 
+milliseconds CurlLoop::stall_period() const {
+  return std::clamp(stall_timeout_ / 4, milliseconds(10), milliseconds(1000));
+}
+
 int CurlLoop::poll_time() const {
   if (active_.empty()) return std::numeric_limits<int>::max();
-  return static_cast<int>(std::clamp<long long>(stall_timeout_.count() / 4, 10, 1000));
+  return static_cast<int>(stall_period().count());
 }
 
 }  // namespace berth::http

@@ -53,7 +53,8 @@ class CurlLoop {
   void after_round();
   void end(Transfer* transfer, CURLcode code, Verdict verdict = Verdict::none);
   void wake() BERTH_REQUIRES(mutex_);
-  int poll_time() const;
+  std::chrono::milliseconds stall_period() const;
+  int poll_time() const;  ///< the longest sleep, in milliseconds
 
   const CurlLibrary& curl_;
   CURLM* const multi_;

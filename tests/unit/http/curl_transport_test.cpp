@@ -1,76 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
-#include <stop_token>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
-#include "berth/base/log.hpp"
-#include "berth/http/limits.hpp"
-#include "berth/http/transport.hpp"
-
 #include "support/http_server.hpp"
 #include "support/matchers.hpp"
+#include "unit/http/transport_fixture.hpp"
 
 namespace berth::http {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using test::Gate;
-using test::HasCode;
 using test::HttpReply;
 using test::HttpRequest;
 using test::HttpServer;
 using test::IsOk;
 using test::IsOkAndHolds;
 
-Context soon() { return Context().with_timeout(seconds(20)); }
-
-Environment no_environment() {
-  return [](const std::string&) { return std::nullopt; };
-}
-
-CurlOptions options() { return {.environment = no_environment()}; }
-
-Request get(const HttpServer& server, const std::string& path = "/") {
-  Request request;
-  request.url = *Url::parse(server.origin() + path);
-  return request;
-}
-
-// Text in which a byte that is lost, doubled or moved shows.
-std::string pattern(std::size_t size) {
-  std::string out(size, '\0');
-  std::uint32_t state = 12345;
-  for (char& c : out) {
-    state = state * 1664525 + 1013904223;
-    c = static_cast<char>(state >> 24);
-  }
-  return out;
-}
-
-Result<std::string> fetch(Transport& transport, const Request& request) {
-  auto response = transport.send(request, soon());
-  if (!response) return response.error();
-  return read_all(*response->body, std::size_t{1} << 30, soon());
-}
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 TEST(CurlTransportTest, GivesStatusHeadersBodyAndPeer) {
   HttpServer server([](const HttpRequest&) {
     return HttpReply{.status = 404, .headers = {{"X-One", "  two "}}, .body = "nothing here"};
   });
-  const auto transport = make_curl_transport(options());
+  const auto transport = make_curl_transport(plain_options());
   auto response = transport->send(get(server, "/v2/a?n=1"), soon());
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->status, 404);
@@ -83,8 +33,9 @@ TEST(CurlTransportTest, GivesStatusHeadersBodyAndPeer) {
 
 TEST(CurlTransportTest, SendsNoEncodingExpectOrContentTypeOfItsOwn) {
   HttpServer server([](const HttpRequest&) { return HttpReply{}; });
-  const auto transport =
-      make_curl_transport({.user_agent = "berth/9", .environment = no_environment()});
+  CurlOptions options = plain_options();
+  options.user_agent = "berth/9";
+  const auto transport = make_curl_transport(options);
   Request request = get(server);
   request.method = "POST";
   request.body = std::string(2'000'000, 'x');
@@ -104,7 +55,7 @@ TEST(CurlTransportTest, SendsNoEncodingExpectOrContentTypeOfItsOwn) {
 
 TEST(CurlTransportTest, SendsHeadAndDeleteWithoutBody) {
   HttpServer server([](const HttpRequest&) { return HttpReply{.body = "12345"}; });
-  const auto transport = make_curl_transport(options());
+  const auto transport = make_curl_transport(plain_options());
   Request request = get(server);
   request.method = "HEAD";
   auto head = transport->send(request, soon());
@@ -120,7 +71,7 @@ TEST(CurlTransportTest, SendsHeadAndDeleteWithoutBody) {
 
 TEST(CurlTransportTest, ReusesAConnection) {
   HttpServer server([](const HttpRequest&) { return HttpReply{.body = "hello"}; });
-  const auto transport = make_curl_transport(options());
+  const auto transport = make_curl_transport(plain_options());
   for (int i = 0; i < 5; ++i) EXPECT_THAT(fetch(*transport, get(server)), IsOkAndHolds("hello"));
   EXPECT_EQ(server.requests(), 5);
   EXPECT_EQ(server.connections(), 1);
@@ -128,7 +79,7 @@ TEST(CurlTransportTest, ReusesAConnection) {
 
 TEST(CurlTransportTest, AsksAgainWhenAnIdleConnectionHadDied) {
   HttpServer server([](const HttpRequest&) { return HttpReply{.body = "hello"}; });
-  const auto transport = make_curl_transport(options());
+  const auto transport = make_curl_transport(plain_options());
   EXPECT_THAT(fetch(*transport, get(server)), IsOkAndHolds("hello"));
   server.reset_connections();
   EXPECT_THAT(fetch(*transport, get(server)), IsOkAndHolds("hello"));
@@ -140,7 +91,7 @@ TEST_P(FramingTest, GivesEveryByteInOrderToASlowReader) {
   const auto content = std::make_shared<const std::string>(pattern(9'000'001));
   HttpServer server(
       [&](const HttpRequest&) { return HttpReply{.shared_body = content, .framing = GetParam()}; });
-  const auto transport = make_curl_transport(options());
+  const auto transport = make_curl_transport(plain_options());
   auto response = transport->send(get(server), soon());
   ASSERT_THAT(response, IsOk());
   std::string got;

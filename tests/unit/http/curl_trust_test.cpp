@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS, proxies, and where a connection may lead.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "berth/base/fd.hpp"
+
+#include "http/proxy.hpp"
+#include "support/matchers.hpp"
+#include "support/temp_dir.hpp"
+#include "support/tls_certificates.hpp"
+#include "unit/http/transport_fixture.hpp"
+
+namespace berth::http {
+namespace {
+
+using test::HasCode;
+using test::HttpReply;
+using test::HttpRequest;
+using test::HttpServer;
+using test::HttpServerOptions;
+using test::IsOk;
+using test::IsOkAndHolds;
+using test::TlsCertificates;
+using testing::HasSubstr;
+
+class CurlTlsTest : public testing::Test {
+ protected:
+  // Making a certificate takes its time; they are all the same.
+  static void SetUpTestSuite() { certificates() = std::make_shared<const TlsCertificates>(); }
+  static void TearDownTestSuite() { certificates().reset(); }
+  static std::shared_ptr<const TlsCertificates>& certificates() {
+    static std::shared_ptr<const TlsCertificates> one;
+    return one;
+  }
+
+  std::unique_ptr<HttpServer> serve(bool require_client_certificate = false) {
+    return std::make_unique<HttpServer>(
+        [](const HttpRequest&) { return HttpReply{.body = "safe"}; },
+        HttpServerOptions{.tls = certificates(),
+                          .require_client_certificate = require_client_certificate});
+  }
+
+  static Request with(Request request, ConnectionOptions options) {
+    request.connection = std::make_shared<const ConnectionOptions>(std::move(options));
+    return request;
+  }
+
+  std::unique_ptr<Transport> transport_ = make_curl_transport(plain_options());
+};
+
+TEST_F(CurlTlsTest, AnUnknownAuthorityIsUntrustedAndTheRemedyIsNamed) {
+  const auto server = serve();
+  const auto got = fetch(*transport_, get(*server));
+  EXPECT_THAT(got, HasCode(Errc::untrusted));
+  EXPECT_FALSE(got.error().is_retryable());
+  EXPECT_THAT(got.error().message(), HasSubstr("CA file"));
+  EXPECT_EQ(server->requests(), 0);
+}
+
+TEST_F(CurlTlsTest, AnOwnAuthorityIsTrustedForTheRequestThatNamesIt) {
+  const auto server = serve();
+  const Request request = with(get(*server), {.ca_file = certificates()->ca_file()});
+  EXPECT_THAT(fetch(*transport_, request), IsOkAndHolds("safe"));
+  EXPECT_THAT(fetch(*transport_, request), IsOkAndHolds("safe"));
+  EXPECT_EQ(server->connections(), 1);
+  // Nobody else rides on the connection that was trusted.
+  EXPECT_THAT(fetch(*transport_, get(*server)), HasCode(Errc::untrusted));
+}
+
+TEST_F(CurlTlsTest, AskedToTrustAnyoneItDoes) {
+  const auto server = serve();
+  EXPECT_THAT(fetch(*transport_, with(get(*server), {.insecure_skip_verify = true})),
+              IsOkAndHolds("safe"));
+  EXPECT_THAT(fetch(*transport_, get(*server)), HasCode(Errc::untrusted));
+}
+
+TEST_F(CurlTlsTest, AClientCertificateIsShown) {
+  const auto server = serve(true);
+  const std::string ca = certificates()->ca_file();
+  const auto refused = fetch(*transport_, with(get(*server), {.ca_file = ca}));
+  // By the server's alert, or by the reset with which it closes: whichever comes first.
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message(), HasSubstr("client certificate"));
+  EXPECT_THAT(
+      fetch(*transport_, with(get(*server), {.ca_file = ca,
+                                             .client_cert_file = certificates()->client_cert(),
+                                             .client_key_file = certificates()->client_key()})),
+      IsOkAndHolds("safe"));
+}
+
+TEST_F(CurlTlsTest, CertificateAndKeyMayShareAFile) {
+  const auto server = serve(true);
+  const test::TempDir dir;
+  std::ifstream cert(certificates()->client_cert());
+  std::ifstream key(certificates()->client_key());
+  const std::string both = std::string(std::istreambuf_iterator<char>(cert), {}) +
+                           std::string(std::istreambuf_iterator<char>(key), {});
+  EXPECT_THAT(
+      fetch(*transport_, with(get(*server), {.ca_file = certificates()->ca_file(),
+                                             .client_cert_file = dir.write("both.pem", both)})),
+      IsOkAndHolds("safe"));
+}
+
+TEST_F(CurlTlsTest, BadFilesAreNamedBeforeAnyConnection) {
+  const auto server = serve();
+  const test::TempDir dir;
+  const std::string missing = (dir / "missing.pem").string();
+  const auto got = fetch(*transport_, with(get(*server), {.ca_file = missing}));
+  EXPECT_THAT(got, HasCode(Errc::not_found));
+  EXPECT_THAT(got.error().message(), HasSubstr(missing));
+  EXPECT_THAT(fetch(*transport_, with(get(*server), {.ca_file = dir.write("der", "\x30\x82")})),
+              HasCode(Errc::invalid_argument));
+  EXPECT_THAT(
+      fetch(*transport_, with(get(*server), {.ca_file = certificates()->ca_file(),
+                                             .client_cert_file = certificates()->client_cert(),
+                                             .client_key_file = certificates()->server_key()})),
+      HasCode(Errc::untrusted));
+  EXPECT_EQ(server->requests(), 0);
+}
+
+TEST_F(CurlTlsTest, AnExpiredOrOtherNamesCertificateIsUntrusted) {
+  const auto expired =
+      std::make_shared<const TlsCertificates>(TlsCertificates::Options{.expired = true});
+  const HttpServer late([](const HttpRequest&) { return HttpReply{}; },
+                        HttpServerOptions{.tls = expired});
+  EXPECT_THAT(fetch(*transport_, with(get(late), {.ca_file = expired->ca_file()})),
+              HasCode(Errc::untrusted));
+  const auto other = std::make_shared<const TlsCertificates>(
+      TlsCertificates::Options{.dns_names = {"other.test"}, .addresses = {"127.0.0.9"}});
+  const HttpServer wrong([](const HttpRequest&) { return HttpReply{}; },
+                         HttpServerOptions{.tls = other});
+  EXPECT_THAT(fetch(*transport_, with(get(wrong), {.ca_file = other->ca_file()})),
+              HasCode(Errc::untrusted));
+}
+
+// Says one thing to whoever connects, whatever they said.
+class Parrot {
+ public:
+  explicit Parrot(std::string words)
+      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    ::bind(listener_.get(), generic, size);
+    ::listen(listener_.get(), 4);
+    ::getsockname(listener_.get(), generic, &size);
+    port_ = ::ntohs(address.sin_port);
+    thread_ = std::jthread([this, words = std::move(words)] {
+      for (;;) {
+        const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!peer) return;
+        (void)::send(peer.get(), words.data(), words.size(), MSG_NOSIGNAL);
+        char rest[512];
+        while (::read(peer.get(), rest, sizeof rest) > 0) {
+        }
+      }
+    });
+  }
+  ~Parrot() { ::shutdown(listener_.get(), SHUT_RDWR); }
+
+  Request request() const {
+    Request request;
+    request.url = *Url::parse("https://127.0.0.1:" + std::to_string(port_) + "/");
+    return request;
+  }
+
+ private:
+  Fd listener_;
+  int port_ = 0;
+  std::jthread thread_;
+};
+
+TEST_F(CurlTlsTest, TlsToAPlainPortSaysSo) {
+  const Parrot plain("HTTP/1.1 400 Bad Request\r\n\r\n");
+  const auto got = fetch(*transport_, plain.request());
+  EXPECT_THAT(got, HasCode(Errc::untrusted));
+  EXPECT_THAT(got.error().message(), HasSubstr("does not speak TLS"));
+}
+
+TEST_F(CurlTlsTest, AHandshakeWithoutEndIsUnavailable) {
+  const Parrot silent("");
+  CurlOptions options = plain_options();
+  options.connect_timeout = std::chrono::milliseconds(100);
+  const auto got = fetch(*make_curl_transport(options), silent.request());
+  EXPECT_THAT(got, HasCode(Errc::unavailable));
+  EXPECT_TRUE(got.error().is_retryable());
+}
+
+// --- Where a connection may lead.
+
+TEST(CurlAddressTest, PlainHttpIsRefusedBeforeAnythingIsSent) {
+  const auto transport = make_curl_transport(plain_options());
+  Request request;
+  request.url = *Url::parse("http://registry.invalid/");
+  EXPECT_THAT(transport->send(request, soon()), HasCode(Errc::untrusted));
+  request.allow_plain_http = true;
+  EXPECT_THAT(transport->send(request, soon()), HasCode(Errc::unavailable));
+}
+
+TEST(CurlAddressTest, AForbiddenAddressIsNotConnectedTo) {
+  HttpServer server([](const HttpRequest&) { return HttpReply{}; });
+  const auto transport = make_curl_transport(plain_options());
+  Request request = get(server);
+  request.forbidden_addresses = {AddressClass::loopback};
+  const auto got = fetch(*transport, request);
+  EXPECT_THAT(got, HasCode(Errc::untrusted));
+  EXPECT_FALSE(got.error().is_retryable());
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST(CurlAddressTest, NorIsAConnectionUsedThatLeadsThere) {
+  HttpServer server([](const HttpRequest&) { return HttpReply{.body = "x"}; });
+  const auto transport = make_curl_transport(plain_options());
+  ASSERT_THAT(fetch(*transport, get(server)), IsOk());
+  Request request = get(server);
+  request.forbidden_addresses = {AddressClass::loopback};
+  EXPECT_THAT(fetch(*transport, request), HasCode(Errc::untrusted));
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(CurlAddressTest, LocalhostIsLoopback) {
+  HttpServer server([](const HttpRequest&) { return HttpReply{.body = "x"}; });
+  const auto transport = make_curl_transport(plain_options());
+  Request request;
+  request.url = *Url::parse("http://localhost:" + std::to_string(server.port()) + "/");
+  auto response = transport->send(request, soon());
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->peer, AddressClass::loopback);
+}
+
+// --- Proxies.
+
+TEST(CurlProxyTest, AsksTheProxyOfTheEnvironment) {
+  HttpServer proxy([](const HttpRequest&) { return HttpReply{.body = "by proxy"}; });
+  CurlOptions options = plain_options();
+  options.environment = environment_of({{"http_proxy", proxy.origin()}});
+  const auto transport = make_curl_transport(options);
+  Request request;
+  request.url = *Url::parse("http://registry.invalid/v2/");
+  request.allow_plain_http = true;
+  request.forbidden_addresses = {AddressClass::loopback};  // of the registry, not of the proxy
+  auto response = transport->send(request, soon());
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->peer, std::nullopt);
+  EXPECT_EQ(proxy.log()[0].target, "http://registry.invalid/v2/");
+}
+
+TEST(CurlProxyTest, OpensATunnelForTlsWithoutTheCredential) {
+  HttpServer proxy([](const HttpRequest&) { return HttpReply{.status = 407}; });
+  CurlOptions options = plain_options();
+  options.environment = environment_of({{"https_proxy", proxy.origin()}});
+  Request request;
+  request.url = *Url::parse("https://registry.invalid/v2/");
+  request.authorization = Secret("Bearer secret");
+  EXPECT_FALSE(fetch(*make_curl_transport(options), request).has_value());
+  const HttpRequest seen = proxy.log().at(0);
+  EXPECT_EQ(seen.method, "CONNECT");
+  EXPECT_EQ(seen.target, "registry.invalid:443");
+  EXPECT_FALSE(seen.has_header("Authorization"));
+}
+
+TEST(CurlProxyTest, IsLeftAloneWhenSwitchedOffAndForLoopback) {
+  HttpServer proxy([](const HttpRequest&) { return HttpReply{.body = "by proxy"}; });
+  HttpServer server([](const HttpRequest&) { return HttpReply{.body = "direct"}; });
+  CurlOptions options = plain_options();
+  options.environment = environment_of({{"http_proxy", proxy.origin()}});
+  EXPECT_THAT(fetch(*make_curl_transport(options), get(server)), IsOkAndHolds("direct"));
+  options.use_proxy_environment = false;
+  Request request;
+  request.url = *Url::parse("http://registry.invalid/v2/");
+  request.allow_plain_http = true;
+  EXPECT_THAT(fetch(*make_curl_transport(options), request), HasCode(Errc::unavailable));
+  EXPECT_EQ(proxy.connections(), 0);
+}
+
+TEST(ProxySettingsTest, ReadsTheVariablesAsCurlDoes) {
+  const Url plain = *Url::parse("http://a.example/");
+  const Url tls = *Url::parse("https://a.example/");
+  const auto proxy = [](std::map<std::string, std::string> values, const Url& url) {
+    return ProxySettings(environment_of(std::move(values))).proxy_for(url);
+  };
+  EXPECT_EQ(proxy({{"http_proxy", "p"}}, plain), "p");
+  EXPECT_EQ(proxy({{"http_proxy", "p"}}, tls), "");
+  EXPECT_EQ(proxy({{"HTTP_PROXY", "p"}}, plain), "");
+  EXPECT_EQ(proxy({{"HTTPS_PROXY", "p"}}, tls), "p");
+  EXPECT_EQ(proxy({{"HTTPS_PROXY", "p"}, {"https_proxy", "q"}}, tls), "q");
+  EXPECT_EQ(proxy({{"ALL_PROXY", "p"}}, tls), "p");
+  EXPECT_EQ(proxy({{"all_proxy", "p"}}, plain), "p");
+}
+
+TEST(ProxySettingsTest, NoProxyNamesDomainsAddressesAndAll) {
+  const auto direct = [](const std::string& list, const std::string& host) {
+    const ProxySettings settings(environment_of({{"https_proxy", "p"}, {"no_proxy", list}}));
+    return settings.proxy_for(*Url::parse("https://" + host + "/")).empty();
+  };
+  EXPECT_TRUE(direct("*", "a.example"));
+  EXPECT_TRUE(direct("b.example, A.example", "a.example"));
+  EXPECT_TRUE(direct("example", "a.example"));
+  EXPECT_TRUE(direct(".example", "a.example"));
+  EXPECT_TRUE(direct(".a.example", "a.example"));
+  EXPECT_FALSE(direct("xample", "a.example"));
+  EXPECT_FALSE(direct("b.a.example", "a.example"));
+  EXPECT_FALSE(direct("", "a.example"));
+  EXPECT_TRUE(direct("10.0.0.0/8", "10.1.2.3"));
+  EXPECT_FALSE(direct("10.0.0.0/8", "11.1.2.3"));
+  EXPECT_TRUE(direct("10.1.2.3", "10.1.2.3"));
+  EXPECT_FALSE(direct("10.1.2.3/x", "10.1.2.3"));
+  EXPECT_FALSE(direct("2.3", "10.1.2.3"));
+  EXPECT_TRUE(direct("[fd00::]/8,fd00::/8", "[fd12::1]"));
+  EXPECT_TRUE(direct("[2001:db8::1]", "[2001:db8::1]"));
+  EXPECT_FALSE(direct("2001:db8::1", "[2001:db8::2]"));
+  EXPECT_TRUE(direct("", "127.0.0.1"));
+}
+
+// --- libcurl comes with the first request, not with the program.
+
+bool libcurl_is_loaded() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("libcurl.so") != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Runs in a process of its own: other tests of this program have sent requests.
+TEST(CurlLibraryDeathTest, IsLoadedByTheFirstRequestOnly) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const bool at_start = libcurl_is_loaded();
+        HttpServer server([](const HttpRequest&) { return HttpReply{.body = "x"}; });
+        const auto transport = make_curl_transport(plain_options());
+        const bool when_made = libcurl_is_loaded();
+        const bool fetched = fetch(*transport, get(server)).has_value();
+        const bool good = !at_start && !when_made && fetched && libcurl_is_loaded();
+        std::_Exit(good ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace berth::http
