@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include <openssl/sha.h>
@@ -89,12 +91,9 @@ Error cannot_compute(Algorithm algorithm) {
                                       " digests; sha256, sha384 and sha512 it can");
 }
 
-}  // namespace
-
 static_assert(sizeof(SHA256_CTX) <= 224 && sizeof(SHA512_CTX) <= 224);
 static_assert(alignof(SHA256_CTX) <= 16 && alignof(SHA512_CTX) <= 16);
 
-namespace {
 template <class Context>
 Context& as(std::array<std::byte, 224>& storage) noexcept {
   return *std::launder(reinterpret_cast<Context*>(storage.data()));

@@ -8,7 +8,8 @@
 namespace berth {
 
 /// A file that appears under its name complete or not at all: written beside it, renamed over it on
-/// commit(). The destructor removes the temporary and never commits.
+/// commit(). The destructor removes the temporary and never commits. What kill -9 leaves behind is
+/// called `.tmp-` and 16 hexadecimal digits. A target that is a symbolic link is replaced itself.
 class AtomicFile {
  public:
   static Result<AtomicFile> create(const std::filesystem::path& target, mode_t mode = 0600);

@@ -11,7 +11,8 @@ namespace berth {
 
 /// A program to run without a shell.
 struct ProcessSpec {
-  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it has a slash
+  std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH that it is given, absolute
+                                  ///< folders of it only, unless it has a slash
   std::string input;              ///< written to its stdin, which is then closed
   std::optional<std::vector<std::string>> env;  ///< "NAME=value"; absent: this process's own
   std::vector<std::string> extra_env;           ///< added to or replacing entries of env
@@ -26,7 +27,8 @@ struct ProcessResult {
 };
 
 /// Runs it in a process group of its own and waits. When the Context ends, or the output passes its
-/// limit, the whole group is killed. Errc::not_found when there is no such program.
+/// limit, the whole group is killed. Children that it leaves running when it ends are not, and what
+/// they write later is not waited for. Errc::not_found when there is no such program.
 Result<ProcessResult> run_process(const ProcessSpec& spec, const Context& context);
 
 }  // namespace berth

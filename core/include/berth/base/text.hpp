@@ -34,7 +34,8 @@ Result<std::string> percent_decode(std::string_view text);
 /// Decimal, the whole text, no sign; Errc::invalid_argument else.
 Result<unsigned long long> parse_unsigned(std::string_view text);
 
-/// "1.5 GiB", "312 B"; and back: "10GiB", "500M", "1048576".
+/// "1.5 GiB", "312 B"; and back: "10GiB", "500M", "1048576". K, M, G and KiB, MiB, GiB are powers
+/// of 1024, KB, MB, GB of 1000, in any case; Errc::invalid_argument else.
 std::string format_size(unsigned long long bytes);
 Result<unsigned long long> parse_size(std::string_view text);
 

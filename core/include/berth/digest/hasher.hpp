@@ -11,8 +11,8 @@
 namespace berth {
 
 /// Computes one digest over bytes that come in order. Not thread safe. Its state is plain data: it
-/// can be saved after any update and taken up later, by another process of the same machine and
-/// build of OpenSSL's state layout, which `kStateFormat` names.
+/// can be saved after any update and taken up later, by any process on any machine. The saved form
+/// is berth's own, which `kStateFormat` names: it depends neither on OpenSSL nor on the byte order.
 class Hasher {
  public:
   /// The state as saved: opaque but for its size. Written to disk by the cache.

@@ -16,9 +16,10 @@ struct Platform {
   std::string variant;
   std::string os_version;
 
-  /// "linux/arm64/v8"; Errc::invalid_argument else.
+  /// "linux/arm64/v8", "windows/amd64:10.0.17763.1234"; Errc::invalid_argument else. Names that
+  /// people use are understood: x86_64, aarch64, armhf.
   static Result<Platform> parse(std::string_view text);
-  /// "linux/arm64/v8"
+  /// "linux/arm64/v8", with ":" and the os version when there is one.
   std::string text() const;
   /// "linux-arm64-v8", with the os version appended when there is one: a file name (other
   /// characters become '_').

@@ -28,7 +28,8 @@ struct Reference {
   std::optional<std::string> tag;
   std::optional<Digest> digest;
 
-  /// Errc::invalid_argument, saying which part breaks which rule.
+  /// Errc::invalid_argument, saying which part breaks which rule; Errc::unsupported for a digest of
+  /// an unknown algorithm. The registry is put into lower case: a host is the same in any.
   static Result<Reference> parse(std::string_view text);
   std::string text() const;
   friend bool operator==(const Reference&, const Reference&) = default;
