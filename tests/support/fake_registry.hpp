@@ -38,6 +38,8 @@ struct RegistryBehaviour {
   bool filters_referrers = true;  ///< answers artifactType= with OCI-Filters-Applied
   bool head = true;               ///< else HEAD is 405
   bool content_digest = true;     ///< sends Docker-Content-Digest
+  bool checks_accept = true;      ///< OCI manifests are 404 to whom does not accept their type, as
+                                  ///< docker-registry has it
   bool manifest_types = true;     ///< else manifests come as text/plain (static registries)
   bool ranges = true;             ///< of blobs; else Range is ignored
   bool etags = true;              ///< of blobs and manifests: strong, of the digest

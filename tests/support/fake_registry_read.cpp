@@ -92,7 +92,9 @@ HttpReply FakeRegistry::Impl::serve(const HttpRequest& request) {
     return {.status = 404, .body = "404 page not found\n"};
   }
   if (target->kind == "uploads") return continue_upload(request, *target);
-  if (!repositories.contains(target->repository)) {
+  // docker-registry knows no repositories when it is asked for their content.
+  const bool known = repositories.contains(target->repository);
+  if (!known && (target->kind == "tags" || target->kind == "referrers")) {
     return error_reply(404, "NAME_UNKNOWN", "repository name not known to registry");
   }
   if (target->kind == "tags") return serve_tags(request, target->repository);
@@ -147,7 +149,9 @@ HttpReply FakeRegistry::Impl::serve_tags(const HttpRequest& request,
 }
 
 HttpReply FakeRegistry::Impl::serve_manifest(const HttpRequest& request, const Target& target) {
-  const Repository& repository = repositories[target.repository];
+  static const Repository kNone;
+  const auto holder = repositories.find(target.repository);
+  const Repository& repository = holder == repositories.end() ? kNone : holder->second;
   std::string digest = target.reference;
   if (const auto tag = repository.tags.find(digest); tag != repository.tags.end()) {
     digest = tag->second;
@@ -155,6 +159,12 @@ HttpReply FakeRegistry::Impl::serve_manifest(const HttpRequest& request, const T
   const auto found = repository.manifests.find(digest);
   if (found == repository.manifests.end()) {
     return error_reply(404, "MANIFEST_UNKNOWN", "manifest unknown to registry");
+  }
+  const std::string& type = found->second.media_type;
+  if (behaviour.checks_accept && type.starts_with("application/vnd.oci.") &&
+      request.header("Accept").find(type) == std::string::npos) {
+    return error_reply(404, "MANIFEST_UNKNOWN",
+                       "OCI manifest found, but accept header does not support OCI manifests");
   }
   HttpReply reply;
   const std::string etag = "\"" + digest + "\"";
@@ -164,24 +174,23 @@ HttpReply FakeRegistry::Impl::serve_manifest(const HttpRequest& request, const T
     reply.status = 304;
     return reply;
   }
-  reply.set_header("Content-Type",
-                   behaviour.manifest_types ? found->second.media_type : "text/plain");
+  reply.set_header("Content-Type", behaviour.manifest_types ? type : "text/plain");
   reply.shared_body = found->second.content;
   return reply;
 }
 
 HttpReply FakeRegistry::Impl::serve_blob(const HttpRequest& request, const Target& target) {
-  const Repository& repository = repositories[target.repository];
-  const auto found = repository.blobs.find(target.reference);
-  if (found == repository.blobs.end()) {
+  const auto holder = repositories.find(target.repository);
+  if (holder == repositories.end() || !holder->second.blobs.contains(target.reference)) {
     return error_reply(404, "BLOB_UNKNOWN", "blob unknown to registry");
   }
+  const Content& content = holder->second.blobs[target.reference];
   if (behaviour.redirect_blobs) {
     const std::string location = storage->origin() + "/storage/" + target.repository + "/" +
                                  target.reference + "?signature=secret";
     return {.status = 307, .headers = {{"Location", location}}};
   }
-  return blob_reply(request, target.reference, found->second);
+  return blob_reply(request, target.reference, content);
 }
 
 HttpReply FakeRegistry::Impl::serve_storage(const HttpRequest& request) {

@@ -20,7 +20,7 @@ TEST(FakeRegistryTest, ServesAnImage) {
   FakeRegistry registry;
   const FakeImage image = registry.add_image("library/a", "v1", {"one", "two"});
   const TestClient client(registry.origin());
-  const TestReply manifest = client.get("/v2/library/a/manifests/v1");
+  const TestReply manifest = client.get("/v2/library/a/manifests/v1", {{"Accept", kManifestType}});
   EXPECT_EQ(manifest.body, image.manifest);
   EXPECT_EQ(manifest.header("Docker-Content-Digest"), image.digest);
   EXPECT_EQ(digest_text(manifest.body), image.digest);
