@@ -24,7 +24,8 @@ class FakeServer final : public SuiteServer {
   std::string ca_file() const override { return tls_ != nullptr ? tls_->ca_file().string() : ""; }
   bool wants_credentials() const override { return auth_ != Auth::none; }
   TestClient client(const std::vector<std::string>& repositories) const override {
-    TestClientOptions options{.ca_file = ca_file(), .client_cert = {}, .client_key = {}};
+    TestClientOptions options;
+    options.ca_file = ca_file();
     if (auth_ == Auth::basic) options.headers = alice_basic();
     if (auth_ == Auth::bearer) {
       const auto token = fetch_token(fake_.tokens().origin(), "fake-registry", repositories);

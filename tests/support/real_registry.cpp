@@ -87,7 +87,8 @@ void RealRegistry::restart() {
 }
 
 TestClient RealRegistry::client(const std::vector<std::string>& repositories) const {
-  TestClientOptions options{.ca_file = ca_file(), .client_cert = {}, .client_key = {}};
+  TestClientOptions options;
+  options.ca_file = ca_file();
   if (kind_ == Kind::htpasswd) options.headers = alice_basic();
   if (kind_ == Kind::token) {
     const std::string token =
