@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/map_file.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -167,6 +169,12 @@ std::atomic<std::uint32_t>& MapFile::front_generation() const noexcept {
   return header().front_generation;
 }
 std::atomic<std::uint64_t>& MapFile::charged() const noexcept { return header().charged; }
+std::uint64_t MapFile::charged_in(int root, const std::string& path) noexcept {
+  const auto fd = open_at(root, path, O_RDONLY | O_NOFOLLOW);
+  std::uint64_t charged = 0;
+  const auto out = std::as_writable_bytes(std::span(&charged, 1));
+  return fd && pread_exact(fd->get(), out, offsetof(Header, charged)) ? charged : 0;
+}
 std::atomic<std::uint32_t>& MapFile::changes() const noexcept { return header().changes; }
 
 HashPoint MapFile::load() const noexcept {

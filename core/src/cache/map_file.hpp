@@ -71,6 +71,8 @@ class MapFile {
   std::atomic<std::uint32_t>& front_generation() const noexcept;
   /// Bytes of blocks that the quota counts for this partial blob.
   std::atomic<std::uint64_t>& charged() const noexcept;
+  /// The same, of a map that is not open here; 0 when it cannot be read.
+  static std::uint64_t charged_in(int root, const std::string& path) noexcept;
 
   /// How far the hash has come; the state that goes with it.
   std::uint64_t hashed() const noexcept;

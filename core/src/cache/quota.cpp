@@ -11,6 +11,8 @@
 
 #include "berth/cache/partial.hpp"
 
+#include "cache/map_file.hpp"
+
 namespace berth::cache {
 namespace {
 
@@ -38,7 +40,9 @@ std::uint64_t count(int dir_fd, const std::string& name, std::set<ino_t>& severa
   for (const std::string& child : names_in(dir_fd, name)) {
     bytes += count(dir_fd, name + "/" + child, several);
   }
-  return bytes;
+  // A partial blob keeps room beside what it takes, and gives back what it was charged with.
+  if (!name.starts_with("./ingest/")) return bytes;
+  return std::max(bytes, MapFile::charged_in(dir_fd, name + "/map"));
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ class Quota {
 /// What a file system may take beside a file's own blocks: a larger folder, an extent block.
 inline constexpr std::uint64_t kSlack = 16 * 1024;
 
-/// Bytes of allocated blocks of all below the folder; a file of several names counts once.
+/// Bytes of allocated blocks of all below the folder, and of room kept by partial blobs; a file of
+/// several names counts once.
 std::uint64_t count_folder(const Folder& folder);
 
 }  // namespace berth::cache

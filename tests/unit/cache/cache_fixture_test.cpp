@@ -72,8 +72,9 @@ void Child::kill() {
 }
 void Child::stop() {
   ::kill(pid_, SIGSTOP);
-  int status = 0;
-  ::waitpid(pid_, &status, WUNTRACED);
+  siginfo_t info{};
+  // Leaves an end, if it came first, to wait().
+  ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT);
 }
 void Child::resume() { ::kill(pid_, SIGCONT); }
 int Child::wait() {

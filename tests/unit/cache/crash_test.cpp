@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// DESIGN section 4: what is left when a process, or the machine, ends at any instant.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "cache/fault_point.hpp"
+#include "unit/cache/cache_fixture.hpp"
+
+namespace berth::cache::test {
+namespace {
+
+class CrashTest : public CacheTest {
+ protected:
+  /// The machine ends: another boot, and of each map only garbage reached the disk.
+  void end_machine(const std::string& boot) {
+    boot_ = boot;
+    for (const auto& entry : std::filesystem::directory_iterator(folder() / "ingest")) {
+      if (!std::filesystem::exists(entry.path() / "map")) continue;
+      const int fd = ::open((entry.path() / "map").c_str(), O_WRONLY);
+      const std::string garbage = content(512, 99);
+      EXPECT_EQ(::pwrite(fd, garbage.data(), garbage.size(), 1024), 512);
+      EXPECT_EQ(::pwrite(fd, garbage.data(), 16, 4096), 16);
+      ::close(fd);
+    }
+  }
+  void overwrite(const Digest& digest, const std::string& bytes) const {
+    struct stat before{};
+    ASSERT_EQ(::stat(blob_path(digest).c_str(), &before), 0);
+    ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0600), 0);
+    std::ofstream(blob_path(digest), std::ios::binary) << bytes;
+    ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0444), 0);
+  }
+  std::shared_ptr<Partial> join(Cache& cache, const Digest& digest, const std::string& bytes) {
+    auto partial = cache.join(digest, bytes.size());
+    EXPECT_THAT(partial, IsOk());
+    return *partial;
+  }
+};
+
+TEST_F(CrashTest, TwoHundredKillsLeaveNoUnverifiedBlob) {
+  constexpr int kKills = 200;
+  constexpr unsigned kBlobs = 6;
+  // Small and of several chunks; some of the registry's answers lie.
+  const auto bytes_of = [](unsigned i) { return content(i % 2 == 0 ? 30000 : 4 * kMiB + 5000, i); };
+  std::vector<std::string> blobs;
+  std::vector<Digest> digests;
+  for (unsigned i = 0; i < kBlobs; ++i) {
+    blobs.push_back(bytes_of(i));
+    digests.push_back(digest_of(as_bytes(blobs.back())));
+  }
+  std::mt19937 random(42);
+  int killed = 0;
+  for (int round = 0; round < kKills; ++round) {
+    const unsigned seed = static_cast<unsigned>(random());
+    Child child([&] {
+      std::mt19937 choice(seed);
+      const auto cache = open(64 * kMiB);
+      for (;;) {
+        const unsigned i = choice() % kBlobs;
+        std::string bytes = blobs[i];
+        if (choice() % 4 == 0) bytes[choice() % bytes.size()] ^= 1;
+        if (choice() % 5 == 0) static_cast<void>(cache->prune(kMiB, Context{}));
+        if (choice() % 6 == 0) static_cast<void>(cache->sync());
+        if (i % 3 == 0) {
+          static_cast<void>(cache->put(digests[i], as_bytes(bytes)));
+        } else if (auto partial = cache->join(digests[i], bytes.size())) {
+          fill(**partial, bytes, 16 * 1024);
+        }
+      }
+      return 0;
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 15000));
+    child.kill();
+    ++killed;
+    if (round % 20 == 19) expect_blobs_verified();
+  }
+  EXPECT_EQ(killed, kKills);
+  expect_blobs_verified();
+  // And all that is left can be taken up.
+  const auto cache = open(64 * kMiB);
+  for (unsigned i = 0; i < kBlobs; ++i) {
+    const auto partial = join(*cache, digests[i], blobs[i]);
+    if (fill_to_end(*partial, blobs[i]) == State::failed) {
+      // What the lying answer left was found out; the next attempt begins with nothing.
+      fill_to_end(*join(*cache, digests[i], blobs[i]), blobs[i]);
+    }
+    EXPECT_EQ(read_blob(*cache, digests[i]), blobs[i]);
+  }
+  EXPECT_THAT(cache->status(), IsOk());
+  const auto used = cache->status()->used;
+  EXPECT_GE(used + 4096, disk_usage(folder())) << "the count is never too low";
+}
+
+TEST_F(CrashTest, WhatWasSyncedIsTrustedAfterTheMachinesEnd) {
+  const Digest digest = digest_of(as_bytes("synced"));
+  {
+    const auto cache = open();
+    ASSERT_THAT(cache->put(digest, as_bytes("synced")), IsOk());
+    // The coarse clock of the file system must have moved on before the sync point.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ASSERT_THAT(cache->sync(), IsOk());
+    EXPECT_FALSE(std::filesystem::exists(folder() / "journal"));
+  }
+  end_machine("boot-2");
+  const auto cache = open();
+  std::atomic<int> hashed = 0;
+  const auto blob = cache->find(digest);
+  ASSERT_THAT(blob, IsOk());
+  ASSERT_TRUE(blob->has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder() / "journal")) << "it was not hashed again";
+}
+
+TEST_F(CrashTest, WhatWasNotSyncedIsHashedAgainAfterTheMachinesEnd) {
+  // Larger than what a command syncs when it ends.
+  const std::string bytes = content(9 * kMiB, 5);
+  const Digest good = digest_of(as_bytes(bytes));
+  const std::string other = content(9 * kMiB, 6);
+  const Digest bad = digest_of(as_bytes(other));
+  {
+    const auto cache = open();
+    fill(*join(*cache, good, bytes), bytes);
+    fill(*join(*cache, bad, other), other);
+  }
+  std::string lost = other;
+  lost.replace(5 * kMiB, 4096, std::string(4096, '\0'));  // a page that never reached the disk
+  overwrite(bad, lost);
+  end_machine("boot-2");
+  const auto cache = open();
+  EXPECT_EQ(read_blob(*cache, good), bytes);
+  const auto found = cache->find(bad);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_FALSE(found->has_value());
+  expect_blobs_verified();
+}
+
+TEST_F(CrashTest, ASyncPointOfTheNextBootDoesNotCoverTheLast) {
+  const std::string bytes = content(9 * kMiB, 6);
+  const Digest digest = digest_of(as_bytes(bytes));
+  {
+    const auto cache = open();
+    fill(*join(*cache, digest, bytes), bytes);
+  }
+  std::filesystem::remove(folder() / "journal");  // lost with the machine, as the pages were
+  overwrite(digest, std::string(bytes.size(), '\0'));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  end_machine("boot-2");
+  const auto cache = open();
+  const Digest small = digest_of(as_bytes("small"));
+  ASSERT_THAT(cache->put(small, as_bytes("small")), IsOk());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_THAT(cache->sync(), IsOk());
+  const auto found = cache->find(digest);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_FALSE(found->has_value());
+}
+
+TEST_F(CrashTest, APartialBlobCountsUpToItsLastSyncPoint) {
+  const std::string bytes = content(13 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  Signals signals;
+  Child writer([&] {
+    const auto cache = open();
+    const auto partial = join(*cache, digest, bytes);
+    auto download = partial->begin_download(0);
+    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, 6 * kMiB))));
+    if (!cache->sync()) return 1;
+    static_cast<void>((*download)->write(as_bytes(bytes.substr(6 * kMiB, 3 * kMiB))));
+    signals.raise(0);
+    for (;;) ::pause();
+  });
+  ASSERT_TRUE(signals.wait_for(0));
+  writer.kill();
+  end_machine("boot-2");
+  const auto cache = open();
+  const auto partial = join(*cache, digest, bytes);
+  EXPECT_EQ(partial->available(0), 6 * kMiB);
+  EXPECT_EQ(partial->hashed(), 6 * kMiB);
+  EXPECT_EQ(fill(*partial, bytes), 7 * kMiB);
+  EXPECT_EQ(read_blob(*cache, digest), bytes);
+}
+
+TEST_F(CrashTest, APartialBlobWithoutASyncPointBeginsAnewAfterTheMachinesEnd) {
+  const std::string bytes = content(5 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  std::uint64_t attempt = 0;
+  {
+    const auto cache = open();
+    const auto partial = join(*cache, digest, bytes);
+    attempt = partial->attempt();
+    auto download = partial->begin_download(0);
+    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, kMiB))));
+  }
+  end_machine("boot-2");
+  const auto cache = open();
+  const auto partial = join(*cache, digest, bytes);
+  EXPECT_EQ(partial->available(0), 0U);
+  EXPECT_NE(partial->attempt(), attempt);
+  EXPECT_EQ(fill(*partial, bytes), bytes.size());
+}
+
+TEST_F(CrashTest, ABrokenRecordOfASyncPointIsNotBelieved) {
+  const std::string bytes = content(5 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  {
+    const auto cache = open();
+    const auto partial = join(*cache, digest, bytes);
+    auto download = partial->begin_download(0);
+    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, kMiB))));
+    ASSERT_THAT(cache->sync(), IsOk());
+  }
+  std::fstream record(ingest_path(digest) / "synced",
+                      std::ios::binary | std::ios::in | std::ios::out);
+  ASSERT_TRUE(record.is_open());
+  record.seekp(40);
+  record.put('!');
+  record.close();
+  end_machine("boot-2");
+  const auto cache = open();
+  EXPECT_EQ(join(*cache, digest, bytes)->available(0), 0U);
+}
+
+TEST_F(CrashTest, WhatAKilledProcessLeftUnderNoNameIsCleanedUp) {
+  open();
+  ASSERT_TRUE(std::filesystem::create_directories(folder() / "ingest" / ".new-1-2-3"));
+  std::ofstream(folder() / "ingest" / ".new-1-2-3" / "data") << "left";
+  open();
+  EXPECT_TRUE(std::filesystem::is_empty(folder() / "ingest"));
+}
+
+}  // namespace
+}  // namespace berth::cache::test

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/cache/remembered.hpp"
+
+#include <fstream>
+
+#include "cache/remembered_lines.hpp"
+#include "unit/cache/cache_fixture.hpp"
+
+namespace berth::cache::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class RememberedTest : public CacheTest {
+ protected:
+  static RememberedTag tag_of(const std::string& text) {
+    return {.digest = digest_of(as_bytes(text)),
+            .size = text.size(),
+            .media_type = "application/vnd.oci.image.manifest.v1+json",
+            .etag = "\"e 1\"",
+            .first_seen = {},
+            .checked = {}};
+  }
+};
+
+TEST_F(RememberedTest, AListSurvivesTheProcess) {
+  {
+    const auto cache = open();
+    cache->remembered().set_list("h:5000", "library/a", {"v1", "latest", "a b%\n"});
+    EXPECT_THAT(cache->remembered().list("h:5000", "library/a")->names,
+                ElementsAre("v1", "latest", "a b%\n"));
+  }
+  const auto cache = open();
+  const auto list = cache->remembered().list("h:5000", "library/a");
+  ASSERT_TRUE(list.has_value());
+  EXPECT_THAT(list->names, ElementsAre("v1", "latest", "a b%\n"));
+  EXPECT_EQ(list->fetched, clock_.now());
+  EXPECT_FALSE(cache->remembered().list("h:5000", "library/b").has_value());
+}
+
+TEST_F(RememberedTest, FirstSeenStaysWhileTheDigestDoes) {
+  const auto cache = open();
+  Remembered& remembered = cache->remembered();
+  const auto first = remembered.set_tag("r", "a", "v1", tag_of("one"));
+  clock_.pass(std::chrono::seconds(10));
+  const auto again = remembered.set_tag("r", "a", "v1", tag_of("one"));
+  EXPECT_EQ(again.first_seen, first.first_seen);
+  EXPECT_EQ(again.checked, first.checked + std::chrono::seconds(10));
+  const auto moved = remembered.set_tag("r", "a", "v1", tag_of("two"));
+  EXPECT_EQ(moved.first_seen, clock_.now());
+  const auto found = remembered.tag("r", "a", "v1");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->digest, tag_of("two").digest);
+  EXPECT_EQ(found->etag, "\"e 1\"");
+  EXPECT_EQ(found->size, 3U);
+}
+
+TEST_F(RememberedTest, AForgottenTagIsGone) {
+  const auto cache = open();
+  cache->remembered().set_tag("r", "a", "v1", tag_of("one"));
+  cache->remembered().forget_tag("r", "a", "v1");
+  EXPECT_FALSE(cache->remembered().tag("r", "a", "v1").has_value());
+  EXPECT_FALSE(open()->remembered().tag("r", "a", "v1").has_value());
+}
+
+TEST_F(RememberedTest, TwoThousandTagsAreSetAndReadCheaply) {
+  const auto cache = open();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 2000; ++i) {
+    cache->remembered().set_tag("r", "a", "v" + std::to_string(i), tag_of("x"));
+  }
+  const auto other = open();
+  EXPECT_THAT(other->remembered().tags("r", "a"), SizeIs(2000));
+  // A hundred times what it takes, and far from what a file for each tag would.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
+TEST_F(RememberedTest, OverruledLinesAreCompacted) {
+  const auto cache = open();
+  for (int i = 0; i < 1000; ++i) cache->remembered().set_tag("r", "a", "v1", tag_of("x"));
+  EXPECT_LT(std::filesystem::file_size(folder() / "remembered" / "r" / "a.records"), 40'000U);
+  EXPECT_TRUE(cache->remembered().tag("r", "a", "v1").has_value());
+}
+
+TEST_F(RememberedTest, ProcessesSeeEachOthersLines) {
+  const auto one = open();
+  const auto two = open();
+  one->remembered().set_tag("r", "a", "v1", tag_of("one"));
+  EXPECT_TRUE(two->remembered().tag("r", "a", "v1").has_value());
+  two->remembered().set_tag("r", "a", "v1", tag_of("two"));
+  EXPECT_EQ(one->remembered().tag("r", "a", "v1")->digest, tag_of("two").digest);
+  one->remembered().set_list("r", "a", {"x"});
+  EXPECT_THAT(two->remembered().list("r", "a")->names, ElementsAre("x"));
+  two->remembered().set_list("r", "a", {"y", "z"});
+  EXPECT_THAT(one->remembered().list("r", "a")->names, ElementsAre("y", "z"));
+}
+
+TEST_F(RememberedTest, BrokenLinesAreSkipped) {
+  {
+    const auto cache = open();
+    cache->remembered().set_tag("r", "a", "v1", tag_of("one"));
+  }
+  std::ofstream(folder() / "remembered" / "r" / "a.records", std::ios::app)
+      << "T v2 sha256:zz 1 x y 0 0\nrubbish\n\nT half";
+  const auto cache = open();
+  EXPECT_THAT(cache->remembered().tags("r", "a"), SizeIs(1));
+  cache->remembered().set_tag("r", "a", "v3", tag_of("three"));
+  cache->remembered().set_tag("r", "a", "v4", tag_of("four"));
+  EXPECT_TRUE(open()->remembered().tag("r", "a", "v4").has_value());
+  std::ofstream(folder() / "remembered" / "r" / "a.list") << "rubbish\n";
+  EXPECT_FALSE(cache->remembered().list("r", "a").has_value());
+}
+
+TEST_F(RememberedTest, SeenDigestsAreOfOneRepository) {
+  const auto cache = open();
+  const Digest digest = digest_of(as_bytes("layer"));
+  cache->remembered().set_seen("r", "a", digest, 5, "");
+  cache->remembered().set_seen("r", "a", digest, 5, "text/plain");
+  const auto seen = open()->remembered().seen("r", "a", digest);
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->size, 5U);
+  EXPECT_EQ(seen->media_type, "text/plain");
+  EXPECT_FALSE(cache->remembered().seen("r", "b", digest).has_value());
+  EXPECT_FALSE(cache->remembered().seen("other", "a", digest).has_value());
+}
+
+TEST_F(RememberedTest, NamesWhatIsKnownOffline) {
+  const auto cache = open();
+  Remembered& remembered = cache->remembered();
+  remembered.set_list("h:5000", "", {"a", "a/b"});
+  remembered.set_list("h:5000", "a/b", {"v1"});
+  remembered.set_seen("h:5000", "a", digest_of(as_bytes("x")), 1, "");
+  remembered.set_list("oci:/some/where", "", {"x"});
+  EXPECT_THAT(remembered.registries(), ElementsAre("h:5000", "oci:/some/where"));
+  EXPECT_THAT(remembered.repositories("h:5000"), ElementsAre("a", "a/b"));
+  EXPECT_THAT(remembered.repositories("nowhere"), IsEmpty());
+}
+
+TEST(RememberedLinesTest, FileNamesStayBelowTheirFolderAndLeadBack) {
+  for (const std::string name :
+       {"", ".", "..", "../../etc/passwd", "a/b", "a+b", "h:5000", ".hidden", "a%2Fb", "ü\n"}) {
+    const auto file = file_name_of(name, ".list");
+    ASSERT_TRUE(file.has_value()) << name;
+    EXPECT_EQ(file->find('/'), std::string::npos) << name;
+    EXPECT_NE(file->front(), '.') << name;
+    EXPECT_EQ(name_of_file(*file, ".list"), name);
+  }
+  EXPECT_FALSE(file_name_of(std::string(256, 'a'), ".list").has_value());
+}
+
+}  // namespace
+}  // namespace berth::cache::test
