@@ -25,7 +25,7 @@ struct RegistryBehaviour {
   bool refuse_cached_tokens = false;  ///< every token given so far is worth nothing from now on
   int token_seconds = 300;            ///< expires_in
   std::string token_field = "token";  ///< or "access_token"
-  std::string realm;                  ///< "": the fake's own token server
+  std::string realm{};                ///< "": the fake's own token server
 
   enum class Catalogue : unsigned char { on, off, denied };
   Catalogue catalogue = Catalogue::on;

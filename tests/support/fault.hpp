@@ -14,7 +14,7 @@ namespace berth::test {
 
 /// Which requests a fault is for.
 struct FaultMatch {
-  std::string method;        ///< "" for any
+  std::string method{};      ///< "" for any
   std::string target = "*";  ///< glob over the whole target, query included; '*' for anything
   int from = 1;              ///< the first matching request that it is for, counted from 1
   int times = 1;             ///< for how many; 0 for all that follow

@@ -86,8 +86,8 @@ struct HttpReply {
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                      ///< 0: a free one
-  std::shared_ptr<const TlsCertificates> tls;  ///< nullptr: plain http
+  std::uint16_t port = 0;                        ///< 0: a free one
+  std::shared_ptr<const TlsCertificates> tls{};  ///< nullptr: plain http
   bool require_client_certificate = false;
 };
 

@@ -15,10 +15,10 @@
 namespace berth::test {
 
 struct RegistryRigOptions {
-  std::optional<credential::Credential> credential;  ///< absent: anonymous
-  std::string ca_file;
-  std::string client_cert_file;
-  std::string client_key_file;
+  std::optional<credential::Credential> credential{};  ///< absent: anonymous
+  std::string ca_file{};
+  std::string client_cert_file{};
+  std::string client_key_file{};
   Clock* clock = &real_clock();
   http::Transport* transport = nullptr;  ///< nullptr: the real one
 };

@@ -19,10 +19,10 @@ struct TestReply {
 };
 
 struct TestClientOptions {
-  std::filesystem::path ca_file;  ///< for https
-  std::filesystem::path client_cert;
-  std::filesystem::path client_key;
-  HttpFields headers;  ///< with every request
+  std::filesystem::path ca_file{};  ///< for https
+  std::filesystem::path client_cert{};
+  std::filesystem::path client_key{};
+  HttpFields headers{};  ///< with every request
 };
 
 /// The plainest HTTP client there is, for tests to look at servers and to push with: one connection
