@@ -92,7 +92,9 @@ Result<void> check_object_keys(const dom::object& object) {
 Result<void> check_keys(const dom::element& element) {
   if (element.is_object()) return check_object_keys(element.get_object().value_unsafe());
   if (element.is_array()) {
-    for (const dom::element item : element.get_array().value_unsafe()) TRY(check_keys(item));
+    // Named: the temporary in a range-for's head is gone before its first turn.
+    const dom::array array = element.get_array().value_unsafe();
+    for (const dom::element item : array) TRY(check_keys(item));
   }
   return {};
 }
