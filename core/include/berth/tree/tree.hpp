@@ -74,6 +74,8 @@ struct Root {
   std::string repository;
   std::string reference;  ///< manifest: a tag or a digest
   std::shared_ptr<content::Source> layout;
+  /// all: hosts that were named, shown besides the known ones.
+  std::vector<std::string> named;
 };
 
 struct Options {
@@ -82,6 +84,8 @@ struct Options {
   std::chrono::seconds negative_ttl{5};
   int head_jobs = 16;
   bool list_all = false;  ///< -o list=all
+  /// What another process of this machine learned within tag_ttl is fresh here too.
+  bool trust_remembered = true;
   oci::Platform platform = oci::host_platform();
   std::string version = "0";
   /// Told when a tag was found to lead elsewhere, or a listing changed: names to forget. From any
@@ -90,16 +94,26 @@ struct Options {
   Clock* clock = &real_clock();
 };
 
+/// What the tree asks of the content layer: berth's own seam, see src/tree/sources.hpp.
+class Sources;
+
 /// The registry as a tree of nodes: lookup, list, read. The command line and the mount run this
-/// same code. Blocking (or would_block for a non-blocking Context), thread safe.
+/// same code. Blocking (or would_block for a non-blocking Context), thread safe. docs/semantics.md
+/// states what each call does. A node is good only for the tree that made it.
 class Tree {
  public:
   /// `hub` must outlive the tree. No request is sent here.
   Tree(content::Hub& hub, Options options);
+  /// Over another seam than a hub; tests give fakes.
+  Tree(std::unique_ptr<Sources> sources, Options options);
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
   ~Tree();
 
   NodePtr root() const;
-  /// not_found when there is no such name: then negative_ttl(folder) says for how long.
+  /// not_found when there is no such name: then negative_ttl(folder) says for how long. A tag is
+  /// resolved here (HEAD), so that its node includes its target: read_link and attributes of a link
+  /// cost nothing. The first lookup of a tag after a listing starts the HEADs of its neighbours.
   Result<Found> lookup(const NodePtr& folder, std::string_view name, const Context& context);
   Ttl negative_ttl(const NodePtr& folder) const;
   /// "." and ".." are not among them. Costs the listing's requests and nothing per entry.
@@ -108,8 +122,9 @@ class Tree {
   Result<std::string> read_link(const NodePtr& link, const Context& context);
   Result<std::shared_ptr<File>> open(const NodePtr& file, const Context& context);
 
-  /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows. For
-  /// the command line.
+  /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows;
+  /// ".." at the top stays there. Repository folders that only lead to a pasted reference or a dot
+  /// folder are passed without a request: what stands below them decides. For the command line.
   Result<Found> walk(const NodePtr& from, std::string_view path, bool follow,
                      const Context& context);
 

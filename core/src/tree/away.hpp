@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "berth/base/clock.hpp"
+#include "berth/base/sync.hpp"
+
+namespace berth::tree {
+
+/// Which registries do not answer, and what was served in their place: the text of .berth/offline.
+/// Thread safe.
+class Away {
+ public:
+  /// `rest`: for so long after a failure what is remembered is served without asking again.
+  Away(Clock& clock, std::chrono::nanoseconds rest)
+      : clock_(clock),
+        rest_(rest) {}
+
+  /// Errors that mean "it is away for now", for which older answers may stand in. A refusal is not
+  /// one: who may not see something shall not see yesterday's copy of it unaware.
+  static bool is_away(const Error& error) noexcept;
+
+  /// Is there no point in asking again yet?
+  bool resting(const std::string& registry);
+  /// An answer from `since` was served for `what`.
+  void served_stale(const std::string& registry, const std::string& what, Clock::SystemTime since);
+  void failed(const std::string& registry, const Error& error);
+  /// The registry answered for `what`.
+  void answered(const std::string& registry, const std::string& what);
+  /// Ask again at once.
+  void refresh();
+
+  std::string text();
+  std::size_t stale_served() const;
+
+ private:
+  struct Registry {
+    bool away = false;
+    Clock::SystemTime since;
+    Clock::SteadyTime ask_again;
+    std::string error;
+    std::map<std::string, Clock::SystemTime> stale;  ///< what -> when it was true
+  };
+
+  Clock& clock_;
+  const std::chrono::nanoseconds rest_;
+  mutable Mutex mutex_;
+  std::map<std::string, Registry> registries_ BERTH_GUARDED_BY(mutex_);
+  std::size_t stale_served_ BERTH_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace berth::tree

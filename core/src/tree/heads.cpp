@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/heads.hpp"
+
+#include <algorithm>
+
+namespace berth::tree {
+namespace {
+
+/// Folders that are being read at the same time; an older one is only read slower.
+constexpr std::size_t kFolders = 8;
+
+}  // namespace
+
+Result<Permits::Held> Permits::acquire(bool ahead, const Context& context) {
+  const MutexLock lock(mutex_);
+  waiting_ += ahead ? 0 : 1;
+  Result<void> going = context.check();
+  while (going && (free_ == 0 || (ahead && waiting_ > 0))) {
+    freed_.wait(mutex_, context);
+    going = context.check();
+  }
+  waiting_ -= ahead ? 0 : 1;
+  // Those who work ahead may have been waiting for the last one who asks to be served.
+  if (waiting_ == 0) freed_.notify_all();
+  if (!going) return going.error();
+  --free_;
+  return Held(this);
+}
+
+int Permits::waiting() {
+  const MutexLock lock(mutex_);
+  return waiting_;
+}
+
+void Permits::release() {
+  const MutexLock lock(mutex_);
+  ++free_;
+  freed_.notify_all();
+}
+
+Heads::Heads(int jobs, Resolve resolve)
+    : jobs_(static_cast<std::size_t>(std::max(jobs, 1))),
+      resolve_(std::move(resolve)) {}
+
+Heads::~Heads() {
+  stop_.request_stop();
+  std::vector<std::thread> workers;
+  {
+    const MutexLock lock(mutex_);
+    folders_.clear();
+    workers.swap(workers_);
+    more_.notify_all();
+  }
+  for (std::thread& worker : workers) worker.join();
+}
+
+void Heads::listed(const Place& place, NameListPtr tags) {
+  const MutexLock lock(mutex_);
+  const auto known = std::ranges::find_if(folders_, [&](const std::shared_ptr<Folder>& folder) {
+    return folder->place.key() == place.key();
+  });
+  if (known != folders_.end()) {
+    // The same list again while it is being read: what was done for it stays done.
+    if ((*known)->tags == tags && !(*known)->stopped) return;
+    (*known)->stopped = true;
+    folders_.erase(known);
+  }
+  auto folder = std::make_shared<Folder>();
+  folder->place = place;
+  folder->tags = std::move(tags);
+  folders_.push_front(std::move(folder));
+  if (folders_.size() > kFolders) folders_.pop_back();
+}
+
+void Heads::asked(const Place& place, const std::string& tag) {
+  const MutexLock lock(mutex_);
+  const auto known = std::ranges::find_if(folders_, [&](const std::shared_ptr<Folder>& folder) {
+    return folder->place.key() == place.key();
+  });
+  if (known == folders_.end() || (*known)->stopped) return;
+  Folder& folder = **known;
+  const auto at = std::ranges::lower_bound(folder.tags->names, tag);
+  if (at == folder.tags->names.end() || *at != tag) return;
+  if (folder.allowed == 0) {
+    folder.first = static_cast<std::size_t>(at - folder.tags->names.begin());
+    folder.scheduled = 1;  // who asks does the first one itself
+    folder.allowed = kAhead;
+  }
+  folder.allowed = std::min(folder.allowed + 1, folder.tags->names.size());
+  const std::size_t waiting = folder.allowed - std::min(folder.allowed, folder.scheduled);
+  for (std::size_t more = waiting > idle_ ? waiting - idle_ : 0;
+       more > 0 && workers_.size() < jobs_; --more) {
+    workers_.emplace_back([this, stop = stop_.get_token()] { work(stop); });
+  }
+  more_.notify_all();
+}
+
+std::optional<Heads::Job> Heads::next() {
+  for (const std::shared_ptr<Folder>& folder : folders_) {
+    if (folder->stopped || folder->scheduled >= folder->allowed) continue;
+    const std::size_t at = (folder->first + folder->scheduled++) % folder->tags->names.size();
+    return Job{folder, folder->tags->names[at]};
+  }
+  return std::nullopt;
+}
+
+void Heads::work(const std::stop_token& stop) {
+  const Context context = Context().with_stop(stop);
+  for (;;) {
+    std::optional<Job> job;
+    {
+      const MutexLock lock(mutex_);
+      ++idle_;
+      while (!stop.stop_requested() && !(job = next())) more_.wait(mutex_);
+      --idle_;
+    }
+    if (!job) return;
+    const Result<void> resolved = resolve_(job->folder->place, job->tag, context);
+    if (resolved || resolved.error().code() == Errc::not_found) continue;
+    // Refused, too many requests, or away: the rest would only get the same answer.
+    const MutexLock lock(mutex_);
+    job->folder->stopped = true;
+  }
+}
+
+}  // namespace berth::tree

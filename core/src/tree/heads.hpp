@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tree/listings.hpp"
+
+namespace berth::tree {
+
+/// At most so many HEADs at once. Who waits for an answer goes before who works ahead. Thread safe.
+class Permits {
+ public:
+  explicit Permits(int count)
+      : free_(count) {}
+
+  class Held {
+   public:
+    explicit Held(Permits* permits)
+        : permits_(permits) {}
+    Held(Held&& other) noexcept
+        : permits_(std::exchange(other.permits_, nullptr)) {}
+    Held& operator=(Held&&) = delete;
+    ~Held() {
+      if (permits_ != nullptr) permits_->release();
+    }
+
+   private:
+    Permits* permits_;
+  };
+
+  /// `ahead`: behind all who are waiting for an answer.
+  Result<Held> acquire(bool ahead, const Context& context);
+  int waiting();  ///< those who are waiting for an answer
+
+ private:
+  void release();
+
+  Mutex mutex_;
+  CondVar freed_;
+  int free_ BERTH_GUARDED_BY(mutex_);
+  int waiting_ BERTH_GUARDED_BY(mutex_) = 0;
+};
+
+/// Works ahead of who reads every tag of a listed folder (`ls -l`, coloured `ls`): the first
+/// question after a listing starts the HEADs of that folder, in the order of the listing from there
+/// on. At most kAhead more than were asked for, so that `cat` of one tag of ten thousand does not
+/// cost ten thousand requests. A 429 ends it until the folder is listed again. Thread safe.
+class Heads {
+ public:
+  static constexpr std::size_t kAhead = 128;
+  /// Resolves one tag unless it is fresh; the error says whether to go on.
+  using Resolve = std::function<Result<void>(const Place&, const std::string& tag, const Context&)>;
+
+  Heads(int jobs, Resolve resolve);
+  /// Ends the requests under way and waits for them.
+  ~Heads();
+
+  /// A folder was listed: its tags may be asked for together.
+  void listed(const Place& place, NameListPtr tags);
+  /// A tag of a folder is being asked for.
+  void asked(const Place& place, const std::string& tag);
+
+ private:
+  struct Folder {
+    Place place;
+    NameListPtr tags;
+    std::size_t first = 0;      ///< where the questions began
+    std::size_t scheduled = 0;  ///< from there on, around the end
+    std::size_t allowed = 0;
+    bool stopped = false;
+  };
+  struct Job {
+    std::shared_ptr<Folder> folder;
+    std::string tag;
+  };
+
+  std::optional<Job> next() BERTH_REQUIRES(mutex_);
+  void work(const std::stop_token& stop);
+
+  const std::size_t jobs_;
+  const Resolve resolve_;
+  std::stop_source stop_;
+  Mutex mutex_;
+  CondVar more_;
+  std::deque<std::shared_ptr<Folder>> folders_ BERTH_GUARDED_BY(mutex_);  ///< the newest first
+  std::size_t idle_ BERTH_GUARDED_BY(mutex_) = 0;
+  std::vector<std::thread> workers_ BERTH_GUARDED_BY(mutex_);
+};
+
+}  // namespace berth::tree

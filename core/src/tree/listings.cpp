@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/listings.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
+#include "berth/oci/reference.hpp"
+
+namespace berth::tree {
+namespace {
+
+/// Names of one list. The pages are limited by http; a layout, or a registry whose pages are huge,
+/// by this: a million names are about 60 MB.
+constexpr std::size_t kListLimit = 1'000'000;
+/// Lists in memory, and the names in them.
+constexpr std::size_t kLists = 512;
+constexpr std::size_t kListedNames = 2'000'000;
+
+const std::string kTags = "t\n";
+const std::string kRepositories = "r\n";
+
+NameListPtr make_list(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  const auto rest = std::ranges::unique(names);
+  names.erase(rest.begin(), rest.end());
+  return std::make_shared<const NameList>(NameList{std::move(names)});
+}
+
+std::string below(std::string_view folder) {
+  return folder.empty() ? std::string() : std::string(folder) + '/';
+}
+
+/// Names that break the grammar cannot be asked for, and might not be file names at all.
+void drop_strange(std::vector<std::string>& names, bool tags, const std::string& where) {
+  const std::size_t dropped = std::erase_if(names, [&](const std::string& name) {
+    return !(tags ? oci::is_tag(name) : oci::is_repository(name));
+  });
+  if (dropped > 0) {
+    log::info(
+        fmt::format("{} lists {} names that are none by the distribution specification; "
+                    "they are not shown",
+                    where, dropped));
+  }
+}
+
+/// Is this what the registry says about the list, and not about the way to it?
+bool is_answer(const Error& error) {
+  switch (error.code()) {
+    case Errc::not_found:
+    case Errc::unsupported:
+    case Errc::denied:
+    case Errc::unauthenticated:
+    case Errc::invalid_argument:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool NameList::contains(std::string_view name) const {
+  return std::ranges::binary_search(names, name, std::less<>{});
+}
+
+std::vector<std::string> NameList::children(std::string_view folder) const {
+  const std::string prefix = below(folder);
+  std::vector<std::string> found;
+  for (auto at = std::ranges::lower_bound(names, prefix, std::less<>{});
+       at != names.end() && at->starts_with(prefix); ++at) {
+    const std::size_t end = at->find('/', prefix.size());
+    std::string child = at->substr(prefix.size(), end - prefix.size());
+    // Not always beside its equals: "a-b" sorts between "a" and "a/c".
+    if (!child.empty()) found.push_back(std::move(child));
+  }
+  std::ranges::sort(found);
+  const auto rest = std::ranges::unique(found);
+  found.erase(rest.begin(), rest.end());
+  return found;
+}
+
+bool NameList::has_below(std::string_view folder) const {
+  const std::string prefix = below(folder);
+  const auto at = std::ranges::lower_bound(names, prefix, std::less<>{});
+  return at != names.end() && at->starts_with(prefix);
+}
+
+Listings::Listings(Asking& asking, Changed tag_changed, Changed repository_changed)
+    : asking_(asking),
+      tag_changed_(std::move(tag_changed)),
+      repository_changed_(std::move(repository_changed)),
+      kept_(kLists, kListedNames) {}
+
+Result<Listing> Listings::tags(const Place& place, const Context& context) {
+  const Kept list = TRY(fetch(Kind::tags, place, context));
+  if (list.error) return *list.error;
+  return Listing{list.names, left(list), list.stale};
+}
+
+std::optional<Result<Listing>> Listings::fresh_tags(const Place& place) {
+  const auto list = kept(Kind::tags, place);
+  if (!list || !is_fresh(*list)) return std::nullopt;
+  if (list->error) return Result<Listing>(*list->error);
+  return Result<Listing>(Listing{list->names, left(*list), list->stale});
+}
+
+Result<bool> Listings::exists(const Place& place, const Context& context) {
+  {
+    const MutexLock lock(mutex_);
+    if (noted_.contains(place.key())) return true;
+  }
+  const auto answer = [](const Kept& list) -> Result<bool> {
+    if (!list.error) return true;
+    if (list.error->code() == Errc::not_found) return false;
+    return *list.error;
+  };
+  if (const auto list = kept(Kind::tags, place); list && is_fresh(*list)) return answer(*list);
+  auto list = flight_.run("p\n" + place.key(), context, [&]() -> Result<Kept> {
+    const std::uint64_t epoch = asking_.epoch();
+    auto page = asking_.ask(place.registry, context, [&](content::Source& source) {
+      return source.list_tags(place.repository, "", context);
+    });
+    if (!page) return instead_of_list(Kind::tags, place, page.error(), context, epoch);
+    note_repository(place);
+    return Kept{};
+  });
+  if (!list) return list.error();
+  return answer(*list);
+}
+
+Result<Catalogue> Listings::repositories(const std::string& registry, const Context& context) {
+  if (!asking_.capabilities(registry).list_repositories) {
+    return Catalogue{seen_repositories(registry), Ttl{asking_.options().tag_ttl}, false,
+                     std::nullopt};
+  }
+  auto list = fetch(Kind::repositories, {registry, ""}, context);
+  if (list) return catalogue(registry, *std::move(list));
+  if (!Away::is_away(list.error())) return list.error();
+  NameListPtr seen = seen_repositories(registry);
+  if (seen->names.empty()) return list.error();
+  asking_.away().served_stale(registry, "repositories", asking_.clock().now());
+  return Catalogue{std::move(seen), Ttl{asking_.options().negative_ttl}, false, std::nullopt};
+}
+
+std::optional<Catalogue> Listings::fresh_repositories(const std::string& registry) {
+  if (!asking_.capabilities(registry).list_repositories) return std::nullopt;
+  auto list = kept(Kind::repositories, {registry, ""});
+  if (!list || !is_fresh(*list)) return std::nullopt;
+  return catalogue(registry, *std::move(list));
+}
+
+Catalogue Listings::catalogue(const std::string& registry, Kept list) {
+  Catalogue made{list.names, left(list), false, std::nullopt};
+  // A catalogue without any name is what registries give that do not want to list (and nothing is
+  // lost by asking an empty registry).
+  made.complete = list.names && !list.names->names.empty() && !list.stale;
+  if (list.error &&
+      (list.error->code() == Errc::denied || list.error->code() == Errc::unauthenticated)) {
+    made.refusal = list.error;
+  }
+  if (made.complete) return made;
+  NameListPtr seen = list.merged ? list.merged : seen_repositories(registry);
+  if (list.names && !list.names->names.empty()) {
+    std::vector<std::string> all = list.names->names;
+    all.insert(all.end(), seen->names.begin(), seen->names.end());
+    seen = make_list(std::move(all));
+  }
+  made.names = seen;
+  if (!list.merged) {
+    const MutexLock lock(mutex_);
+    if (Kept* place = kept_.get(kRepositories + registry + '\n')) place->merged = seen;
+  }
+  return made;
+}
+
+NameListPtr Listings::seen_repositories(const std::string& registry) {
+  std::vector<std::string> names = asking_.remembered().repositories(registry);
+  const std::string prefix = registry + '\n';
+  const MutexLock lock(mutex_);
+  for (auto at = noted_.lower_bound(prefix); at != noted_.end() && at->starts_with(prefix); ++at) {
+    names.push_back(at->substr(prefix.size()));
+  }
+  std::erase_if(names, [](const std::string& name) { return !oci::is_repository(name); });
+  return make_list(std::move(names));
+}
+
+void Listings::note_repository(const Place& place) {
+  const MutexLock lock(mutex_);
+  if (!noted_.insert(place.key()).second) return;
+  if (Kept* list = kept_.get(kRepositories + place.registry + '\n')) list->merged = nullptr;
+}
+
+std::optional<Listings::Kept> Listings::kept(Kind kind, const Place& place) {
+  const std::string key = (kind == Kind::tags ? kTags : kRepositories) + place.key();
+  {
+    const MutexLock lock(mutex_);
+    if (const Kept* found = kept_.get(key)) return *found;
+  }
+  auto remembered = asking_.remembered().list(place.registry, place.repository);
+  if (!remembered || !asking_.is_fresh(remembered->fetched)) return std::nullopt;
+  Kept value;
+  value.names = make_list(std::move(remembered->names));
+  value.fetched = remembered->fetched;
+  return keep(kind, place, std::move(value), asking_.left(remembered->fetched), asking_.epoch());
+}
+
+bool Listings::is_fresh(const Kept& kept) { return asking_.clock().ticks() < kept.fresh_until; }
+
+Ttl Listings::left(const Kept& kept) {
+  const auto left = std::chrono::duration_cast<Ttl>(kept.fresh_until - asking_.clock().ticks());
+  return std::max(Ttl{0}, left);
+}
+
+Result<Listings::Kept> Listings::fetch(Kind kind, const Place& place, const Context& context) {
+  if (auto list = kept(kind, place); list && is_fresh(*list)) return *list;
+  if (auto list = rest(kind, place)) return *list;
+  const std::string key = (kind == Kind::tags ? kTags : kRepositories) + place.key();
+  return flight_.run(key, context, [&]() -> Result<Kept> {
+    if (auto list = kept(kind, place); list && is_fresh(*list)) return *list;
+    const std::uint64_t epoch = asking_.epoch();
+    auto names = fetch_names(kind, place, context);
+    if (!names) return instead_of_list(kind, place, names.error(), context, epoch);
+    asking_.away().answered(place.registry,
+                            kind == Kind::tags ? "tags of " + place.text() : "repositories");
+    const NameListPtr before = older(kind, place).names;
+    if (!asking_.is_layout()) {
+      asking_.remembered().set_list(place.registry, place.repository, (*names)->names);
+    }
+    if (kind == Kind::tags) note_repository(place);
+    Kept value;
+    value.names = *names;
+    value.fetched = asking_.clock().now();
+    value = keep(kind, place, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
+    if (before) tell_changes(kind, place, *before, **names);
+    return value;
+  });
+}
+
+Result<NameListPtr> Listings::fetch_names(Kind kind, const Place& place, const Context& context) {
+  std::vector<std::string> names;
+  std::string from;
+  for (int page_number = 0; page_number < http::limits::kPages; ++page_number) {
+    registry::Page page = TRY(asking_.ask(place.registry, context, [&](content::Source& source) {
+      return kind == Kind::tags ? source.list_tags(place.repository, from, context)
+                                : source.list_repositories(from, context);
+    }));
+    names.insert(names.end(), std::make_move_iterator(page.names.begin()),
+                 std::make_move_iterator(page.names.end()));
+    if (names.size() > kListLimit) break;
+    if (page.next.empty() || page.next == from) {
+      drop_strange(names, kind == Kind::tags, place.text());
+      return make_list(std::move(names));
+    }
+    from = std::move(page.next);
+  }
+  return Error(Errc::too_large, fmt::format("the list of {} does not end", place.text()));
+}
+
+Listings::Kept Listings::keep(Kind kind, const Place& place, Kept value, Ttl ttl,
+                              std::uint64_t epoch) {
+  value.fresh_until = asking_.clock().ticks() + ttl;
+  // A refresh() came while the registry was being asked: good for this answer, not for the next.
+  if (epoch != asking_.epoch()) value.fresh_until = asking_.clock().ticks();
+  const std::size_t cost = 1 + (value.names ? value.names->names.size() : 0);
+  const MutexLock lock(mutex_);
+  return kept_.put((kind == Kind::tags ? kTags : kRepositories) + place.key(), std::move(value),
+                   cost);
+}
+
+Listings::Kept Listings::older(Kind kind, const Place& place) {
+  {
+    const MutexLock lock(mutex_);
+    const Kept* found = kept_.get((kind == Kind::tags ? kTags : kRepositories) + place.key());
+    if (found != nullptr && found->names) return *found;
+  }
+  Kept value;
+  if (asking_.is_layout()) return value;
+  if (auto list = asking_.remembered().list(place.registry, place.repository)) {
+    value.names = make_list(std::move(list->names));
+    value.fetched = list->fetched;
+  }
+  return value;
+}
+
+std::optional<Listings::Kept> Listings::rest(Kind kind, const Place& place) {
+  if (!asking_.away().resting(place.registry)) return std::nullopt;
+  Kept value = older(kind, place);
+  if (!value.names) return std::nullopt;
+  value.stale = true;
+  asking_.away().served_stale(place.registry,
+                              kind == Kind::tags ? "tags of " + place.text() : "repositories",
+                              value.fetched);
+  return keep(kind, place, std::move(value), Ttl{asking_.options().negative_ttl}, asking_.epoch());
+}
+
+Result<Listings::Kept> Listings::instead_of_list(Kind kind, const Place& place, const Error& error,
+                                                 const Context& context, std::uint64_t epoch) {
+  const bool gave_up = !context.check();
+  const Ttl absent{asking_.options().negative_ttl};
+  if (Away::is_away(error)) {
+    if (!gave_up) asking_.away().failed(place.registry, error);
+    Kept value = older(kind, place);
+    if (!value.names) return error;
+    value.stale = true;
+    asking_.away().served_stale(place.registry,
+                                kind == Kind::tags ? "tags of " + place.text() : "repositories",
+                                value.fetched);
+    return keep(kind, place, std::move(value), absent, epoch);
+  }
+  if (!is_answer(error)) return error;
+  if (kind == Kind::tags && error.code() == Errc::not_found) {
+    const MutexLock lock(mutex_);
+    noted_.erase(place.key());
+  }
+  Kept value;
+  value.error = error;
+  const bool lasting = error.code() == Errc::unsupported;
+  return keep(kind, place, std::move(value), lasting ? Ttl{asking_.options().tag_ttl} : absent,
+              epoch);
+}
+
+void Listings::tell_changes(Kind kind, const Place& place, const NameList& before,
+                            const NameList& now) {
+  std::vector<std::string> changed;
+  std::ranges::set_symmetric_difference(before.names, now.names, std::back_inserter(changed));
+  const Changed& tell = kind == Kind::tags ? tag_changed_ : repository_changed_;
+  for (const std::string& name : changed) tell(place, name);
+}
+
+void Listings::refresh() {
+  const MutexLock lock(mutex_);
+  // The names stay: they are what is served while the registry is away, and what changes are
+  // measured against.
+  kept_.for_each([&](const std::string&, Kept& list) {
+    list.fresh_until = Clock::SteadyTime{};
+    list.merged = nullptr;
+  });
+}
+
+}  // namespace berth::tree

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "berth/base/try.hpp"
+#include "berth/oci/reference.hpp"
+
+#include "tree/node.hpp"
+
+namespace berth::tree {
+namespace {
+
+TreeNodePtr make_root(const Options& options) {
+  const Root& root = options.root;
+  switch (root.kind) {
+    case Root::Kind::registry:
+      return make_repository_folder({root.registry, ""});
+    case Root::Kind::repository:
+      return make_repository_folder({root.registry, root.repository});
+    case Root::Kind::manifest:
+      return make_root_manifest({root.registry, root.repository});
+    case Root::Kind::layout:
+      return make_repository_folder({root.layout->name(), ""});
+    case Root::Kind::all:
+      break;
+  }
+  return make_registries_folder();
+}
+
+}  // namespace
+
+Model::Model(std::unique_ptr<Sources> sources, Options given)
+    : asking(std::move(sources), std::move(given)),
+      holdings(asking),
+      manifests(asking, holdings),
+      listings(
+          asking, [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
+          [this](const Place& place, const std::string& name) { repository_changed(place, name); }),
+      root_(make_root(asking.options())),
+      tags_(
+          asking, [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
+          [this](const Place& place, const TagTarget& target) {
+            holdings.note_manifest(place, target.digest,
+                                   {target.size, target.media_type, target.first_seen});
+          }) {}
+
+bool Model::is_root(const Place& place) const {
+  const Root& root = options().root;
+  switch (root.kind) {
+    case Root::Kind::registry:
+      return place.repository.empty();
+    case Root::Kind::repository:
+      return place.repository == root.repository;
+    case Root::Kind::layout:
+      return true;
+    default:
+      return false;
+  }
+}
+
+TreeNodePtr Model::folder(const Place& place) const {
+  return is_root(place) ? root_ : make_repository_folder(place);
+}
+
+std::vector<std::string> Model::registries() {
+  std::vector<std::string> names = asking.sources().known_registries();
+  const auto& named = options().root.named;
+  names.insert(names.end(), named.begin(), named.end());
+  std::erase_if(names, [](const std::string& name) { return !oci::is_registry(name); });
+  std::ranges::sort(names);
+  const auto rest = std::ranges::unique(names);
+  names.erase(rest.begin(), rest.end());
+  return names;
+}
+
+Result<Digest> Model::root_manifest(const Context& context) {
+  {
+    const MutexLock lock(mutex_);
+    if (root_manifest_) return *root_manifest_;
+  }
+  const Root& root = options().root;
+  auto digest = Digest::parse(root.reference);
+  if (!digest) {
+    digest = TRY(tags_.resolve({root.registry, root.repository}, root.reference, context)).digest;
+  }
+  const MutexLock lock(mutex_);
+  if (!root_manifest_) root_manifest_ = *std::move(digest);
+  return *root_manifest_;
+}
+
+void Model::tag_changed(const Place& place, const std::string& tag) const {
+  // A mount of one manifest shows no tags.
+  if (!options().on_changed || options().root.kind == Root::Kind::manifest) return;
+  options().on_changed(folder(place), tag);
+  if (is_root(place) || place.repository.empty()) return;
+  // The same tag as a pasted reference, one folder up.
+  const std::size_t slash = place.repository.rfind('/');
+  const bool top = slash == std::string::npos;
+  const Place parent{place.registry, top ? "" : place.repository.substr(0, slash)};
+  options().on_changed(folder(parent), place.repository.substr(top ? 0 : slash + 1) + ':' + tag);
+}
+
+void Model::repository_changed(const Place& place, const std::string& name) const {
+  const Root& root = options().root;
+  if (!options().on_changed || root.kind == Root::Kind::manifest) return;
+  const bool rooted_below =
+      root.kind == Root::Kind::repository && !name.starts_with(root.repository + '/');
+  if (rooted_below) return;
+  const std::size_t slash = name.rfind('/');
+  const bool top = slash == std::string::npos;
+  options().on_changed(folder({place.registry, top ? "" : name.substr(0, slash)}),
+                       name.substr(top ? 0 : slash + 1));
+}
+
+void Model::refresh() {
+  asking.refresh();
+  listings.refresh();
+  tags_.refresh();
+  holdings.refresh();
+  manifests.refresh();
+}
+
+}  // namespace berth::tree

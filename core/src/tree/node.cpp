@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/node.hpp"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "berth/base/try.hpp"
+
+namespace berth::tree {
+namespace {
+
+class TextReader final : public File {
+ public:
+  TextReader(std::shared_ptr<const std::string> text, bool keep_pages)
+      : text_(std::move(text)),
+        keep_pages_(keep_pages) {}
+  std::uint64_t size() const noexcept override { return text_->size(); }
+  bool keep_pages() const noexcept override { return keep_pages_; }
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                           const Context& /*context*/) override {
+    if (offset >= text_->size()) return 0;
+    const std::size_t count = std::min(out.size(), text_->size() - offset);
+    std::memcpy(out.data(), text_->data() + offset, count);
+    return count;
+  }
+  std::optional<content::BlobReader::FileRange> file_range(std::uint64_t /*offset*/,
+                                                           std::uint64_t /*length*/) override {
+    return std::nullopt;
+  }
+
+ private:
+  const std::shared_ptr<const std::string> text_;
+  const bool keep_pages_;
+};
+
+class BlobReaderFile final : public File {
+ public:
+  explicit BlobReaderFile(std::shared_ptr<content::BlobReader> reader)
+      : reader_(std::move(reader)) {}
+  std::uint64_t size() const noexcept override { return reader_->size(); }
+  bool keep_pages() const noexcept override { return reader_->complete(); }
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                           const Context& context) override {
+    return reader_->read(offset, out, context);
+  }
+  std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
+                                                           std::uint64_t length) override {
+    return reader_->file_range(offset, length);
+  }
+
+ private:
+  const std::shared_ptr<content::BlobReader> reader_;
+};
+
+}  // namespace
+
+Result<Found> TreeNode::lookup(Model& /*model*/, std::string_view name,
+                               const Context& /*context*/) const {
+  return Error(Errc::not_found, fmt::format("\"{}\" is looked for in what is no folder", name));
+}
+
+Result<std::vector<Entry>> TreeNode::list(Model& /*model*/, const Context& /*context*/) const {
+  return Error(Errc::invalid_argument, "only a folder can be listed");
+}
+
+/// Names under a digest are for ever, and so is their absence.
+Ttl TreeNode::negative_ttl(const Model& /*model*/) const { return kForever; }
+
+Result<std::string> TreeNode::read_link() const {
+  return Error(Errc::invalid_argument, "only a link has a target");
+}
+
+Result<std::shared_ptr<File>> TreeNode::open(Model& /*model*/, const Context& /*context*/) const {
+  return Error(Errc::invalid_argument, "only a file can be opened");
+}
+
+Result<Found> found(Model& model, TreeNodePtr node, Ttl ttl, const Context& context) {
+  Attributes attributes = TRY(node->attributes(model, context));
+  return Found{std::move(node), attributes, ttl};
+}
+
+Error no_such_name(const std::string& folder, std::string_view name) {
+  return {Errc::not_found, fmt::format("there is no \"{}\" in {}", name, folder)};
+}
+
+Attributes folder_attributes(std::int64_t mtime, Ttl ttl) {
+  Attributes attributes;
+  attributes.type = Type::folder;
+  attributes.mtime = mtime;
+  attributes.ttl = ttl;
+  return attributes;
+}
+
+Tree::Meaning meaning_of(Model& model, const About& about) {
+  Tree::Meaning meaning;
+  if (auto source = model.asking.source(about.place.registry)) {
+    meaning.source = *std::move(source);
+  }
+  meaning.registry = about.place.registry;
+  meaning.repository = about.place.repository;
+  meaning.tag = about.tag;
+  meaning.digest = about.digest;
+  meaning.is_manifest = about.is_manifest;
+  meaning.is_blob = about.is_blob;
+  meaning.size = about.size;
+  meaning.media_type = about.media_type;
+  return meaning;
+}
+
+Link::Link(std::string identity, std::string target, std::int64_t mtime, About about)
+    : TreeNode(Type::link, std::move(identity)),
+      target_(std::move(target)),
+      mtime_(mtime),
+      about_(std::move(about)) {}
+
+Result<Attributes> Link::attributes(Model& /*model*/, const Context& /*context*/) const {
+  Attributes attributes;
+  attributes.type = Type::link;
+  attributes.size = target_.size();
+  attributes.mtime = mtime_;
+  attributes.ttl = kForever;
+  return attributes;
+}
+
+Result<Tree::Meaning> Link::meaning(Model& model, const Context& /*context*/) const {
+  return meaning_of(model, about_);
+}
+
+BlobFile::BlobFile(std::string identity, std::int64_t mtime, About about)
+    : TreeNode(Type::file, std::move(identity)),
+      mtime_(mtime),
+      about_(std::move(about)) {}
+
+Result<std::shared_ptr<File>> BlobFile::open(Model& model, const Context& context) const {
+  const auto source = TRY(model.asking.source(about_.place.registry));
+  auto reader = TRY(model.asking.sources().open_blob(source, about_.place.repository,
+                                                     *about_.digest, *about_.size, context));
+  return std::shared_ptr<File>(std::make_shared<BlobReaderFile>(std::move(reader)));
+}
+
+Result<Attributes> BlobFile::attributes(Model& /*model*/, const Context& /*context*/) const {
+  Attributes attributes;
+  attributes.type = Type::file;
+  attributes.size = *about_.size;
+  attributes.mtime = mtime_;
+  attributes.ttl = kForever;
+  return attributes;
+}
+
+Result<Tree::Meaning> BlobFile::meaning(Model& model, const Context& /*context*/) const {
+  return meaning_of(model, about_);
+}
+
+std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool keep_pages) {
+  return std::make_shared<TextReader>(std::move(text), keep_pages);
+}
+
+std::string digest_path(const Digest& digest) {
+  return fmt::format("{}/{}", digest.algorithm_name(), digest.hex());
+}
+
+}  // namespace berth::tree

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tree/manifests.hpp"
+#include "tree/tags.hpp"
+
+namespace berth::tree {
+
+class TreeNode;
+using TreeNodePtr = std::shared_ptr<const TreeNode>;
+
+/// What all nodes of one tree share. Thread safe.
+class Model {
+ public:
+  Model(std::unique_ptr<Sources> sources, Options options);
+
+  Asking asking;
+  Holdings holdings;
+  Manifests manifests;
+  Listings listings;
+
+  const Options& options() const noexcept { return asking.options(); }
+  Ttl tag_ttl() const noexcept { return Ttl{options().tag_ttl}; }
+  const TreeNodePtr& root() const noexcept { return root_; }
+  /// Does the mount's root show this place? There .berth stands.
+  bool is_root(const Place& place) const;
+  /// The folder of a registry, namespace or repository.
+  TreeNodePtr folder(const Place& place) const;
+  /// The hosts that a tree of every registry shows, sorted.
+  std::vector<std::string> registries();
+  /// The manifest that the root shows, found at first use and kept: a mount of one manifest does
+  /// not change under its readers.
+  Result<Digest> root_manifest(const Context& context);
+  void refresh();
+
+  struct Counters {
+    std::atomic<std::uint64_t> lookups = 0, absent = 0, lists = 0, opens = 0;
+  } counters;
+
+  Tags& tags() noexcept { return tags_; }
+
+ private:
+  void tag_changed(const Place& place, const std::string& tag) const;
+  void repository_changed(const Place& place, const std::string& name) const;
+
+  TreeNodePtr root_;
+  Mutex mutex_;
+  std::optional<Digest> root_manifest_ BERTH_GUARDED_BY(mutex_);
+  Tags tags_;  ///< last: its threads use all the others
+};
+
+/// A node that knows what to do. Each family is a file: repository_nodes, digest_nodes,
+/// manifest_nodes, control_nodes.
+class TreeNode : public Node {
+ public:
+  TreeNode(Type type, std::string identity)
+      : type_(type),
+        identity_(std::move(identity)) {}
+
+  Type type() const noexcept final { return type_; }
+  const std::string& identity() const noexcept final { return identity_; }
+
+  // Folders.
+  virtual Result<Found> lookup(Model& model, std::string_view name, const Context& context) const;
+  virtual Result<std::vector<Entry>> list(Model& model, const Context& context) const;
+  virtual Ttl negative_ttl(const Model& model) const;
+  // Links and files.
+  virtual Result<std::string> read_link() const;
+  virtual Result<std::shared_ptr<File>> open(Model& model, const Context& context) const;
+
+  virtual Result<Attributes> attributes(Model& model, const Context& context) const = 0;
+  virtual Result<Tree::Meaning> meaning(Model& model, const Context& context) const = 0;
+
+ private:
+  const Type type_;
+  const std::string identity_;
+};
+
+/// A node with its attributes, as the answer of a lookup.
+Result<Found> found(Model& model, TreeNodePtr node, Ttl ttl, const Context& context);
+Error no_such_name(const std::string& folder, std::string_view name);
+Attributes folder_attributes(std::int64_t mtime, Ttl ttl);
+
+/// What links and files say of themselves in the registry's terms.
+struct About {
+  Place place;
+  std::string tag;
+  std::optional<Digest> digest;
+  bool is_manifest = false;
+  bool is_blob = false;
+  std::optional<std::uint64_t> size;
+  std::string media_type;
+};
+Tree::Meaning meaning_of(Model& model, const About& about);
+
+/// Any symbolic link.
+class Link final : public TreeNode {
+ public:
+  Link(std::string identity, std::string target, std::int64_t mtime, About about);
+  Result<std::string> read_link() const override { return target_; }
+  Result<Attributes> attributes(Model& model, const Context& context) const override;
+  Result<Tree::Meaning> meaning(Model& model, const Context& context) const override;
+
+ private:
+  const std::string target_;
+  const std::int64_t mtime_;
+  const About about_;
+};
+
+/// Any file that is a blob: `about.digest` and `about.size` are set.
+class BlobFile final : public TreeNode {
+ public:
+  BlobFile(std::string identity, std::int64_t mtime, About about);
+  Result<std::shared_ptr<File>> open(Model& model, const Context& context) const override;
+  Result<Attributes> attributes(Model& model, const Context& context) const override;
+  Result<Tree::Meaning> meaning(Model& model, const Context& context) const override;
+
+ private:
+  const std::int64_t mtime_;
+  const About about_;
+};
+
+/// An open file whose bytes are at hand.
+std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool keep_pages);
+
+// The families' folders.
+TreeNodePtr make_registries_folder();
+TreeNodePtr make_repository_folder(Place place);
+TreeNodePtr make_root_manifest(Place place);
+TreeNodePtr make_manifests_folder(Place place);
+TreeNodePtr make_blobs_folder(Place place);
+TreeNodePtr make_manifest_folder(Place place, Digest digest, Held held);
+/// The same, as the root of the tree: its links lead to .blobs and .manifests beside them.
+TreeNodePtr make_manifest_at_root(Place place, Digest digest, Held held);
+TreeNodePtr make_control_folder();
+
+/// "<algorithm>/<hex>", as it stands below .manifests and .blobs.
+std::string digest_path(const Digest& digest);
+
+}  // namespace berth::tree

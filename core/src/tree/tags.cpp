@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/tags.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+
+namespace berth::tree {
+namespace {
+
+/// Resolved tags in memory, about 400 bytes each; the rest is remembered on disk.
+constexpr std::size_t kTags = 50'000;
+
+std::string key_of(const Place& place, const std::string& tag) { return place.key() + '\n' + tag; }
+
+std::string words(const Place& place, const std::string& tag) {
+  return "tag " + place.text() + ':' + tag;
+}
+
+TagTarget target_of(const cache::RememberedTag& tag) {
+  return {tag.digest, tag.size, tag.media_type,
+          std::chrono::system_clock::to_time_t(tag.first_seen), Ttl{0}};
+}
+
+}  // namespace
+
+Tags::Tags(Asking& asking, Moved moved, Holds holds)
+    : asking_(asking),
+      moved_(std::move(moved)),
+      holds_(std::move(holds)),
+      permits_(std::max(1, asking.options().head_jobs)),
+      kept_(kTags, kTags),
+      heads_(asking.options().head_jobs,
+             [this](const Place& place, const std::string& tag, const Context& context) {
+               return fetch_ahead(place, tag, context);
+             }) {}
+
+Result<TagTarget> Tags::resolve(const Place& place, const std::string& tag,
+                                const Context& context) {
+  return answer(TRY(fetch(place, tag, context)));
+}
+
+std::optional<Result<TagTarget>> Tags::fresh(const Place& place, const std::string& tag) {
+  const auto found = kept(place, tag);
+  if (!found) return std::nullopt;
+  return answer(*found);
+}
+
+Result<TagTarget> Tags::answer(const Kept& kept) {
+  if (kept.error) return *kept.error;
+  TagTarget target = *kept.target;
+  target.ttl =
+      std::max(Ttl{0}, std::chrono::duration_cast<Ttl>(kept.fresh_until - asking_.clock().ticks()));
+  return target;
+}
+
+/// A fresh answer: in memory, else of another process of this machine.
+std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag) {
+  {
+    const MutexLock lock(mutex_);
+    if (const Kept* found = kept_.get(key_of(place, tag))) {
+      if (asking_.clock().ticks() < found->fresh_until) return *found;
+      return std::nullopt;
+    }
+  }
+  const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
+  if (!remembered || !asking_.is_fresh(remembered->checked)) return std::nullopt;
+  Kept value;
+  value.target = target_of(*remembered);
+  holds_(place, *value.target);
+  return keep(place, tag, std::move(value), asking_.left(remembered->checked), asking_.epoch());
+}
+
+Result<Tags::Kept> Tags::fetch(const Place& place, const std::string& tag, const Context& context) {
+  if (auto found = kept(place, tag)) {
+    // A reader that is served from memory still moves on: keep working ahead of it.
+    heads_.asked(place, tag);
+    return *found;
+  }
+  if (auto found = rest(place, tag)) return *found;
+  if (context.is_nonblocking()) return Asking::would_block();
+  heads_.asked(place, tag);
+  return flight_.run(key_of(place, tag), context, [&]() -> Result<Kept> {
+    if (auto found = kept(place, tag)) return *found;
+    const Permits::Held turn = TRY(permits_.acquire(false, context));
+    return ask(place, tag, context);
+  });
+}
+
+/// One tag ahead of who reads. Holding a turn it never waits for another question: that one may be
+/// waiting for this very turn.
+Result<void> Tags::fetch_ahead(const Place& place, const std::string& tag, const Context& context) {
+  if (fresh(place, tag)) return {};
+  const Permits::Held turn = TRY(permits_.acquire(true, context));
+  const auto asked = flight_.run_if_free(key_of(place, tag), context, [&]() -> Result<Kept> {
+    if (auto found = kept(place, tag)) return *found;
+    return ask(place, tag, context);
+  });
+  if (!asked) return {};
+  if (!*asked) return asked->error();
+  // Served from memory because it is away: asking for the rest is of no use.
+  if ((*asked)->stale) return Error(Errc::unavailable, "the registry is away");
+  return {};
+}
+
+Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const Context& context) {
+  const std::uint64_t epoch = asking_.epoch();
+  auto head = asking_.ask(place.registry, context, [&](content::Source& source) {
+    return source.head_manifest(place.repository, tag, context);
+  });
+  if (!head) return instead(place, tag, head.error(), context, epoch);
+  asking_.away().answered(place.registry, words(place, tag));
+  const auto before = older(place, tag);
+  const auto now = asking_.clock().now();
+  const cache::RememberedTag remembered = asking_.remembered().set_tag(
+      place.registry, place.repository, tag,
+      {head->digest, head->size, head->media_type, head->etag, now, now});
+  Kept value;
+  value.target = target_of(remembered);
+  value.target->digest = head->digest;
+  asking_.remembered().set_seen(place.registry, place.repository, head->digest, head->size,
+                                head->media_type);
+  holds_(place, *value.target);
+  const bool has_moved = before && before->digest != head->digest;
+  value = keep(place, tag, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
+  if (has_moved) {
+    moves_.fetch_add(1, std::memory_order_relaxed);
+    log::info(fmt::format("{} moved from {} to {}", words(place, tag), before->digest.text(),
+                          head->digest.text()));
+    moved_(place, tag);
+  }
+  return value;
+}
+
+Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, const Error& error,
+                                 const Context& context, std::uint64_t epoch) {
+  if (Away::is_away(error)) {
+    if (context.check()) asking_.away().failed(place.registry, error);
+    auto before = older(place, tag);
+    if (!before) return error;
+    return serve_stale(place, tag, *std::move(before), epoch);
+  }
+  if (error.code() != Errc::not_found) return error;
+  const bool was_there = older(place, tag).has_value();
+  asking_.remembered().forget_tag(place.registry, place.repository, tag);
+  Kept value;
+  value.error = error;
+  value = keep(place, tag, std::move(value), Ttl{asking_.options().negative_ttl}, epoch);
+  if (was_there) moved_(place, tag);
+  return value;
+}
+
+std::optional<Tags::Kept> Tags::rest(const Place& place, const std::string& tag) {
+  if (!asking_.away().resting(place.registry)) return std::nullopt;
+  auto before = older(place, tag);
+  if (!before) return std::nullopt;
+  return serve_stale(place, tag, *std::move(before), asking_.epoch());
+}
+
+std::optional<TagTarget> Tags::older(const Place& place, const std::string& tag) {
+  {
+    const MutexLock lock(mutex_);
+    const Kept* found = kept_.get(key_of(place, tag));
+    if (found != nullptr && found->target) return found->target;
+  }
+  const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
+  if (!remembered) return std::nullopt;
+  return target_of(*remembered);
+}
+
+Tags::Kept Tags::serve_stale(const Place& place, const std::string& tag, TagTarget target,
+                             std::uint64_t epoch) {
+  const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
+  asking_.away().served_stale(place.registry, words(place, tag),
+                              remembered ? remembered->checked : Clock::SystemTime{});
+  Kept value;
+  value.target = std::move(target);
+  value.stale = true;
+  holds_(place, *value.target);
+  return keep(place, tag, std::move(value), Ttl{asking_.options().negative_ttl}, epoch);
+}
+
+Tags::Kept Tags::keep(const Place& place, const std::string& tag, Kept value, Ttl ttl,
+                      std::uint64_t epoch) {
+  value.fresh_until = asking_.clock().ticks() + ttl;
+  // A refresh() came while the registry was being asked: good for this answer, not for the next.
+  if (epoch != asking_.epoch()) value.fresh_until = asking_.clock().ticks();
+  const MutexLock lock(mutex_);
+  return kept_.put(key_of(place, tag), std::move(value));
+}
+
+void Tags::refresh() {
+  const MutexLock lock(mutex_);
+  // The targets stay: they are what is served while the registry is away, and what a move is told
+  // from.
+  kept_.for_each([](const std::string&, Kept& kept) { kept.fresh_until = Clock::SteadyTime{}; });
+}
+
+}  // namespace berth::tree

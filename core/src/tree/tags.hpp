@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "tree/heads.hpp"
+
+namespace berth::tree {
+
+/// What a tag leads to.
+struct TagTarget {
+  Digest digest;
+  std::uint64_t size = 0;  ///< of the manifest
+  std::string media_type;
+  std::int64_t first_seen = 0;  ///< unix seconds: when the tag was first seen to lead there
+  Ttl ttl{0};
+};
+
+/// Tags resolved by HEAD, each asked for once in tag_ttl however many want it. Thread safe.
+class Tags {
+ public:
+  /// `moved` hears of a tag that leads elsewhere than before; `held` of what a repository holds.
+  using Moved = std::function<void(const Place&, const std::string& tag)>;
+  using Holds = std::function<void(const Place&, const TagTarget&)>;
+  Tags(Asking& asking, Moved moved, Holds holds);
+
+  /// not_found where there is no such tag; kept for negative_ttl.
+  Result<TagTarget> resolve(const Place& place, const std::string& tag, const Context& context);
+  /// What can be told without asking.
+  std::optional<Result<TagTarget>> fresh(const Place& place, const std::string& tag);
+  /// The folder of `tags` was listed: see Heads.
+  void listed(const Place& place, NameListPtr tags) { heads_.listed(place, std::move(tags)); }
+  void refresh();
+  std::size_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Kept {
+    std::optional<TagTarget> target;  ///< nullopt: there is no such tag
+    Clock::SteadyTime fresh_until;
+    std::optional<Error> error;
+    bool stale = false;
+  };
+
+  std::optional<Kept> kept(const Place& place, const std::string& tag);
+  Result<TagTarget> answer(const Kept& kept);
+  Result<Kept> fetch(const Place& place, const std::string& tag, const Context& context);
+  Result<void> fetch_ahead(const Place& place, const std::string& tag, const Context& context);
+  Result<Kept> ask(const Place& place, const std::string& tag, const Context& context);
+  Result<Kept> instead(const Place& place, const std::string& tag, const Error& error,
+                       const Context& context, std::uint64_t epoch);
+  std::optional<Kept> rest(const Place& place, const std::string& tag);
+  std::optional<TagTarget> older(const Place& place, const std::string& tag);
+  Kept serve_stale(const Place& place, const std::string& tag, TagTarget target,
+                   std::uint64_t epoch);
+  Kept keep(const Place& place, const std::string& tag, Kept value, Ttl ttl, std::uint64_t epoch);
+
+  Asking& asking_;
+  const Moved moved_;
+  const Holds holds_;
+  std::atomic<std::size_t> moves_ = 0;
+  SingleFlight<Kept> flight_;
+  Permits permits_;
+  Mutex mutex_;
+  Lru<Kept> kept_ BERTH_GUARDED_BY(mutex_);
+  Heads heads_;  ///< last: its threads use all the others
+};
+
+}  // namespace berth::tree
