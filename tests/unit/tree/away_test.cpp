@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// docs/semantics.md, "When the registry is away" and ".berth".
+#include "berth/json/value.hpp"
+
+#include "unit/tree/tree_fixture.hpp"
+
+namespace berth::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Error kAway(Errc::unavailable, "cannot connect to r.example: connection refused");
+
+TEST_F(SemanticsTest, S80_WhatWasSeenIsServedWhileTheRegistryIsAwayAndSaidSo) {
+  const Digest digest = registry().push_image("n/a", "v1", {{"", "layer"}});
+  names("r.example/n/a");
+  read("r.example/n/a/v1/layers/00.tar.gz");
+  registry().away = kAway;
+  world.clock.advance(std::chrono::hours(2));
+  for (int process = 0; process < 2; ++process) {
+    EXPECT_THAT(names("r.example"), ElementsAre("n/"));
+    EXPECT_THAT(names("r.example/n/a"), ElementsAre("v1@"));
+    EXPECT_EQ(target("r.example/n/a/v1"), ".manifests/sha256/" + hex(digest));
+    EXPECT_EQ(read("r.example/n/a/v1/layers/00.tar.gz"), "layer");
+    EXPECT_THAT(read_control("offline"),
+                HasSubstr("r.example has not answered since 2023-11-15T00:13:20Z"));
+    EXPECT_THAT(read_control("offline"), HasSubstr("connection refused"));
+    EXPECT_THAT(read_control("offline"),
+                HasSubstr("tag r.example/n/a:v1 as of 2023-11-14T22:13:20Z"));
+    EXPECT_THAT(read_control("offline"),
+                HasSubstr("tags of r.example/n/a as of 2023-11-14T22:13:20Z"));
+    restart();
+  }
+}
+
+TEST_F(SemanticsTest, S81_ARefusalIsNotMasked) {
+  registry().push_image("a", "v1", {});
+  names("r.example/a");
+  see("r.example/a/v1");
+  for (const Errc code : {Errc::denied, Errc::unauthenticated, Errc::untrusted}) {
+    registry().away = Error(code, "no");
+    world.clock.advance(std::chrono::hours(1));
+    EXPECT_EQ(error("r.example/a/v1"), code);
+    EXPECT_THAT(names("r.example/a"), ElementsAre("error: " + std::string(to_string(code))));
+  }
+}
+
+TEST_F(SemanticsTest, S82_WhoIsAwayIsNotAskedAgainForFiveSecondsWhileSomethingIsKnown) {
+  registry().push_image("a", "v1", {});
+  registry().push_image("a", "v2", {});
+  names("r.example/a");
+  see("r.example/a/v1");
+  see("r.example/a/v2");
+  registry().away = kAway;
+  world.clock.advance(std::chrono::hours(1));
+  see("r.example/a/v1");
+  const std::size_t before = registry().requests();
+  see("r.example/a/v2");
+  names("r.example/a");
+  EXPECT_EQ(registry().requests(), before);
+  registry().away.reset();
+  registry().push_image("a", "v1", {{"", "new"}});
+  world.clock.advance(std::chrono::seconds(6));
+  EXPECT_NE(target("r.example/a/v1"), target("r.example/a/v2"));
+}
+
+TEST_F(SemanticsTest, S83_WhatWasNeverSeenIsAnErrorWhileTheRegistryIsAway) {
+  registry().push_image("a", "v1", {});
+  registry().push_image("b", "v1", {});
+  names("r.example/a");
+  registry().away = kAway;
+  world.clock.advance(std::chrono::hours(1));
+  EXPECT_EQ(error("r.example/a/v1"), Errc::unavailable) << "listed, but never resolved";
+  EXPECT_EQ(error("r.example/a/v9"), Errc::unavailable) << "a list that is old proves no absence";
+  EXPECT_THAT(names("r.example/b"), ElementsAre("error: unavailable"));
+  registry().away.reset();
+  EXPECT_THAT(find("r.example/a/v1"), IsOk()) << "and is asked for again at once";
+}
+
+TEST_F(SemanticsTest, S84_OfflineNobodyIsAsked) {
+  registry().push_image("a", "v1", {{"", "layer"}});
+  names("r.example/a");
+  read("r.example/a/v1/layers/00.tar.gz");
+  const std::size_t before = registry().requests();
+  world.offline = true;
+  world.clock.advance(std::chrono::hours(1));
+  restart();
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  EXPECT_EQ(read("r.example/a/v1/layers/00.tar.gz"), "layer");
+  EXPECT_EQ(error("r.example/a/v2"), Errc::unavailable);
+  EXPECT_EQ(registry().requests(), before);
+}
+
+TEST_F(SemanticsTest, S85_WhenItAnswersAgainNothingIsStale) {
+  registry().push_image("a", "v1", {});
+  see("r.example/a/v1");
+  registry().away = kAway;
+  world.clock.advance(std::chrono::hours(1));
+  see("r.example/a/v1");
+  ASSERT_THAT(read_control("offline"), HasSubstr("a:v1"));
+  registry().away.reset();
+  tree().refresh();
+  see("r.example/a/v1");
+  EXPECT_THAT(read_control("offline"), Not(HasSubstr("a:v1")));
+  EXPECT_THAT(read_control("offline"), HasSubstr("Nothing that was served is older"));
+}
+
+TEST_F(SemanticsTest, S90_ControlFilesTellAboutTheMount) {
+  registry().push_image("a", "v1", {});
+  options.version = "1.2.3";
+  EXPECT_THAT(names(".berth"), ElementsAre("log", "metrics", "offline", "stats.json", "version"));
+  EXPECT_EQ(read(".berth/version"), "1.2.3\n");
+  EXPECT_EQ(find(".berth/version")->attributes.size, 6U);
+  for (const char* name : {"log", "stats.json"}) {
+    EXPECT_TRUE(find(std::string(".berth/") + name)->attributes.owner_only) << name;
+  }
+  for (const char* name : {"log", "stats.json", "metrics", "offline"}) {
+    EXPECT_TRUE(find(std::string(".berth/") + name)->attributes.direct_io) << name;
+  }
+  EXPECT_FALSE(find(".berth/metrics")->attributes.owner_only);
+  EXPECT_EQ(error("r.example/a/.berth"), Errc::not_found) << "at the root only";
+  EXPECT_EQ(error(".berth/other"), Errc::not_found);
+}
+
+TEST_F(SemanticsTest, S91_StatsAndMetricsCount) {
+  registry().push_image("a", "v1", {});
+  see("r.example/a/v1");
+  const std::string text = read_control("stats.json");
+  const auto stats = json::Document::parse(text);
+  ASSERT_THAT(stats, IsOk());
+  EXPECT_EQ(*stats->root().find("http_requests_total")->as_unsigned(), 7U);
+  EXPECT_GE(*stats->root().find("tree_lookups_total")->as_unsigned(), 3U);
+  EXPECT_EQ(*stats->root().find("tree_questions_total")->as_unsigned(), registry().requests());
+  const std::string metrics = read_control("metrics");
+  EXPECT_THAT(metrics,
+              HasSubstr("# TYPE berth_http_requests_total counter\nberth_http_requests_total 7\n"));
+  EXPECT_THAT(metrics,
+              HasSubstr("# TYPE berth_cache_used_bytes gauge\nberth_cache_used_bytes 8\n"));
+}
+
+TEST_F(SemanticsTest, S92_TheLogShowsTheLastLinesOfTheProcess) {
+  tree::LogRing::process().add("a line of this test");
+  EXPECT_THAT(read_control("log"), HasSubstr("a line of this test\n"));
+}
+
+TEST(LogRingTest, KeepsTheNewestLinesWithinItsSize) {
+  tree::LogRing ring(100);
+  for (int i = 0; i < 50; ++i) ring.add("line " + std::to_string(i));
+  EXPECT_LE(ring.text().size(), 100U);
+  EXPECT_THAT(ring.text(), ::testing::EndsWith("line 48\nline 49\n"));
+  ring.add(std::string(1000, 'x'));
+  EXPECT_LE(ring.text().size(), 100U);
+  EXPECT_THAT(ring.text(), HasSubstr("line 49\n"));
+}
+
+}  // namespace
+}  // namespace berth::test

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// docs/semantics.md, "What an answer costs".
+#include <barrier>
+#include <thread>
+
+#include "unit/tree/tree_fixture.hpp"
+
+namespace berth::test {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+
+/// Waits for a condition that other threads bring about.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+void push_tags(FakeRegistry& registry, int count) {
+  const Digest digest = registry.push_image("a", "", {});
+  for (int i = 0; i < count; ++i) {
+    registry.repositories["a"].tags.insert_or_assign("t" + std::to_string(10'000 + i), digest);
+  }
+}
+
+TEST_F(SemanticsTest, S30_AListingCostsItsRequestsAndNothingPerEntry) {
+  push_tags(registry(), 2000);
+  EXPECT_EQ(names("r.example/a").size(), 2000U);
+  EXPECT_EQ(registry().count("catalogue"), 1U);
+  EXPECT_EQ(registry().count("tags"), 2U) << "two pages";
+  EXPECT_EQ(registry().requests(), 3U);
+}
+
+TEST_F(SemanticsTest, S31_TheSecondTimeWithinTagTtlCostsNothing) {
+  push_tags(registry(), 10);
+  names("r.example/a");
+  see("r.example/a/t10000");
+  ASSERT_TRUE(eventually([&] { return registry().count("head") == 10; }));
+  const std::size_t before = registry().requests();
+  world.clock.advance(std::chrono::seconds(59));
+  names("r.example/a");
+  see("r.example/a/t10000");
+  EXPECT_EQ(registry().requests(), before);
+  world.clock.advance(std::chrono::seconds(2));
+  names("r.example/a");
+  EXPECT_GT(registry().requests(), before);
+}
+
+TEST_F(SemanticsTest, S32_OneRequestHoweverManyAsk) {
+  registry().push_image("a", "v1", {{"", "layer"}});
+  ASSERT_THAT(find("r.example/a"), IsOk());
+  constexpr int kAskers = 8;
+  std::barrier start(kAskers);
+  std::atomic<int> arrived = 0;
+  // The one HEAD is held until everybody else had time to come and wait for it.
+  registry().on_head = [&](const std::string&) { eventually([&] { return arrived == kAskers; }); };
+  std::vector<std::thread> askers;
+  for (int i = 0; i < kAskers; ++i) {
+    askers.emplace_back([&] {
+      start.arrive_and_wait();
+      ++arrived;
+      EXPECT_THAT(find("r.example/a/v1/manifest.json"), IsOk());
+    });
+  }
+  for (auto& asker : askers) asker.join();
+  EXPECT_EQ(registry().count("head"), 1U);
+  EXPECT_EQ(registry().count("manifest"), 1U);
+}
+
+TEST_F(SemanticsTest, S33_TheFirstTagAfterAListingStartsTheHeadsOfItsFolder) {
+  options.head_jobs = 4;
+  push_tags(registry(), 40);
+  names("r.example/a");
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  std::atomic<bool> hold = true;
+  registry().on_head = [&](const std::string&) {
+    const int here = ++now;
+    int before = most;
+    while (before < here && !most.compare_exchange_weak(before, here)) {
+    }
+    if (hold) eventually([&] { return now >= 4 || !hold; });
+    hold = false;
+    --now;
+  };
+  ASSERT_THAT(find("r.example/a/t10000"), IsOk());
+  EXPECT_TRUE(eventually([&] { return registry().count("head") == 40; }));
+  EXPECT_EQ(most, 4) << "head_jobs at once, and no more";
+  const std::size_t before = registry().requests();
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_THAT(find("r.example/a/t" + std::to_string(10'000 + i), true), IsOk());
+  }
+  EXPECT_EQ(registry().requests(), before);
+}
+
+TEST_F(SemanticsTest, S34_AtMost128TagsAreResolvedAheadOfTheReader) {
+  push_tags(registry(), 1000);
+  names("r.example/a");
+  see("r.example/a/t10500");
+  EXPECT_TRUE(eventually([&] { return registry().count("head") == 129; }));
+  see("r.example/a/t10501");
+  EXPECT_TRUE(eventually([&] { return registry().count("head") == 130; }));
+  see("r.example/a/t10002");
+  EXPECT_TRUE(eventually([&] { return registry().count("head") >= 131; }));
+}
+
+TEST_F(SemanticsTest, S35_TooManyRequestsEndsTheWorkAhead) {
+  options.head_jobs = 1;
+  push_tags(registry(), 100);
+  names("r.example/a");
+  std::atomic<int> heads = 0;
+  registry().on_head = [&](const std::string&) {
+    if (++heads == 5) {
+      const MutexLock lock(registry().mutex);
+      registry().refusals.emplace("head", Error(Errc::rate_limited, "slow down"));
+    }
+  };
+  ASSERT_THAT(find("r.example/a/t10000"), IsOk());
+  ASSERT_TRUE(eventually([&] { return heads >= 5; }));
+  // What was refused and is asked for by somebody is asked again; nothing else is.
+  EXPECT_EQ(error("r.example/a/t10099"), Errc::rate_limited);
+  EXPECT_EQ(heads, 6);
+}
+
+TEST_F(SemanticsTest, S36_ATargetFolderIsStattedFromTheHead) {
+  registry().push_image("a", "v1", {});
+  const auto folder = find("r.example/a/v1", true);
+  ASSERT_THAT(folder, IsOk());
+  EXPECT_EQ(folder->attributes.mtime, 1'700'000'000);
+  EXPECT_EQ(registry().count("manifest"), 0U);
+  EXPECT_EQ(registry().count("head"), 1U);
+}
+
+TEST_F(SemanticsTest, S37_WhoMustNotWaitIsToldSo) {
+  registry().push_image("a", "v1", {{"", "layer"}});
+  const Context now = Context().nonblocking();
+  const auto host = find("r.example", false, now);
+  ASSERT_THAT(host, IsOk());
+  EXPECT_THAT(tree().lookup(host->node, "a", now), HasCode(Errc::would_block));
+  EXPECT_THAT(tree().list(host->node, now), HasCode(Errc::would_block));
+  EXPECT_EQ(registry().requests(), 0U);
+  read("r.example/a/v1/layers/00.tar.gz");
+  const std::size_t before = registry().requests();
+  for (const char* path : {"r.example/a", "r.example/a/v1", "r.example/a/v1/manifest.json",
+                           "r.example/a/v1/layers/00.tar.gz"}) {
+    EXPECT_THAT(find(path, true, now), IsOk()) << path;
+  }
+  EXPECT_EQ(error("r.example/a/v2", now), Errc::would_block);
+  EXPECT_EQ(registry().requests(), before);
+}
+
+TEST_F(SemanticsTest, S38_WhatAnotherProcessLearnedWithinTagTtlIsFresh) {
+  registry().push_image("a", "v1", {{"", "layer"}});
+  read("r.example/a/v1/manifest.json");
+  names("r.example/a");
+  restart();
+  const std::size_t before = registry().requests();
+  read("r.example/a/v1/manifest.json");
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  EXPECT_EQ(registry().requests(), before);
+
+  options.trust_remembered = false;
+  restart();
+  see("r.example/a/v1");
+  EXPECT_GT(registry().requests(), before);
+}
+
+TEST_F(SemanticsTest, S39_RefreshForgetsWhatMayHaveChanged) {
+  const Digest old = registry().push_image("a", "v1", {{"", "old"}});
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(old));
+  EXPECT_EQ(error("r.example/a/v2"), Errc::not_found);
+  const Digest moved = registry().push_image("a", "v1", {{"", "new"}});
+  registry().push_image("a", "v2", {});
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(old)) << "for tag_ttl";
+  world.clock.advance(std::chrono::milliseconds(1));
+  tree().refresh();
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(moved));
+  EXPECT_THAT(find("r.example/a/v2"), IsOk());
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@", "v2@"));
+}
+
+TEST_F(SemanticsTest, S40_AMovedTagIsAnotherNodeAndIsTold) {
+  std::vector<std::string> changes;
+  Mutex mutex;
+  options.on_changed = [&](const tree::NodePtr& folder, const std::string& name) {
+    const MutexLock lock(mutex);
+    changes.push_back(folder->identity() + '|' + name);
+  };
+  registry().push_image("n/a", "v1", {{"", "old"}});
+  const auto before = find("r.example/n/a/v1");
+  registry().push_image("n/a", "v1", {{"", "new"}});
+  world.clock.advance(std::chrono::seconds(61));
+  const auto after = find("r.example/n/a/v1");
+  EXPECT_NE(before->node->identity(), after->node->identity());
+  EXPECT_THAT(changes, ElementsAre(find("r.example/n/a")->node->identity() + "|v1",
+                                   find("r.example/n")->node->identity() + "|a:v1"));
+  EXPECT_EQ(*tree().read_link(before->node, {}), *tree().read_link(before->node, {}))
+      << "what a node leads to never changes";
+
+  changes.clear();
+  registry().repositories["n/a"].tags.erase("v1");
+  registry().push_image("n/a", "v2", {});
+  world.clock.advance(std::chrono::seconds(61));
+  EXPECT_EQ(error("r.example/n/a/v1"), Errc::not_found);
+  EXPECT_THAT(changes, ::testing::Contains(find("r.example/n/a")->node->identity() + "|v1"));
+}
+
+TEST_F(SemanticsTest, S41_AChangedListIsToldNameByName) {
+  std::vector<std::string> changes;
+  options.on_changed = [&](const tree::NodePtr&, const std::string& name) {
+    changes.push_back(name);
+  };
+  registry().push_image("a", "gone", {});
+  registry().push_image("a", "stays", {});
+  registry().push_image("b", "x", {});
+  names("r.example/a");
+  registry().repositories["a"].tags.erase("gone");
+  registry().push_image("a", "new", {});
+  registry().repositories.erase("b");
+  world.clock.advance(std::chrono::seconds(61));
+  names("r.example/a");
+  EXPECT_THAT(changes, ::testing::UnorderedElementsAre("gone", "a:gone", "new", "a:new", "b"));
+}
+
+TEST_F(SemanticsTest, S42_ATagIsAsOldAsItsDigestUnderIt) {
+  registry().push_image("a", "v1", {{"", "old"}});
+  EXPECT_EQ(find("r.example/a/v1")->attributes.mtime, 1'700'000'000);
+  world.clock.advance(std::chrono::hours(1));
+  restart();
+  EXPECT_EQ(find("r.example/a/v1")->attributes.mtime, 1'700'000'000) << "remembered";
+  EXPECT_EQ(find("r.example/a/v1", true)->attributes.mtime, 1'700'000'000);
+  registry().push_image("a", "v1", {{"", "new"}});
+  world.clock.advance(std::chrono::hours(1));
+  EXPECT_EQ(find("r.example/a/v1")->attributes.mtime, 1'700'007'200);
+}
+
+TEST_F(SemanticsTest, S43_OneWhoGivesUpDoesNotFailTheOthers) {
+  registry().push_image("a", "v1", {});
+  see("r.example/a");
+  std::stop_source stop;
+  std::atomic<int> heads = 0;
+  // The first HEAD ends as its asker does, the second one is answered.
+  registry().on_head = [&](const std::string&) {
+    if (++heads == 1) eventually([&] { return stop.stop_requested(); });
+    const MutexLock lock(registry().mutex);
+    registry().refusals.clear();
+    if (heads == 1) registry().refusals.emplace("head", Error(Errc::cancelled, "given up"));
+  };
+  std::thread first([&] {
+    EXPECT_THAT(find("r.example/a/v1", false, Context().with_stop(stop.get_token())),
+                HasCode(Errc::cancelled));
+  });
+  ASSERT_TRUE(eventually([&] { return heads == 1; }));
+  std::atomic<bool> asking = false;
+  std::thread second([&] {
+    asking = true;
+    EXPECT_THAT(find("r.example/a/v1"), IsOk());
+  });
+  ASSERT_TRUE(eventually([&] { return asking.load(); }));
+  stop.request_stop();
+  first.join();
+  second.join();
+  EXPECT_EQ(heads, 2);
+}
+
+}  // namespace
+}  // namespace berth::test
