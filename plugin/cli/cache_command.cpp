@@ -45,7 +45,8 @@ class CacheVerbs {
   }
 
   Result<int> verify(cache::Cache& cache) {
-    const std::uint64_t total = TRY(cache.status()).used;
+    const cache::Status before = TRY(cache.status());
+    const std::uint64_t total = before.used;
     cache::VerifyReport report;
     {
       ProgressBar bar(workspace_, "verifying");
@@ -69,7 +70,8 @@ class CacheVerbs {
   }
 
   Result<int> prune(cache::Cache& cache) {
-    const auto keep = command_.size.empty() ? 0 : TRY(text::parse_size(command_.size));
+    unsigned long long keep = 0;
+    if (!command_.size.empty()) keep = TRY(text::parse_size(command_.size));
     const std::uint64_t freed = TRY(cache.prune(keep, workspace_.context()));
     json::Node object = json::Node::object();
     object.set("freed", freed);
@@ -78,8 +80,10 @@ class CacheVerbs {
   }
 
   Result<int> limit(cache::Cache& cache) {
-    if (!command_.size.empty())
-      TRY(cache.set_limit(TRY(text::parse_size(command_.size)), workspace_.context()));
+    if (!command_.size.empty()) {
+      const auto bytes = TRY(text::parse_size(command_.size));
+      TRY(cache.set_limit(bytes, workspace_.context()));
+    }
     json::Node object = json::Node::object();
     object.set("limit", cache.limit());
     print(object, text::format_size(cache.limit()) + "\n");

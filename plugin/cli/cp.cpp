@@ -142,7 +142,8 @@ class Copier {
     if (target.has_parent_path() && !fs::is_directory(target.parent_path(), ignored)) {
       return Error{Errc::not_found, target.parent_path().string() + " is no folder: make it first"};
     }
-    FileReader reader(TRY(tree.open(node, workspace_.context())));
+    auto file = TRY(tree.open(node, workspace_.context()));
+    FileReader reader(std::move(file));
     ProgressBar bar(workspace_, what);
     return content::copy_to_file(
         reader, target, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },

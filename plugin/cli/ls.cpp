@@ -35,9 +35,8 @@ class Lister {
   Result<Located> everything() {
     tree::Tree* tree = TRY(workspace_.tree_of_all());
     const auto root = tree->root();
-    return Located{
-        .tree = tree,
-        .found = {.node = root, .attributes = TRY(tree->attributes(root, workspace_.context()))}};
+    const auto attributes = TRY(tree->attributes(root, workspace_.context()));
+    return Located{.tree = tree, .found = {.node = root, .attributes = attributes}};
   }
 
   Result<void> list_folder(Located& located, const tree::NodePtr& folder, const std::string& text) {
@@ -87,9 +86,8 @@ class Lister {
     Row row{.name = entry.name, .type = entry.type};
     const bool wants_more = command_.long_format;
     if (!wants_more) return row;
-    const tree::Found found =
-        folder ? TRY(located.tree->lookup(folder, entry.name, workspace_.context()))
-               : located.found;
+    tree::Found found = located.found;
+    if (folder) found = TRY(located.tree->lookup(folder, entry.name, workspace_.context()));
     row.size = found.attributes.size;
     row.mtime = found.attributes.mtime;
     if (entry.type == tree::Type::link)

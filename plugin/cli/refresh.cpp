@@ -16,8 +16,10 @@ namespace fs = std::filesystem;
 
 /// berthfs knows how to find the process that serves a mount.
 Result<int> refresh_mount(const std::string& folder, Workspace& workspace) {
-  const ProcessSpec spec{.argv = {TRY(find_berthfs()).string(), "--refresh", folder}};
-  return TRY(run_process(spec, workspace.context())).exit_code;
+  const fs::path program = TRY(find_berthfs());
+  const ProcessSpec spec{.argv = {program.string(), "--refresh", folder}};
+  const ProcessResult done = TRY(run_process(spec, workspace.context()));
+  return done.exit_code;
 }
 
 /// Asks the registry again, so that what is remembered on disk is fresh for the next command.

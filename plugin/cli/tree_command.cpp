@@ -64,7 +64,8 @@ class Drawer {
     for (const auto& entry : TRY(sorted(tree, node))) {
       if (entry.type == tree::Type::folder) {
         const auto child = TRY(tree.lookup(node, entry.name, workspace_.context()));
-        children.push_back(TRY(to_json(tree, child.node, entry.name, depth - 1)));
+        json::Node below = TRY(to_json(tree, child.node, entry.name, depth - 1));
+        children.push_back(std::move(below));
       } else {
         json::Node leaf = json::Node::object();
         leaf.set("name", entry.name);

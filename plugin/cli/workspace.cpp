@@ -63,10 +63,10 @@ Result<content::HubOptions> Workspace::hub_options() {
           Errc::invalid_argument,
           "--username needs --password-stdin: a password on the command line is seen by everyone"};
     }
-    hub.keychain.explicit_credential =
-        credential::Credential{.username = options_.username,
-                               .password = TRY(read_password(io_.in())),
-                               .source = "the command line"};
+    Secret password = TRY(read_password(io_.in()));
+    hub.keychain.explicit_credential = credential::Credential{.username = options_.username,
+                                                              .password = std::move(password),
+                                                              .source = "the command line"};
   }
   hub.cache.folder = options_.cache;
   hub.store.offline = options_.offline;
@@ -80,7 +80,10 @@ Result<content::HubOptions> Workspace::hub_options() {
 }
 
 Result<content::Hub*> Workspace::hub() {
-  if (!hub_) hub_ = TRY(content::Hub::open(TRY(hub_options())));
+  if (!hub_) {
+    content::HubOptions options = TRY(hub_options());
+    hub_ = TRY(content::Hub::open(std::move(options)));
+  }
   return hub_.get();
 }
 
@@ -103,9 +106,9 @@ Result<tree::Tree*> Workspace::tree_of_all() {
 
 Result<tree::Tree*> Workspace::tree_of(const Place& place) {
   if (place.kind == Place::Kind::layout) {
-    return open_tree(
-        "oci:" + place.path.string(),
-        {.kind = tree::Root::Kind::layout, .layout = TRY(content::open_layout(place.path))});
+    auto layout = TRY(content::open_layout(place.path));
+    return open_tree("oci:" + place.path.string(),
+                     {.kind = tree::Root::Kind::layout, .layout = std::move(layout)});
   }
   return open_tree(place.registry,
                    {.kind = tree::Root::Kind::registry, .registry = place.registry});
