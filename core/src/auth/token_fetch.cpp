@@ -175,13 +175,17 @@ Clock::SystemTime start_of_life(std::string_view issued_at, Clock::SystemTime no
 }  // namespace
 
 std::vector<std::string> ordered_scopes(const Scopes& all, const Scopes& first) {
-  std::vector<std::string> result = all.list();
+  std::vector<std::string> result;
+  std::vector<std::string> others;
   const std::vector<std::string> wanted = first.list();
-  std::stable_partition(result.begin(), result.end(), [&](const std::string& scope) {
-    return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& missing) {
-      return Scopes::parse(scope).contains(Scopes::parse(missing));
-    });
-  });
+  for (std::string& scope : all.list()) {
+    const Scopes one = Scopes::parse(scope);
+    const bool goes_first = std::any_of(
+        wanted.begin(), wanted.end(),
+        [&](const std::string& missing) { return one.contains(Scopes::parse(missing)); });
+    (goes_first ? result : others).push_back(std::move(scope));
+  }
+  for (std::string& scope : others) result.push_back(std::move(scope));
   return result;
 }
 

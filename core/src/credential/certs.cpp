@@ -18,8 +18,9 @@ std::vector<path> files_with(const path& folder, const char* extension, const ch
     if (entries->path().extension() == extension) files.push_back(entries->path());
   }
   std::sort(files.begin(), files.end());
-  std::stable_partition(files.begin(), files.end(),
-                        [&](const path& file) { return file.filename() == preferred; });
+  const auto first = std::find_if(files.begin(), files.end(),
+                                  [&](const path& file) { return file.filename() == preferred; });
+  if (first != files.end()) std::rotate(files.begin(), first, first + 1);
   return files;
 }
 
