@@ -83,7 +83,7 @@ class AlgorithmFolder final : public TreeNode {
     return folder_attributes(model.asking.started(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
-    return meaning_of(model, About{.place = place_});
+    return meaning_of(model, place_);
   }
 
  private:
@@ -139,7 +139,7 @@ class DigestsFolder final : public TreeNode {
     return folder_attributes(model.asking.started(), kForever);
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
-    return meaning_of(model, About{.place = place_});
+    return meaning_of(model, place_);
   }
 
  private:

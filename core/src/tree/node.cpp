@@ -108,6 +108,12 @@ Tree::Meaning meaning_of(Model& model, const About& about) {
   return meaning;
 }
 
+Tree::Meaning meaning_of(Model& model, const Place& place) {
+  About about;
+  about.place = place;
+  return meaning_of(model, about);
+}
+
 Link::Link(std::string identity, std::string target, std::int64_t mtime, About about)
     : TreeNode(Type::link, std::move(identity)),
       target_(std::move(target)),

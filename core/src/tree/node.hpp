@@ -96,6 +96,8 @@ struct About {
   std::string media_type;
 };
 Tree::Meaning meaning_of(Model& model, const About& about);
+/// Of a folder that stands for a place and no more.
+Tree::Meaning meaning_of(Model& model, const Place& place);
 
 /// Any symbolic link.
 class Link final : public TreeNode {

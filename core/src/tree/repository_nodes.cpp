@@ -81,7 +81,7 @@ class RepositoryFolder final : public TreeNode {
     return folder_attributes(model.asking.started(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
-    Tree::Meaning meaning = meaning_of(model, About{.place = place_});
+    Tree::Meaning meaning = meaning_of(model, place_);
     meaning.is_repository = may_hold_content(model);
     return meaning;
   }
