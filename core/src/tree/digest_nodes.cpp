@@ -109,8 +109,7 @@ class DigestsFolder final : public TreeNode {
     const auto digest = Digest::parse(name);
     if (!digest) return no_such_name(place_.text(), name);
     // A pasted digest is a link to where it stands: one folder must not have two paths.
-    const Held held = manifests_ ? TRY(model.holdings.find_manifest(place_, *digest, context))
-                                 : TRY(model.holdings.find_blob(place_, *digest, context));
+    const Held held = TRY(find(model, *digest, context));
     return found(
         model,
         std::make_shared<Link>(
@@ -143,6 +142,11 @@ class DigestsFolder final : public TreeNode {
   }
 
  private:
+  Result<Held> find(Model& model, const Digest& digest, const Context& context) const {
+    return manifests_ ? model.holdings.find_manifest(place_, digest, context)
+                      : model.holdings.find_blob(place_, digest, context);
+  }
+
   const Place place_;
   const bool manifests_;
 };

@@ -116,8 +116,9 @@ class LayersFolder final : public ViewFolder {
                  kForever, context);
   }
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
+    const ManifestViewPtr view = TRY(spot().view(model, context));
     std::vector<Entry> entries;
-    for (const std::string& name : TRY(spot().view(model, context))->layer_names) {
+    for (const std::string& name : view->layer_names) {
       entries.push_back({name, Type::link});
     }
     return entries;
@@ -186,8 +187,9 @@ class PlatformsFolder final : public ViewFolder {
                  kForever, context);
   }
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
+    const ManifestViewPtr view = TRY(spot().view(model, context));
     std::vector<Entry> entries;
-    for (const std::string& name : TRY(spot().view(model, context))->platform_names) {
+    for (const std::string& name : view->platform_names) {
       entries.push_back({name, Type::link});
     }
     std::ranges::sort(entries, {}, &Entry::name);
@@ -205,8 +207,8 @@ class ReferrersFolder final : public ViewFolder {
     const bool hexadecimal = std::ranges::all_of(
         name, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
     if (!hexadecimal) return no_such_name("referrers", name);
-    for (const oci::Descriptor& referrer :
-         TRY(model.manifests.referrers(spot().place, spot().digest, context))) {
+    const auto referrers = TRY(model.manifests.referrers(spot().place, spot().digest, context));
+    for (const oci::Descriptor& referrer : referrers) {
       if (referrer.digest.hex() != name) continue;
       About about = spot().about(referrer.digest, true);
       about.size = referrer.size;
@@ -219,9 +221,9 @@ class ReferrersFolder final : public ViewFolder {
     return no_such_name("referrers", name);
   }
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
+    const auto referrers = TRY(model.manifests.referrers(spot().place, spot().digest, context));
     std::vector<Entry> entries;
-    for (const oci::Descriptor& referrer :
-         TRY(model.manifests.referrers(spot().place, spot().digest, context))) {
+    for (const oci::Descriptor& referrer : referrers) {
       entries.push_back({std::string(referrer.digest.hex()), Type::link});
     }
     std::ranges::sort(entries, {}, &Entry::name);
@@ -366,10 +368,12 @@ class RootManifest final : public TreeNode {
       return found(model, make_manifests_folder(place_), kForever, context);
     }
     if (name == ".blobs") return found(model, make_blobs_folder(place_), kForever, context);
-    return TRY(folder(model, context))->lookup(model, name, context);
+    const TreeNodePtr shown = TRY(folder(model, context));
+    return shown->lookup(model, name, context);
   }
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
-    auto entries = TRY(TRY(folder(model, context))->list(model, context));
+    const TreeNodePtr shown = TRY(folder(model, context));
+    auto entries = TRY(shown->list(model, context));
     if (model.options().list_all) {
       for (const char* name : {".berth", ".blobs", ".manifests"}) {
         entries.push_back({name, Type::folder});
@@ -384,7 +388,8 @@ class RootManifest final : public TreeNode {
     return folder_attributes(model.asking.started(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& context) const override {
-    return TRY(folder(model, context))->meaning(model, context);
+    const TreeNodePtr shown = TRY(folder(model, context));
+    return shown->meaning(model, context);
   }
 
  private:

@@ -154,12 +154,10 @@ Result<std::vector<oci::Descriptor>> Manifests::referrers(const Place& place, co
   if (fresh) return older->list;
   auto asked = referrers_flight_.run(key, context, [&]() -> Result<Referrers> {
     const std::uint64_t epoch = asking_.epoch();
-    Referrers value;
-    value.list = TRY(asking_.ask(place.registry, context, [&](content::Source& source) {
+    auto list = TRY(asking_.ask(place.registry, context, [&](content::Source& source) {
       return source.referrers(place.repository, digest, context);
     }));
-    value.fetched = asking_.clock().now();
-    value.fresh_until = asking_.clock().ticks();
+    Referrers value{std::move(list), asking_.clock().ticks(), asking_.clock().now()};
     if (epoch == asking_.epoch()) value.fresh_until += asking_.options().tag_ttl;
     asking_.away().answered(place.registry, what);
     for (const oci::Descriptor& referrer : value.list) {

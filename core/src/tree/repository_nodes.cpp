@@ -196,15 +196,14 @@ Result<Found> RepositoryFolder::lookup_name(Model& model, const std::string& nam
   search.can_be_tag = is_tagged(model) && oci::is_tag(name);
   search.can_be_folder = !model.asking.is_layout() && oci::is_repository(search.below.repository);
   search.folder_ttl = model.tag_ttl();
-  if (search.can_be_folder && TRY(search_catalogue(model, search, context))) {
+  const bool in_catalogue = TRY(search_catalogue(model, search, context));
+  if (in_catalogue) {
     return found(model, make_repository_folder(search.below), search.folder_ttl, context);
   }
-  if (search.can_be_tag) {
-    if (const auto target = TRY(search_tag(model, search, context))) {
-      return found(model, make_tag_link(place_, name, *target), target->ttl, context);
-    }
-  }
-  if (search.can_be_folder && !search.listed && TRY(search_repository(model, search, context))) {
+  const auto target = TRY(search_tag(model, search, context));
+  if (target) return found(model, make_tag_link(place_, name, *target), target->ttl, context);
+  const bool is_folder = TRY(search_repository(model, search, context));
+  if (is_folder) {
     return found(model, make_repository_folder(search.below), search.folder_ttl, context);
   }
   if (search.failure) return *search.failure;
@@ -215,6 +214,7 @@ Result<Found> RepositoryFolder::lookup_name(Model& model, const std::string& nam
 /// the name from a tag, and because nothing else knows namespaces.
 Result<bool> RepositoryFolder::search_catalogue(Model& model, Search& search,
                                                 const Context& context) const {
+  if (!search.can_be_folder) return false;
   const auto catalogue = model.listings.repositories(place_.registry, context);
   if (!catalogue) {
     TRY(search.note(catalogue.error()));
@@ -228,6 +228,7 @@ Result<bool> RepositoryFolder::search_catalogue(Model& model, Search& search,
 
 Result<std::optional<TagTarget>> RepositoryFolder::search_tag(Model& model, Search& search,
                                                               const Context& context) const {
+  if (!search.can_be_tag) return std::nullopt;
   const auto listing = model.listings.fresh_tags(place_);
   if (listing && !*listing) {
     // Not a repository, or not one that shows its tags: nothing more will be told about one of
@@ -248,6 +249,7 @@ Result<std::optional<TagTarget>> RepositoryFolder::search_tag(Model& model, Sear
 /// Is it a repository that no catalogue names, or might it be a namespace?
 Result<bool> RepositoryFolder::search_repository(Model& model, Search& search,
                                                  const Context& context) const {
+  if (!search.can_be_folder || search.listed) return false;
   // Away, or a defect on the way to it: what else it would be asked would only fail the same way.
   if (search.failure && search.failure->code() != Errc::denied &&
       search.failure->code() != Errc::unauthenticated) {
@@ -280,7 +282,8 @@ Result<std::vector<Entry>> RepositoryFolder::list(Model& model, const Context& c
   }
   std::vector<Entry> entries;
   if (is_tagged(model)) {
-    for (std::string& tag : TRY(list_tags(model, catalogue, folders, context))) {
+    auto tags = TRY(list_tags(model, catalogue, folders, context));
+    for (std::string& tag : tags) {
       entries.push_back({std::move(tag), Type::link});
     }
   } else if (catalogue.refusal) {

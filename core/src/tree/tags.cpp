@@ -40,7 +40,8 @@ Tags::Tags(Asking& asking, Moved moved, Holds holds)
 
 Result<TagTarget> Tags::resolve(const Place& place, const std::string& tag,
                                 const Context& context) {
-  return answer(TRY(fetch(place, tag, context)));
+  const Kept found = TRY(fetch(place, tag, context));
+  return answer(found);
 }
 
 std::optional<Result<TagTarget>> Tags::fresh(const Place& place, const std::string& tag) {

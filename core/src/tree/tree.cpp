@@ -92,7 +92,8 @@ class Walk {
   }
 
   Result<Found> run(const Context& context) {
-    stack_.front().attributes = TRY(tree_.attributes(stack_.front().node, context));
+    const Attributes attributes = TRY(tree_.attributes(stack_.front().node, context));
+    stack_.front().attributes = attributes;
     while (!parts_.empty()) {
       pass_folders();
       if (parts_.empty()) break;
@@ -129,7 +130,8 @@ class Walk {
       return Error(Errc::invalid_argument,
                    fmt::format("\"{}\" leads through too many links", name));
     }
-    push_front(TRY(tree_.read_link(next.node, context)));
+    const std::string target = TRY(tree_.read_link(next.node, context));
+    push_front(target);
     return {};
   }
 
