@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/digest/hasher.hpp"
 
@@ -27,6 +28,16 @@ Result<void> check_verifiable(const Digest& digest) {
                            digest.algorithm_name()));
 }
 
+// Else all other blobs would go for one that finds no room in the end.
+Result<void> check_fits(Store& store, const Digest& digest, std::uint64_t size) {
+  if (size <= store.quota().limit()) return {};
+  return Error(Errc::no_space,
+               fmt::format("{} ({}) is larger than the cache's limit of {}; raise it with: berth "
+                           "cache limit",
+                           digest.text(), text::format_size(size),
+                           text::format_size(store.quota().limit())));
+}
+
 }  // namespace
 
 Cache::Cache(std::unique_ptr<Impl> impl)
@@ -36,7 +47,8 @@ Cache::~Cache() {
   if (impl_ == nullptr) return;
   const auto store = impl_->store();
   const std::uint64_t unsynced = store->unsynced.load();
-  if (store->folder().read_only() || unsynced == 0 || unsynced > kSyncAtEnd) {
+  const bool sync_now = (unsynced > 0 && unsynced <= kSyncAtEnd) || store->journal().is_long();
+  if (store->folder().read_only() || !sync_now) {
     if (impl_->index_stale.load()) static_cast<void>(impl_->index.write(*store));
     return;
   }
@@ -113,6 +125,7 @@ Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t
     ingest = Ingest{std::move(blob->fd), Fd{}, TRY(MapFile::complete(size))};
   } else {
     TRY(store->check_writable());
+    TRY(check_fits(*store, digest, size));
     ingest = TRY(open_ingest(*store, digest, size));
     store->recency().touch(digest);
   }

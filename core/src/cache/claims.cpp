@@ -65,6 +65,7 @@ void Partial::Impl::give_back(std::uint64_t index, const Owner& owner) {
   unlock(ingest.map_fd.get(), lock_byte::of_chunk(index, owner.generation));
   const auto found = owners.find(index);
   if (found != owners.end() && found->second.token == owner.token) owners.erase(found);
+  ingest.map.changed();  // whoever waits for this chunk may have it now
 }
 
 Result<void> Partial::Impl::reserve(std::uint64_t index, const Owner& owner) {

@@ -70,6 +70,16 @@ Result<void> fill_folder(Store& store, const std::string& folder, const Digest& 
   return {};
 }
 
+// A folder without its files is one that somebody took apart by hand. Taken aside before it is
+// looked at: another process may just have put a whole one in its place.
+void remove_broken(Store& store, const std::string& folder) noexcept {
+  if (::faccessat(store.root(), folder.c_str(), F_OK, 0) != 0) return;
+  const std::string trash = fmt::format("ingest/{}", temporary_name("trash"));
+  if (!rename_if_free(store.root(), folder, trash)) return;
+  if (open_files(store.root(), trash) && rename_if_free(store.root(), trash, folder)) return;
+  remove_tree(store.root(), trash);
+}
+
 std::uint64_t map_bytes(std::uint64_t size) { return 4096 + (size + kChunk - 1) / kChunk * 16; }
 
 // Made under a name of its own and renamed when it is whole. nullopt: another process was faster.
@@ -162,8 +172,7 @@ Result<Ingest> open_ingest(Store& store, const Digest& digest, std::uint64_t siz
     if (found) {
       ingest = TRY(take_up(store, digest, size, std::move(*found)));
     } else if (found.error().code() == Errc::not_found || found.error().code() == Errc::corrupt) {
-      // A folder without its files is one that somebody took apart by hand.
-      remove_tree(store.root(), name);
+      remove_broken(store, name);
       ingest = TRY(create_folder(store, digest, size));
     } else {
       return std::move(found).error();

@@ -23,6 +23,7 @@ constexpr std::size_t kReadLimit = 64 * 1024 * 1024;
 // Up to here each blob is synced by itself; beyond, one syncfs(2) is cheaper than so many waits,
 // though it also waits for what other programs wrote.
 constexpr std::size_t kSingleSyncs = 32;
+constexpr off_t kLong = 128 * 1024;  // about a thousand blobs
 
 std::int64_t change_time(const struct stat& info) {
   return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec;
@@ -63,14 +64,22 @@ bool Journal::trusts(const Digest& digest, const struct stat& info) {
   const bool synced = state_.trusts(folder_, change_time(info));
   MutexLock lock(mutex_);
   if (trusted_.contains(digest.text())) return true;
+  // Lines of another boot are read once: no more of them come.
+  if (loaded_ && synced) return !suspect_.contains(digest.text());
   load();
   if (trusted_.contains(digest.text())) return true;
   return synced && !suspect_.contains(digest.text());
 }
 
+bool Journal::is_long() const {
+  struct stat info{};
+  return ::fstatat(folder_.root(), kName, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_size > kLong;
+}
+
 bool Journal::empty() const { return journal_files(folder_).empty(); }
 
 void Journal::load() {
+  loaded_ = true;
   for (const std::string& name : journal_files(folder_)) load_file(name);
 }
 

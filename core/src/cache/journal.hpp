@@ -33,6 +33,8 @@ class Journal {
   /// `info` is the blob's: its change time says when it was linked.
   bool trusts(const Digest& digest, const struct stat& info);
   bool empty() const;
+  /// So many lines that a sync point is worth its time even to a command that ends.
+  bool is_long() const;
 
   /// A sync point: all that lines speak of reaches the disk, then the lines go.
   Result<void> sync();
@@ -52,6 +54,7 @@ class Journal {
   std::set<std::string> trusted_ BERTH_GUARDED_BY(mutex_);  ///< lines of this boot
   std::set<std::string> suspect_ BERTH_GUARDED_BY(mutex_);  ///< lines of another boot
   std::map<std::string, Seen> seen_ BERTH_GUARDED_BY(mutex_);
+  bool loaded_ BERTH_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace berth::cache

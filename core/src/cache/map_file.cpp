@@ -85,7 +85,8 @@ Chunk Chunk::unpack(std::uint64_t word) noexcept {
 Result<MapFile> MapFile::create(int fd, const Digest& digest, std::uint64_t size,
                                 std::uint64_t attempt, const std::string& boot_id) {
   static_assert(sizeof(Header) <= kSlots && kSlots + 2 * sizeof(Slot) <= kEntries);
-  static_assert(sizeof(Entry) == kEntrySize);
+  static_assert(sizeof(Entry) == kEntrySize && sizeof(Slot) == 280);
+  static_assert(offsetof(Header, flags) == 32 && offsetof(Header, digest) == 112);
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
   const std::uint64_t bytes = kEntries + (size + kChunk - 1) / kChunk * kEntrySize;
   // All of it now: a mapping of blocks that the disk cannot give is SIGBUS.
@@ -199,8 +200,7 @@ std::uint64_t MapFile::hashed() const noexcept {
 void MapFile::save(const HashPoint& point) noexcept {
   const std::uint64_t next = std::max(slot(0).sequence.load(), slot(1).sequence.load()) + 1;
   Slot& target = slot(next);
-  target.sequence.store(0, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
+  target.sequence.exchange(0, std::memory_order_acq_rel);  // before anything below changes
   target.count = point.count;
   target.state = point.state;
   target.checksum = target.sum(next);

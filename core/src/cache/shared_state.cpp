@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <thread>
 
@@ -21,6 +22,10 @@ namespace {
 constexpr const char* kName = "state";
 constexpr std::size_t kSize = 4096;
 constexpr char kMagic[8] = {'b', 'e', 'r', 't', 'h', 's', 't', '1'};
+
+// As docs/cache-format.md has it.
+static_assert(offsetof(StateData, used) == 56 && offsetof(StateData, trusted) == 88);
+static_assert(sizeof(StateData) <= kSize);
 
 bool is_valid(const StateData& data) {
   return std::memcmp(data.magic, kMagic, sizeof kMagic) == 0 && data.version == 1;

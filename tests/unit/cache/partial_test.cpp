@@ -204,6 +204,35 @@ TEST_F(PartialTest, ManyThreadsFillAndReadOneBlob) {
   EXPECT_EQ(read_blob(*cache, digest), bytes);
 }
 
+TEST_F(PartialTest, AFolderTakenApartByHandIsBegunAnew) {
+  const auto cache = open();
+  {
+    const auto partial = join(*cache, digest_, bytes_.size());
+    auto download = partial->begin_download(0);
+    ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(0, 1000))), IsOk());
+  }
+  std::filesystem::remove(ingest_path(digest_) / "data");
+  const auto partial = join(*cache, digest_, bytes_.size());
+  EXPECT_EQ(partial->available(0), 0U);
+  EXPECT_EQ(fill(*partial, bytes_), bytes_.size());
+}
+
+TEST_F(PartialTest, GoesOnWhenTheCacheIsRemovedMeanwhile) {
+  const auto cache = open();
+  const auto partial = join(*cache, digest_, bytes_.size());
+  auto download = partial->begin_download(0);
+  ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(0, kChunk))), IsOk());
+  std::filesystem::remove_all(folder());
+  ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(kChunk))), IsOkAndHolds(true));
+  EXPECT_EQ(partial->state(), State::complete);
+  std::string out(bytes_.size(), '\0');
+  ASSERT_THAT(partial->read(std::as_writable_bytes(std::span(out)), 0), IsOk());
+  EXPECT_EQ(out, bytes_);
+  const auto found = cache->find(digest_);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_FALSE(found->has_value());
+}
+
 TEST_F(PartialTest, AStalledDownloadOfThisProcessIsPassedBy) {
   const auto cache = open();
   const auto partial = join(*cache, digest_, bytes_.size());

@@ -86,7 +86,8 @@ TEST_F(QuotaTest, APartialBlobThatNobodyHasGoes) {
 }
 
 TEST_F(QuotaTest, NoSpaceIsSaidBeforeAByteIsWritten) {
-  const auto cache = open(8 * kMiB);
+  const auto cache = open(16 * kMiB);
+  const auto held = cache->find(put(*cache, content(9 * kMiB, 2)));
   const std::string bytes = content(12 * kMiB, 1);
   const auto partial = cache->join(digest_of(as_bytes(bytes)), bytes.size());
   ASSERT_THAT(partial, IsOk());
@@ -96,7 +97,16 @@ TEST_F(QuotaTest, NoSpaceIsSaidBeforeAByteIsWritten) {
   EXPECT_EQ((*download)->position(), kChunk) << "whole chunks, or nothing of them";
   EXPECT_EQ((*partial)->available(0), kChunk);
   EXPECT_EQ((*partial)->state(), State::filling);
-  EXPECT_LE(disk_usage(folder()), 8 * kMiB);
+  EXPECT_LE(disk_usage(folder()), 16 * kMiB);
+}
+
+TEST_F(QuotaTest, WhatCanNeverFitEvictsNothing) {
+  const auto cache = open(8 * kMiB);
+  const Digest kept = put(*cache, content(kMiB, 1));
+  EXPECT_THAT(cache->join(digest_of(as_bytes("large")), 9 * kMiB), HasCode(Errc::no_space));
+  const std::string bytes = content(9 * kMiB, 2);
+  EXPECT_THAT(cache->put(digest_of(as_bytes(bytes)), as_bytes(bytes)), HasCode(Errc::no_space));
+  EXPECT_TRUE(cache->contains(kept));
 }
 
 TEST_F(QuotaTest, FourProcessesNeverPassItTogether) {
