@@ -43,7 +43,11 @@ Result<void> create(const Folder& folder) {
     data.version = 1;
     return {};
   }();
-  if (filled) ::linkat(folder.root(), temporary.c_str(), folder.root(), kName, 0);
+  // There already: another process was first.
+  if (filled && ::linkat(folder.root(), temporary.c_str(), folder.root(), kName, 0) != 0 &&
+      errno != EEXIST) {
+    filled = Error::from_errno(errno, fmt::format("writing {} in the cache", kName));
+  }
   ::unlinkat(folder.root(), temporary.c_str(), 0);
   return filled;
 }
