@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "filesystem.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+
+namespace berth::fuse {
+namespace {
+
+/// Positions 1 and 2 are those after "." and "..".
+constexpr std::uint64_t kDots = 2;
+
+}  // namespace
+
+Filesystem::Filesystem(View& view, Inodes::Hash hash)
+    : view_(view),
+      inodes_(view.root(), std::move(hash)) {}
+
+Result<tree::NodePtr> Filesystem::node(Ino ino) const {
+  if (auto node = inodes_.find(ino)) return node;
+  return Error(Errc::not_found, fmt::format("inode {} is no longer known", ino));
+}
+
+Result<NodeReply> Filesystem::lookup(Ino folder, std::string_view name, const Context& context) {
+  const tree::NodePtr parent = TRY(node(folder));
+  auto found = view_.lookup(parent, name, context);
+  if (!found) {
+    if (found.error().code() != Errc::not_found) return std::move(found).error();
+    const tree::Ttl ttl = view_.negative_ttl(parent);
+    if (ttl.count() <= 0) return std::move(found).error();
+    return NodeReply{.ino = 0, .attributes = {}, .name_ttl = ttl};
+  }
+  const bool moves = found->ttl < tree::kForever;
+  const Ino ino =
+      inodes_.remember(found->node, moves ? Name{folder, std::string(name)} : Name{}, moves);
+  return NodeReply{.ino = ino, .attributes = found->attributes, .name_ttl = found->ttl};
+}
+
+void Filesystem::forget(Ino ino, std::uint64_t lookups) {
+  if (inodes_.forget(ino, lookups)) guard_.forgotten(ino);
+}
+
+Result<NodeReply> Filesystem::attributes(Ino ino, const Context& context) {
+  const tree::NodePtr found = TRY(node(ino));
+  return NodeReply{.ino = ino, .attributes = TRY(view_.attributes(found, context)), .name_ttl = {}};
+}
+
+Result<std::string> Filesystem::read_link(Ino ino, const Context& context) {
+  return view_.read_link(TRY(node(ino)), context);
+}
+
+Result<std::unique_ptr<OpenFile>> Filesystem::open(Ino ino, const Context& context) {
+  const tree::NodePtr found = TRY(node(ino));
+  const tree::Attributes attributes = TRY(view_.attributes(found, context));
+  auto file = std::make_unique<OpenFile>();
+  file->node = found;
+  file->file = TRY(view_.open(found, context));
+  file->direct_io = attributes.direct_io;
+  const bool verified = file->file->keep_pages();
+  file->pages =
+      guard_.opened(ino, verified || attributes.direct_io,
+                    verified || attributes.direct_io ? std::nullopt : view_.content_digest(found));
+  return file;
+}
+
+std::uint64_t Filesystem::expected(const OpenFile& file, std::uint64_t offset,
+                                   std::uint64_t size) const {
+  if (file.direct_io) return size;
+  const std::uint64_t end = file.file->size();
+  return offset >= end ? 0 : std::min(size, end - offset);
+}
+
+std::optional<content::BlobReader::FileRange> Filesystem::file_range(OpenFile& file,
+                                                                     std::uint64_t offset,
+                                                                     std::uint64_t length) {
+  if (length == 0 || file.direct_io) return std::nullopt;
+  guard_.read(file.pages);
+  return file.file->file_range(offset, length);
+}
+
+Result<std::size_t> Filesystem::read(OpenFile& file, std::uint64_t offset, std::span<std::byte> out,
+                                     const Context& context) {
+  guard_.read(file.pages);
+  const auto wanted = static_cast<std::size_t>(expected(file, offset, out.size()));
+  if (wanted == 0) return std::size_t{0};
+  const std::size_t got = TRY(file.file->read(offset, out.first(wanted), context));
+  if (got == wanted || file.direct_io) return got;
+  return Error(Errc::internal, fmt::format("read of {} bytes at {} of {} gave {}", wanted, offset,
+                                           file.node->identity(), got));
+}
+
+void Filesystem::release(const OpenFile& file) { guard_.closed(file.pages); }
+
+Result<std::unique_ptr<OpenFolder>> Filesystem::open_folder(Ino ino) {
+  return std::make_unique<OpenFolder>(ino, TRY(node(ino)));
+}
+
+Result<OpenFolder::Entries> Filesystem::listing(OpenFolder& folder, bool anew,
+                                                const Context& context) {
+  if (!anew) {
+    MutexLock lock(folder.mutex_);
+    if (folder.entries_) return folder.entries_;
+  }
+  // Listed here and not by open: who opens a folder to reach a file below it pays for no listing.
+  auto entries =
+      std::make_shared<const std::vector<tree::Entry>>(TRY(view_.list(folder.node_, context)));
+  MutexLock lock(folder.mutex_);
+  folder.entries_ = entries;
+  return OpenFolder::Entries(std::move(entries));
+}
+
+Result<void> Filesystem::read_folder(OpenFolder& folder, std::uint64_t position,
+                                     const Context& context,
+                                     const std::function<bool(const DirectoryEntry&)>& take) {
+  const auto entries = TRY(listing(folder, position == 0, context));
+  for (; position < kDots + entries->size(); ++position) {
+    DirectoryEntry entry{.name = position == 0 ? "." : "..",
+                         .ino = folder.ino_,
+                         .type = tree::Type::folder,
+                         .position = position + 1};
+    if (position >= kDots) {
+      const tree::Entry& named = (*entries)[position - kDots];
+      entry.name = named.name;
+      entry.type = named.type;
+      entry.ino = inodes_.guess(*folder.node_, named.name);
+    }
+    if (!take(entry)) break;
+  }
+  return {};
+}
+
+}  // namespace berth::fuse

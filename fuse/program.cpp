@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program.hpp"
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+
+#include "daemon.hpp"
+#include "log_sink.hpp"
+#include "mount_point.hpp"
+#include "options.hpp"
+#include "session.hpp"
+#include "tree_view.hpp"
+
+namespace berth::fuse {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The session's word to the thread that waits for signals: unmounted from outside.
+constexpr int kUnmounted = SIGUSR1;
+
+struct ExitStatus {
+  int failed = 1;
+  int wrong_use = 2;
+};
+constexpr ExitStatus kForMount{.failed = 32, .wrong_use = 1};  // mount(8), "EXIT STATUS"
+
+int complain(const Error& error, int status) {
+  std::fprintf(stderr, "berthfs: %s\n", text::escape_for_terminal(error.describe()).c_str());
+  return status;
+}
+
+/// Few arenas, and large buffers given back at once: else what one burst of readers needed stays.
+void bound_memory() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+}
+
+sigset_t block_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, kUnmounted}) {
+    sigaddset(&signals, signal);
+  }
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+content::HubOptions hub_options(const Options& options, Notifier& notifier) {
+  content::HubOptions hub;
+  hub.keychain.auth_file = options.auth_file;
+  hub.keychain.docker_config_dir = options.docker_config_dir;
+  hub.cache.folder = options.cache;
+  hub.cache.limit = options.cache_limit;
+  hub.daemon = true;
+  hub.store.verify_full = options.verify_full;
+  hub.store.offline = options.offline;
+  hub.store.on_dropped = [&notifier](const Digest& digest) { notifier.drop_content(digest); };
+  hub.plain_http = options.plain_http;
+  hub.connection.ca_file = options.ca_file;
+  hub.connection.client_cert_file = options.cert_file;
+  hub.connection.client_key_file = options.key_file;
+  if (!options.target.registry.empty()) hub.connection_hosts = {options.target.registry};
+  hub.user_agent = "berthfs/" BERTH_VERSION;
+  return hub;
+}
+
+Result<tree::Options> tree_options(const Options& options, Notifier& notifier) {
+  tree::Options tree;
+  tree.root = {.kind = options.target.kind,
+               .registry = options.target.registry,
+               .repository = options.target.repository,
+               .reference = options.target.reference,
+               .layout = nullptr,
+               .named = options.plain_http};
+  if (options.target.kind == tree::Root::Kind::layout) {
+    tree.root.layout = TRY(content::open_layout(options.target.layout));
+  }
+  tree.tag_ttl = options.tag_ttl;
+  tree.head_jobs = options.head_jobs;
+  tree.list_all = options.list_all;
+  if (options.platform) tree.platform = *options.platform;
+  tree.version = BERTH_VERSION;
+  tree.on_changed = [&notifier](const tree::NodePtr& folder, const std::string& name) {
+    notifier.drop_name(folder, name);
+  };
+  return tree;
+}
+
+/// What berthfs reads or writes itself must not lie below the mount: it would wait for itself.
+Result<void> check_outside(const Options& options, const fs::path& cache) {
+  const auto check = [&](const fs::path& path, std::string_view what) -> Result<void> {
+    if (path.empty() || !is_within(path, options.mount_point)) return {};
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} ({}) lies below the mount point {}: choose another mount point, "
+                             "or another place for it",
+                             what, path.string(), options.mount_point.string()));
+  };
+  TRY(check(cache, "the cache"));
+  TRY(check(options.target.layout, "the layout that is to be mounted"));
+  TRY(check(options.log_file, "the log"));
+  TRY(check(options.auth_file.value_or(fs::path{}), "the file of credentials"));
+  TRY(check(options.docker_config_dir.value_or(fs::path{}), "docker's configuration"));
+  return {};
+}
+
+Result<fs::path> cache_folder(const Options& options) {
+  if (!options.cache.empty()) return options.cache;
+  return cache::default_folder(real_environment, true);
+}
+
+/// Waits for signals until one of them ends the mount. Between them, when nothing was fetched for a
+/// while, the cache is brought to a sync point.
+void wait_for_end(const sigset_t& signals, View& view, Notifier& notifier, content::Hub& hub) {
+  constexpr timespec kIdle{.tv_sec = 30, .tv_nsec = 0};
+  std::uint64_t synced = 0, seen = 0;
+  for (;;) {
+    const int signal = ::sigtimedwait(&signals, nullptr, &kIdle);
+    if (signal == SIGHUP) {
+      log::info("SIGHUP: forgetting tags and listings");
+      view.refresh();
+      notifier.expire_names();
+    } else if (signal > 0) {
+      log::info(signal == kUnmounted ? "unmounted" : "ending: a signal asked for it");
+      return;
+    }
+    const std::uint64_t fetched = hub.store().counters().bytes_fetched;
+    if (fetched == seen && fetched != synced) {
+      if (auto done = hub.cache().sync(); !done) log::warning(done.error().describe());
+      synced = fetched;
+      ::malloc_trim(0);
+    }
+    seen = fetched;
+  }
+}
+
+/// The first question of the kernel, asked by ourselves: does it serve?
+Result<void> check_serving(const fs::path& mount_point) {
+  std::error_code error;
+  if (fs::is_directory(mount_point, error) && !error) return {};
+  return Error::from_errno(error ? error.value() : ENOTDIR, "first look at the mount");
+}
+
+Result<void> serve(Options options, const sigset_t& signals, Readiness& readiness) {
+  options.mount_point = TRY(prepare_mount_point(options.mount_point));
+  TRY(check_outside(options, TRY(cache_folder(options))));
+
+  // Before the mount: whoever mounts is told at once what is wrong with the cache. Declared first,
+  // so that it outlives who tells it.
+  Notifier notifier;
+  const auto hub = TRY(content::Hub::open(hub_options(options, notifier)));
+  TreeView view(*hub, TRY(tree_options(options, notifier)));
+  Filesystem filesystem(view);
+  Server server(filesystem, {.timeout = options.timeout});
+  const auto session =
+      TRY(Session::mount(server, notifier,
+                         {.mount_point = options.mount_point.string(),
+                          .source = options.target.text,
+                          .allow_other = options.allow_other,
+                          .kernel_options = options.kernel_options,
+                          .on_unmounted = [] { ::kill(::getpid(), kUnmounted); }}));
+  session->start();
+  TRY(check_serving(options.mount_point));
+  raise_read_ahead(options.mount_point);
+  log::info(fmt::format("serving {} on {}", options.target.text, options.mount_point.string()));
+
+  log_to_terminal(options.foreground);
+  readiness.serving();
+  wait_for_end(signals, view, notifier, *hub);
+  session->end();
+  return {};
+}
+
+int serve_and_report(const Options& options, ExitStatus exit_status, Readiness readiness) {
+  bound_memory();
+  // Inherited by every thread: only the one that waits for them gets them.
+  const sigset_t signals = block_signals();
+  if (auto log = start_log(options.log_file, options.debug ? log::Level::debug : log::Level::info);
+      !log) {
+    return complain(log.error(), exit_status.failed);
+  }
+  log_to_terminal(options.debug);
+  auto done = serve(options, signals, readiness);
+  return done ? 0 : complain(done.error(), exit_status.failed);
+}
+
+/// Unless fuse.conf says so, fusermount3 refuses allow_other to users, in words that say less.
+Result<void> check_allow_other(const Options& options) {
+  if (!options.allow_other) return {};
+  if (::geteuid() != 0) {
+    const auto config = read_file("/etc/fuse.conf", 1024 * 1024);
+    bool allowed = false;
+    if (config) {
+      for (const std::string_view line : text::split(*config, '\n')) {
+        allowed = allowed || text::trim(line) == "user_allow_other";
+      }
+    }
+    if (!allowed) {
+      return Error(Errc::denied,
+                   "-o allow_other: root has to write the line user_allow_other into "
+                   "/etc/fuse.conf first");
+    }
+  }
+  std::fputs(
+      "berthfs: allow_other: every user of this machine can read what your credentials "
+      "can read\n",
+      stderr);
+  return {};
+}
+
+/// A mount says in .berth/pid who serves it.
+Result<void> refresh(const fs::path& mount_point) {
+  const auto words = read_file(mount_point / ".berth/pid", 64);
+  if (!words) {
+    return Error(Errc::not_found, fmt::format("{} is no mount of berth: it has no .berth/pid",
+                                              mount_point.string()));
+  }
+  const auto pid = TRY(text::parse_unsigned(text::trim(*words)));
+  if (::kill(static_cast<pid_t>(pid), SIGHUP) == 0) return {};
+  if (errno == EPERM) {
+    return Error(Errc::denied, fmt::format("{} is served for somebody else: only they and root may "
+                                           "refresh it",
+                                           mount_point.string()));
+  }
+  return Error::from_errno(errno, fmt::format("signalling berthfs (process {})", pid));
+}
+
+}  // namespace
+
+int run_program(std::span<const std::string> arguments) {
+  const bool for_mount = fs::path(arguments[0]).filename().string().starts_with("mount.");
+  const ExitStatus exit_status = for_mount ? kForMount : ExitStatus{};
+  const auto options = parse_options(arguments.subspan(1), for_mount);
+  if (!options) return complain(options.error(), exit_status.wrong_use);
+  if (options->action == Options::Action::help) {
+    std::fputs(help_text().c_str(), stdout);
+    return 0;
+  }
+  if (options->action == Options::Action::version) {
+    std::puts("berthfs " BERTH_VERSION);
+    return 0;
+  }
+  if (options->action == Options::Action::refresh) {
+    const auto done = refresh(options->mount_point);
+    return done ? 0 : complain(done.error(), exit_status.failed);
+  }
+  if (options->fake) return 0;
+  if (const auto allowed = check_allow_other(*options); !allowed) {
+    return complain(allowed.error(), exit_status.failed);
+  }
+  if (options->foreground) return serve_and_report(*options, exit_status, Readiness{});
+  return run_in_background([&](Readiness readiness) {
+    return serve_and_report(*options, exit_status, std::move(readiness));
+  });
+}
+
+}  // namespace berth::fuse

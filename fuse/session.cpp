@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#define FUSE_USE_VERSION 314
+#include "session.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <fuse3/fuse_lowlevel.h>
+
+#include "berth/base/log.hpp"
+
+namespace berth::fuse {
+namespace {
+
+/// Interrupts a thread that reads from /dev/fuse. Nobody else sends it.
+constexpr int kWake = SIGUSR2;
+
+void take_libfuse_line(fuse_log_level level, const char* format, va_list arguments) {
+  char line[512];
+  const int length = std::vsnprintf(line, sizeof line, format, arguments);
+  std::string_view text(
+      line,
+      length < 0 ? 0 : std::min<std::size_t>(static_cast<std::size_t>(length), sizeof line - 1));
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  log::write(level <= FUSE_LOG_ERR ? log::Level::error : log::Level::debug, text);
+}
+
+void prepare_wake_signal() {
+  struct sigaction action{};
+  action.sa_handler = [](int) {};  // without SA_RESTART: read(2) ends with EINTR
+  ::sigaction(kWake, &action, nullptr);
+}
+
+/// The kernel's options of the mount. Devices and set-user-id programs of an image never count, and
+/// modes are checked by the kernel, so that allow_other opens nothing but what the modes say.
+fuse_args arguments_of(const SessionOptions& options) {
+  fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
+  char* list = nullptr;
+  const auto add = [&list](const std::string& option) {
+    fuse_opt_add_opt_escaped(&list, option.c_str());
+  };
+  for (const char* option : {"subtype=berth", "ro", "nosuid", "nodev", "default_permissions"}) {
+    add(option);
+  }
+  add("fsname=" + options.source);
+  add(fmt::format("max_read={}", Buffers::kSize));
+  if (options.allow_other) add("allow_other");
+  for (const std::string& option : options.kernel_options) add(option);
+  fuse_opt_add_arg(&arguments, "berthfs");
+  fuse_opt_add_arg(&arguments, "-o");
+  fuse_opt_add_arg(&arguments, list);
+  std::free(list);
+  return arguments;
+}
+
+}  // namespace
+
+Session::Session(Server& server, Notifier& notifier, SessionOptions options)
+    : server_(server),
+      notifier_(notifier),
+      options_(std::move(options)) {}
+
+Result<std::unique_ptr<Session>> Session::mount(Server& server, Notifier& notifier,
+                                                SessionOptions options) {
+  fuse_set_log_func(&take_libfuse_line);
+  std::unique_ptr<Session> session(new Session(server, notifier, std::move(options)));
+  fuse_args arguments = arguments_of(session->options_);
+  session->session_ =
+      fuse_session_new(&arguments, &Server::operations(), sizeof(fuse_lowlevel_ops), &server);
+  fuse_opt_free_args(&arguments);
+  if (session->session_ == nullptr) {
+    return Error(Errc::internal, "libfuse refused the options of the mount");
+  }
+  if (fuse_session_mount(session->session_, session->options_.mount_point.c_str()) != 0) {
+    return Error(Errc::io, fmt::format("cannot mount on {} (the line before says why)",
+                                       session->options_.mount_point));
+  }
+  session->mounted_ = true;
+  return session;
+}
+
+Session::~Session() { end(); }
+
+void Session::start() {
+  prepare_wake_signal();
+  running_ = options_.threads;
+  for (unsigned i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this] { loop(); });
+    pthread_setname_np(threads_.back().native_handle(), "berth-fuse");
+  }
+  notifier_.start(session_, server_.filesystem());
+}
+
+/// libfuse's own loop makes threads without bound, and ends them by pthread_cancel: this one is its
+/// public half.
+void Session::loop() {
+  sigset_t wake;
+  sigemptyset(&wake);
+  sigaddset(&wake, kWake);
+  pthread_sigmask(SIG_UNBLOCK, &wake, nullptr);
+  fuse_buf buffer{};
+  while (fuse_session_exited(session_) == 0) {
+    const int got = fuse_session_receive_buf(session_, &buffer);
+    if (got == -EINTR) continue;
+    if (got <= 0) break;  // unmounted
+    fuse_session_process_buf(session_, &buffer);
+  }
+  std::free(buffer.mem);
+  if (--running_ == 0 && !ending_ && options_.on_unmounted) options_.on_unmounted();
+}
+
+void Session::stop_threads() {
+  ending_ = true;
+  fuse_session_exit(session_);
+  // A signal that comes between the look at the flag and the read is lost: it is sent again.
+  while (running_ > 0) {
+    for (std::thread& thread : threads_) pthread_kill(thread.native_handle(), kWake);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Session::end() {
+  if (session_ == nullptr) return;
+  // In this order: what waits is answered, so that the kernel can answer the notifier; only then
+  // may the threads end that serve both.
+  server_.stop();
+  notifier_.stop();
+  if (!threads_.empty()) stop_threads();
+  server_.drain();
+  if (mounted_) fuse_session_unmount(session_);
+  fuse_session_destroy(session_);
+  session_ = nullptr;
+}
+
+}  // namespace berth::fuse

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "berth/base/sync.hpp"
+#include "berth/base/try.hpp"
+
+#include "fuse/view.hpp"
+
+namespace berth::test {
+
+/// A node of FakeView. Its identity is its path and, for links, the target.
+struct FakeNode : tree::Node {
+  tree::Type kind = tree::Type::folder;
+  std::string path;  ///< "" the root, "a/b"
+  std::string id;
+  std::string content;  ///< a file's bytes, a link's target
+  int fd = -1;          ///< a file whose bytes are a range of this
+  std::uint64_t length = 0;
+  tree::Ttl ttl = tree::kForever;
+  bool keep_pages = true;
+  bool direct_io = false;
+  std::optional<Digest> digest;
+
+  tree::Type type() const noexcept override { return kind; }
+  const std::string& identity() const noexcept override { return id; }
+};
+
+/// A gate that calls wait at while it is shut. A non-blocking call gets would_block.
+class CallGate {
+ public:
+  void shut() {
+    MutexLock lock(mutex_);
+    shut_ = true;
+  }
+  void open() {
+    MutexLock lock(mutex_);
+    shut_ = false;
+    changed_.notify_all();
+  }
+  Result<void> pass(const Context& context) {
+    MutexLock lock(mutex_);
+    if (shut_ && context.is_nonblocking()) return Error(Errc::would_block, "shut");
+    ++waiting_;
+    changed_.notify_all();
+    while (shut_ && context.check()) changed_.wait(mutex_, context);
+    --waiting_;
+    return context.check();
+  }
+  /// Until `count` calls wait, at most ten seconds.
+  bool await_waiting(int count) {
+    const Context limit = Context{}.with_timeout(std::chrono::seconds(10));
+    MutexLock lock(mutex_);
+    while (waiting_ < count && limit.check()) changed_.wait(mutex_, limit);
+    return waiting_ >= count;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool shut_ BERTH_GUARDED_BY(mutex_) = false;
+  int waiting_ BERTH_GUARDED_BY(mutex_) = 0;
+};
+
+/// A tree in memory, for the file system's own tests. Fill it before it is shown, or between calls.
+class FakeView : public fuse::View {
+ public:
+  FakeView() { add_node("", tree::Type::folder); }
+
+  FakeNode& folder(const std::string& path) { return add_node(path, tree::Type::folder); }
+  FakeNode& file(const std::string& path, std::string content) {
+    FakeNode& node = add_node(path, tree::Type::file);
+    node.length = content.size();
+    node.content = std::move(content);
+    return node;
+  }
+  FakeNode& link(const std::string& path, std::string target) {
+    FakeNode& node = add_node(path, tree::Type::link);
+    node.id += "->" + target;
+    node.content = std::move(target);
+    return node;
+  }
+  void remove(const std::string& path) {
+    MutexLock lock(mutex_);
+    nodes_.erase(path);
+  }
+  FakeNode& at(const std::string& path) {
+    MutexLock lock(mutex_);
+    return *nodes_.at(path);
+  }
+
+  tree::NodePtr root() const override {
+    MutexLock lock(mutex_);
+    return nodes_.at("");
+  }
+  Result<tree::Found> lookup(const tree::NodePtr& folder, std::string_view name,
+                             const Context& context) override {
+    ++lookups;
+    TRY(names.pass(context));
+    if (throwing) throw std::runtime_error("a defect");
+    MutexLock lock(mutex_);
+    const auto place = nodes_.find(below(folder, name));
+    if (place == nodes_.end()) return Error(Errc::not_found, "no such name");
+    return tree::Found{place->second, attributes_of(*place->second), place->second->ttl};
+  }
+  tree::Ttl negative_ttl(const tree::NodePtr&) const override { return negative; }
+  Result<std::vector<tree::Entry>> list(const tree::NodePtr& folder,
+                                        const Context& context) override {
+    ++lists;
+    TRY(names.pass(context));
+    const std::string prefix = below(folder, "");
+    std::vector<tree::Entry> entries;
+    MutexLock lock(mutex_);
+    for (const auto& [path, node] : nodes_) {
+      if (path.empty() || !path.starts_with(prefix)) continue;
+      const std::string name = path.substr(prefix.size());
+      if (name.find('/') == std::string::npos) entries.push_back({name, node->kind});
+    }
+    return entries;
+  }
+  Result<tree::Attributes> attributes(const tree::NodePtr& node, const Context&) override {
+    return attributes_of(fake(node));
+  }
+  Result<std::string> read_link(const tree::NodePtr& link, const Context& context) override {
+    ++read_links;
+    TRY(names.pass(context));
+    return fake(link).content;
+  }
+  Result<std::shared_ptr<tree::File>> open(const tree::NodePtr& file, const Context&) override {
+    return std::shared_ptr<tree::File>(std::make_shared<FakeFile>(*this, file));
+  }
+  std::optional<Digest> content_digest(const tree::NodePtr& file) override {
+    return fake(file).digest;
+  }
+  fuse::Usage usage() override { return {.limit = 40960, .used = 8192}; }
+  void refresh() override { ++refreshes; }
+
+  CallGate names;  ///< lookups, listings and links wait at it
+  CallGate data;   ///< reads of files in `stalled` wait at it
+  std::set<std::string> stalled;
+  std::atomic<int> lookups = 0, lists = 0, read_links = 0, reads = 0, refreshes = 0;
+  std::atomic<bool> throwing = false;
+  std::optional<Errc> read_error;
+  std::size_t lost_bytes = 0;  ///< reads give so many too few
+  tree::Ttl negative{5000};
+
+ private:
+  class FakeFile : public tree::File {
+   public:
+    FakeFile(FakeView& view, tree::NodePtr node)
+        : view_(view),
+          node_(std::move(node)) {}
+    std::uint64_t size() const noexcept override { return fake(node_).length; }
+    bool keep_pages() const noexcept override { return fake(node_).keep_pages; }
+    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
+                             const Context& context) override {
+      ++view_.reads;
+      const FakeNode& node = fake(node_);
+      if (view_.stalled.contains(node.path)) TRY(view_.data.pass(context));
+      if (view_.read_error) return Error(*view_.read_error, "as the test asked");
+      if (offset >= node.content.size()) return std::size_t{0};
+      const std::size_t count = std::min<std::size_t>(out.size(), node.content.size() - offset);
+      std::memcpy(out.data(), node.content.data() + offset, count);
+      return count - std::min(count, view_.lost_bytes);
+    }
+    std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
+                                                             std::uint64_t) override {
+      const FakeNode& node = fake(node_);
+      if (node.fd < 0) return std::nullopt;
+      return content::BlobReader::FileRange{node.fd, offset};
+    }
+
+   private:
+    FakeView& view_;
+    tree::NodePtr node_;
+  };
+
+  static const FakeNode& fake(const tree::NodePtr& node) {
+    return static_cast<const FakeNode&>(*node);
+  }
+  static std::string below(const tree::NodePtr& folder, std::string_view name) {
+    const std::string& path = fake(folder).path;
+    return path.empty() ? std::string(name) : path + "/" + std::string(name);
+  }
+  static tree::Attributes attributes_of(const FakeNode& node) {
+    return {.type = node.kind,
+            .size = node.kind == tree::Type::link ? node.content.size() : node.length,
+            .mtime = 1'700'000'000,
+            .direct_io = node.direct_io,
+            .ttl = node.ttl};
+  }
+  FakeNode& add_node(const std::string& path, tree::Type type) {
+    auto node = std::make_shared<FakeNode>();
+    node->kind = type;
+    node->path = path;
+    node->id = "fake:" + path;
+    MutexLock lock(mutex_);
+    return *(nodes_[path] = node);
+  }
+
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<FakeNode>> nodes_ BERTH_GUARDED_BY(mutex_);
+};
+
+}  // namespace berth::test

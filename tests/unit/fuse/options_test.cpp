@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fuse/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/matchers.hpp"
+
+namespace berth::fuse {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using Kind = tree::Root::Kind;
+
+Result<Options> parse(std::vector<std::string> arguments, bool as_mount_helper = false) {
+  return parse_options(arguments, as_mount_helper);
+}
+
+std::string message(const Result<Options>& result) {
+  return result ? "" : result.error().message();
+}
+
+Options with(const std::string& list) {
+  auto options = parse({"-o", list, "localhost:5000", "/mnt"});
+  EXPECT_THAT(options, test::IsOk());
+  return options ? *options : Options{};
+}
+
+TEST(TargetTest, NamesEveryKindOfRoot) {
+  EXPECT_EQ(parse_target("")->kind, Kind::all);
+  EXPECT_EQ(parse_target("all")->kind, Kind::all);
+  const auto registry = parse_target("example.com/");
+  ASSERT_THAT(registry, test::IsOk());
+  EXPECT_EQ(registry->kind, Kind::registry);
+  EXPECT_EQ(registry->registry, "example.com");
+  const auto repository = parse_target("localhost:5000/library/hello");
+  ASSERT_THAT(repository, test::IsOk());
+  EXPECT_EQ(repository->kind, Kind::repository);
+  EXPECT_EQ(repository->repository, "library/hello");
+  const auto tag = parse_target("localhost:5000/a:v1");
+  ASSERT_THAT(tag, test::IsOk());
+  EXPECT_EQ(tag->kind, Kind::manifest);
+  EXPECT_EQ(tag->reference, "v1");
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  EXPECT_EQ(parse_target("localhost:5000/a@" + digest)->reference, digest);
+  EXPECT_EQ(parse_target("localhost:5000/a:v1@" + digest)->reference, digest);
+}
+
+TEST(TargetTest, ALayoutIsAFolderOnThisMachine) {
+  const auto layout = parse_target("oci:some/dir");
+  ASSERT_THAT(layout, test::IsOk());
+  EXPECT_EQ(layout->kind, Kind::layout);
+  EXPECT_TRUE(layout->layout.is_absolute());
+  EXPECT_THAT(parse_target("oci:"), test::HasCode(Errc::invalid_argument));
+}
+
+TEST(TargetTest, SaysWhatIsWrong) {
+  EXPECT_THAT(parse_target("library/hello").error().message(), HasSubstr("names no registry"));
+  EXPECT_THAT(parse_target("https://example.com").error().message(), HasSubstr("https://"));
+  EXPECT_THAT(parse_target("example.com/UPPER"), test::HasCode(Errc::invalid_argument));
+}
+
+TEST(TargetTest, RefusesAPasswordWithoutRepeatingIt) {
+  const auto target = parse_target("user:geheim@example.com/a");
+  ASSERT_THAT(target, test::HasCode(Errc::invalid_argument));
+  EXPECT_THAT(target.error().message(), Not(HasSubstr("geheim")));
+}
+
+TEST(OptionsTest, OneArgumentIsAMountOfEverything) {
+  const auto options = parse({"/mnt/"});
+  ASSERT_THAT(options, test::IsOk());
+  EXPECT_EQ(options->target.kind, Kind::all);
+  EXPECT_EQ(options->mount_point, "/mnt");
+  EXPECT_FALSE(options->foreground);
+}
+
+TEST(OptionsTest, TakesItsOptionsInAnyPlace) {
+  const auto options =
+      parse({"localhost:5000", "/mnt", "-f", "-otag_ttl=5,offline", "-o", "list=all"});
+  ASSERT_THAT(options, test::IsOk());
+  EXPECT_TRUE(options->foreground);
+  EXPECT_TRUE(options->offline);
+  EXPECT_TRUE(options->list_all);
+  EXPECT_EQ(options->tag_ttl, std::chrono::seconds(5));
+}
+
+TEST(OptionsTest, UnderstandsEveryValue) {
+  const Options options = with(
+      "head_jobs=4,timeout=7,verify=full,platform=linux/arm64,authfile=/a,config=/c,cache=/k,"
+      "cache_limit=20GiB,plain_http,ca_file=/ca,cert_file=/crt,key_file=/key,log_file=/l,"
+      "allow_other");
+  EXPECT_EQ(options.head_jobs, 4);
+  EXPECT_EQ(options.timeout, std::chrono::seconds(7));
+  EXPECT_TRUE(options.verify_full);
+  EXPECT_EQ(options.platform->text(), "linux/arm64");
+  EXPECT_EQ(options.auth_file, "/a");
+  EXPECT_EQ(options.docker_config_dir, "/c");
+  EXPECT_EQ(options.cache, "/k");
+  EXPECT_EQ(options.cache_limit, 20ull << 30);
+  EXPECT_THAT(options.plain_http, ElementsAre("localhost:5000"));
+  EXPECT_EQ(options.ca_file + options.cert_file + options.key_file, "/ca/crt/key");
+  EXPECT_EQ(options.log_file, "/l");
+  EXPECT_TRUE(options.allow_other);
+}
+
+TEST(OptionsTest, ACommaInAValueIsEscaped) {
+  EXPECT_EQ(with(R"(cache=/a\,b,offline)").cache, "/a,b");
+}
+
+TEST(OptionsTest, RelativePathsAreMadeAbsoluteBecauseTheDaemonLeaves) {
+  EXPECT_TRUE(with("cache=k").cache.is_absolute());
+}
+
+TEST(OptionsTest, AnUnknownOptionIsNamed) {
+  EXPECT_THAT(message(parse({"-o", "tagttl=5", "/mnt"})), HasSubstr("tagttl"));
+  EXPECT_THAT(message(parse({"-x", "/mnt"})), HasSubstr("-x"));
+  EXPECT_THAT(message(parse({"--frobnicate", "/mnt"})), HasSubstr("--frobnicate"));
+}
+
+TEST(OptionsTest, AValueThatMakesNoSenseIsNamed) {
+  for (const char* wrong : {"tag_ttl=soon", "tag_ttl=-1", "head_jobs=0", "timeout=0", "list=some",
+                            "verify=half", "cache_limit=much", "cache_limit=0", "tag_ttl",
+                            "tag_ttl=", "offline=yes", "platform=", "plain_http=a b"}) {
+    const std::string name = std::string(wrong).substr(0, std::string_view(wrong).find('='));
+    EXPECT_THAT(message(parse({"-o", wrong, "localhost:5000", "/mnt"})), HasSubstr(name)) << wrong;
+  }
+}
+
+TEST(OptionsTest, RefusesSecretsWithoutRepeatingThem) {
+  for (const char* name : {"password", "token", "secret", "pass", "identity_token"}) {
+    const auto said = message(parse({"-o", std::string(name) + "=geheim", "/mnt"}));
+    EXPECT_THAT(said, HasSubstr("authfile="));
+    EXPECT_THAT(said, Not(HasSubstr("geheim")));
+  }
+}
+
+TEST(OptionsTest, TakesWhatFstabSays) {
+  const Options options = with(
+      "defaults,ro,nosuid,nodev,noauto,nofail,_netdev,user,users,user=alice,x-systemd.automount,"
+      "x-systemd.idle-timeout=60,comment=x,noexec,noatime");
+  EXPECT_THAT(options.kernel_options, ElementsAre("noexec", "noatime"));
+}
+
+TEST(OptionsTest, WritingIsRefusedForNow) {
+  EXPECT_THAT(message(parse({"-o", "rw", "/mnt"})), HasSubstr("read-only"));
+}
+
+TEST(OptionsTest, SettingsOfOneRegistryNeedOne) {
+  EXPECT_THAT(message(parse({"-o", "ca_file=/x", "/mnt"})), HasSubstr("configuration file"));
+  EXPECT_THAT(message(parse({"-o", "plain_http", "/mnt"})), HasSubstr("plain_http="));
+  EXPECT_THAT(parse({"-o", "plain_http=localhost:5000", "/mnt"}), test::IsOk());
+  EXPECT_THAT(message(parse({"-o", "key_file=/x", "localhost:5000", "/mnt"})),
+              HasSubstr("cert_file"));
+}
+
+TEST(OptionsTest, NeedsAMountPointAndNoMoreThanATarget) {
+  EXPECT_THAT(parse({}), test::HasCode(Errc::invalid_argument));
+  EXPECT_THAT(parse({"a.b", "/mnt", "/mnt2"}), test::HasCode(Errc::invalid_argument));
+  EXPECT_THAT(parse({"a.b", ""}), test::HasCode(Errc::invalid_argument));
+}
+
+TEST(OptionsTest, BehavesAsMountExpectsOfItsHelpers) {
+  const auto options =
+      parse({"localhost:5000", "/mnt", "-sfnv", "-t", "berth", "-o", "rw,whatever"}, true);
+  ASSERT_THAT(options, test::IsOk());
+  EXPECT_TRUE(options->fake);
+  EXPECT_FALSE(options->foreground);
+  EXPECT_THAT(options->kernel_options, IsEmpty());
+  EXPECT_THAT(parse({"localhost:5000", "/mnt", "-o", "whatever"}, true),
+              test::HasCode(Errc::invalid_argument));
+}
+
+TEST(OptionsTest, ARefreshTakesTheMountPointAlone) {
+  const auto options = parse({"--refresh", "/mnt"});
+  ASSERT_THAT(options, test::IsOk());
+  EXPECT_EQ(options->action, Options::Action::refresh);
+  EXPECT_EQ(options->mount_point, "/mnt");
+  EXPECT_THAT(parse({"--refresh", "a.b", "/mnt"}), test::HasCode(Errc::invalid_argument));
+}
+
+TEST(OptionsTest, HelpAndVersionNeedNothingElse) {
+  EXPECT_EQ(parse({"--help"})->action, Options::Action::help);
+  EXPECT_EQ(parse({"-V"})->action, Options::Action::version);
+  EXPECT_THAT(help_text(), HasSubstr("tag_ttl=SECONDS"));
+  EXPECT_THAT(help_text(), HasSubstr("plain_http[=HOST]"));
+}
+
+}  // namespace
+}  // namespace berth::fuse
