@@ -17,7 +17,9 @@ clean_up() {
   cd "$work/../../.." 2>/dev/null || true
   berth unmount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null || true
   if [ -n "$registry_pid" ]; then kill "$registry_pid" 2>/dev/null || true; wait "$registry_pid" 2>/dev/null || true; fi
-  rm -rf "$work"
+  # berthfs writes its cache down after the mount is gone.
+  for _ in $(seq 50); do rm -rf "$work" 2>/dev/null && break; sleep 0.1; done
+  rmdir "$work/.." 2>/dev/null || true
   exit $status
 }
 trap clean_up EXIT

@@ -145,7 +145,8 @@ class Parser {
         ->expected(1, 2);
     mount->add_option("-o", mount_.mount_options, "mount options, as of mount(8); see berthfs(8)")
         ->type_name("OPTION,...")
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false);
     mount->add_flag("-f,--foreground", mount_.foreground, "stay, and log to the terminal");
     mount->callback([this] {
       mount_.folder = operands_.back();

@@ -94,9 +94,10 @@ class Registry:
                         "-days", "2", "-subj", "/CN=tokenissuer"], cwd=self.folder, check=True, capture_output=True)
         self.token_log = self.folder / "token.log"
         self.token_port = free_port()
-        self.token_server = subprocess.Popen(
-            [sys.executable, str(HERE.parent / "integration/tokensrv.py"), str(self.token_port)], cwd=self.folder,
-            stdout=open(self.token_log, "wb"), stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        with open(self.token_log, "wb") as log:
+            self.token_server = subprocess.Popen(
+                [sys.executable, str(HERE.parent / "integration/tokensrv.py"), str(self.token_port)], cwd=self.folder,
+                stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", self.token_port), 1).close()
@@ -106,9 +107,9 @@ class Registry:
         raise RuntimeError("the token server did not start")
 
     def start(self):
-        self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(["docker-registry", "serve", str(self.config)], stdout=self.log, stderr=self.log,
-                                        preexec_fn=die_with_parent)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(["docker-registry", "serve", str(self.config)], stdout=log, stderr=log,
+                                            preexec_fn=die_with_parent)
         for _ in range(400):
             try:
                 if self.request("GET", "/v2/")[0] in (200, 401):

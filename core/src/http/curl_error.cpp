@@ -36,7 +36,8 @@ bool is_broken_connection(std::string_view detail) {
 Explained explain_certificate(const TransferEnd& end, const Url& url) {
   return {Errc::untrusted,
           fmt::format("the certificate of {} is not trusted ({}); if it is signed by an authority "
-                      "of your own, name that authority's PEM file by the CA file option",
+                      "of your own, name that authority's PEM file (--ca-file, -o ca_file=, or "
+                      "ca_file in berth's configuration)",
                       url.origin().host, end.detail)};
 }
 

@@ -288,10 +288,10 @@ class Cache(Case):
     def test_a_cache_removed_while_mounted_does_not_end_the_mount(self):
         r = self.registry()
         r.push_image("app", ["v1", "v2"], [os.urandom(200_000)])
+        r.push_image("late", ["v1"], [b"later"])
         mnt = self.mount(r.host)
         first = (mnt / "app/v1/layers/00.tar.gz").read_bytes()
         self.sh(f"rm -rf {self.folder}/cache")
-        r.push_image("late", ["v1"], [b"later"])
         self.assertEqual((mnt / "late/v1/layers/00.tar.gz").read_bytes(), b"later")
         self.assertEqual((mnt / "app/v1/layers/00.tar.gz").read_bytes(), first)
 
