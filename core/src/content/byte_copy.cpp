@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content/byte_copy.hpp"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "berth/base/fd.hpp"
+#include "berth/base/try.hpp"
+
+namespace berth::content {
+namespace {
+
+/// Copied at once: small enough for progress to move, large enough for few calls.
+constexpr std::uint64_t kPiece = 1024 * 1024;
+
+Result<void> copy_in_memory(int from, std::uint64_t from_offset, int to, std::uint64_t offset,
+                            std::uint64_t length) {
+  Bytes buffer(256 * 1024);
+  while (length > 0) {
+    const std::span<std::byte> piece(buffer.data(), std::min<std::uint64_t>(buffer.size(), length));
+    TRY(pread_exact(from, piece, from_offset));
+    TRY(pwrite_all(to, piece, offset));
+    from_offset += piece.size();
+    offset += piece.size();
+    length -= piece.size();
+  }
+  return {};
+}
+
+// copy_file_range(2) itself shares blocks where it can. It does not work between all file systems,
+// and says so in several ways.
+Result<void> copy_range(const BlobReader::FileRange& from, int to, std::uint64_t offset,
+                        std::uint64_t length) {
+  auto in = static_cast<off64_t>(from.offset);
+  auto out = static_cast<off64_t>(offset);
+  while (length > 0) {
+    const ssize_t count = ::copy_file_range(from.fd, &in, to, &out, length, 0);
+    if (count > 0) {
+      length -= static_cast<std::uint64_t>(count);
+      continue;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG)) {
+      return Error::from_errno(errno, "cannot copy a blob");
+    }
+    return copy_in_memory(from.fd, static_cast<std::uint64_t>(in), to,
+                          static_cast<std::uint64_t>(out), length);
+  }
+  return {};
+}
+
+Result<bool> clone(BlobReader& reader, int fd) {
+  if (!reader.complete() || reader.size() == 0) return false;
+  const auto whole = reader.file_range(0, reader.size());
+  return whole && whole->offset == 0 && ::ioctl(fd, FICLONE, whole->fd) == 0;
+}
+
+// Waits by reading the piece's last byte, so that its bytes need not pass through this process.
+Result<void> copy_piece(BlobReader& reader, int fd, std::uint64_t offset, std::uint64_t length,
+                        const Context& context) {
+  auto range = reader.file_range(offset, length);
+  if (!range) {
+    std::byte last{};
+    TRY(reader.read(offset + length - 1, std::span(&last, 1), context));
+    range = reader.file_range(offset, length);
+  }
+  if (range) return copy_range(*range, fd, offset, length);
+  Bytes buffer(length);
+  TRY(reader.read(offset, buffer, context));
+  return pwrite_all(fd, buffer, offset);
+}
+
+}  // namespace
+
+Result<void> copy_bytes(BlobReader& reader, int fd,
+                        const std::function<void(std::uint64_t)>& progress,
+                        const Context& context) {
+  const bool cloned = TRY(clone(reader, fd));
+  if (cloned) {
+    progress(reader.size());
+    return {};
+  }
+  for (std::uint64_t offset = 0; offset < reader.size();) {
+    TRY(context.check());
+    const std::uint64_t length = std::min(kPiece, reader.size() - offset);
+    TRY(copy_piece(reader, fd, offset, length, context));
+    offset += length;
+    progress(offset);
+  }
+  return {};
+}
+
+}  // namespace berth::content

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/content/copy.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/sync.hpp"
+#include "berth/base/try.hpp"
+
+#include "content/byte_copy.hpp"
+#include "content/copy_plan.hpp"
+#include "content/layout_writer.hpp"
+#include "content/new_file.hpp"
+
+namespace berth::content {
+namespace {
+
+/// A download that was dropped for wrong bytes is begun again this often in all.
+constexpr int kAttempts = 2;
+
+/// The sum over all blobs, told one call at a time.
+class Meter {
+ public:
+  Meter(const Progress& progress, std::uint64_t total)
+      : progress_(progress),
+        total_(total) {}
+
+  void move(std::uint64_t from, std::uint64_t to) BERTH_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    done_ += to - from;  // modulo 2^64: a second attempt goes back
+    if (progress_) progress_(done_, total_);
+  }
+
+ private:
+  const Progress& progress_;
+  const std::uint64_t total_;
+  Mutex mutex_;
+  std::uint64_t done_ BERTH_GUARDED_BY(mutex_) = 0;
+};
+
+/// Copies the blobs of a plan with several threads. The first error stops them all.
+class BlobCopier {
+ public:
+  BlobCopier(const CopyRequest& request, const LayoutWriter& layout, const CopyPlan& plan)
+      : request_(request),
+        layout_(layout),
+        blobs_(plan.blobs),
+        meter_(request.options.progress, plan.bytes) {}
+
+  Result<void> run() BERTH_EXCLUDES(mutex_);
+
+ private:
+  void work(const Context& context) BERTH_EXCLUDES(mutex_);
+  Result<void> copy(const oci::Descriptor& blob, const Context& context);
+  Result<void> write(const oci::Descriptor& blob, std::uint64_t& moved, const Context& context);
+
+  const CopyRequest& request_;
+  const LayoutWriter& layout_;
+  const std::vector<oci::Descriptor>& blobs_;
+  Meter meter_;
+  std::atomic<std::size_t> next_ = 0;
+  std::stop_source stop_;
+  Mutex mutex_;
+  std::optional<Error> error_ BERTH_GUARDED_BY(mutex_);
+};
+
+Result<void> BlobCopier::run() {
+  const std::stop_callback outer(request_.context.stop(), [this] { stop_.request_stop(); });
+  const Context context = request_.context.with_stop(stop_.get_token());
+  const auto jobs = static_cast<std::size_t>(std::max(request_.options.jobs, 1));
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < std::min(jobs, blobs_.size()); ++i) {
+      try {
+        threads.emplace_back([&]() noexcept { work(context); });
+      } catch (const std::system_error&) {
+        break;  // fewer threads do the same work
+      }
+    }
+    work(context);
+  }
+  TRY(request_.context.check());
+  MutexLock lock(mutex_);
+  if (error_) return *error_;
+  return {};
+}
+
+void BlobCopier::work(const Context& context) {
+  for (std::size_t i = next_++; i < blobs_.size() && context.check(); i = next_++) {
+    auto copied = copy(blobs_[i], context);
+    if (copied) continue;
+    MutexLock lock(mutex_);
+    if (!error_) error_ = std::move(copied).error();
+    stop_.request_stop();
+  }
+}
+
+Result<void> BlobCopier::copy(const oci::Descriptor& blob, const Context& context) {
+  const bool held = TRY(layout_.holds(blob.digest, blob.size, context));
+  if (held) {
+    meter_.move(0, blob.size);
+    return {};
+  }
+  std::uint64_t moved = 0;
+  for (int attempt = 1;; ++attempt) {
+    auto written = write(blob, moved, context);
+    if (written) return {};
+    if (written.error().code() == Errc::not_found && !blob.urls.empty()) {
+      log::warning(fmt::format("the layer {} lies elsewhere and is left out: {}",
+                               blob.digest.text(), written.error().message()));
+      return {};
+    }
+    if (written.error().code() != Errc::digest_mismatch || attempt == kAttempts) return written;
+    meter_.move(moved, 0);
+    moved = 0;
+  }
+}
+
+Result<void> BlobCopier::write(const oci::Descriptor& blob, std::uint64_t& moved,
+                               const Context& context) {
+  const auto reader = TRY(request_.store.open_blob(request_.source, request_.repository,
+                                                   blob.digest, blob.size, context));
+  TRY(layout_.make_folder(blob.digest));
+  NewFile file = TRY(NewFile::create(layout_.blob(blob.digest)));
+  const auto progress = [&](std::uint64_t done) {
+    meter_.move(moved, done);
+    moved = done;
+  };
+  TRY(copy_bytes(*reader, file.fd(), progress, context));
+  return file.commit();
+}
+
+}  // namespace
+
+Result<void> copy_to_layout(Store& store, const std::shared_ptr<Source>& source,
+                            const std::string& repository, const Digest& digest,
+                            const std::filesystem::path& layout, const std::string& tag,
+                            const CopyOptions& options, const Context& context) {
+  const CopyRequest request{store, source, repository, options, context};
+  CopyPlan plan = TRY(plan_copy(request, digest));
+  const LayoutWriter writer = TRY(LayoutWriter::open(layout));
+  TRY(BlobCopier(request, writer, plan).run());
+  for (const CopyPlan::ManifestCopy& manifest : plan.manifests) {
+    TRY(writer.put(manifest.descriptor.digest, manifest.raw));
+  }
+  if (!tag.empty()) {
+    std::erase_if(plan.roots.front().annotations,
+                  [](const auto& pair) { return pair.first == oci::annotation::kRefName; });
+    plan.roots.front().annotations.emplace_back(oci::annotation::kRefName, tag);
+  }
+  return writer.add(plan.roots);
+}
+
+Result<void> copy_to_file(BlobReader& reader, const std::filesystem::path& target,
+                          const Progress& progress, const Context& context) {
+  NewFile file = TRY(NewFile::create(target));
+  const auto tell = [&](std::uint64_t done) {
+    if (progress) progress(done, reader.size());
+  };
+  TRY(copy_bytes(reader, file.fd(), tell, context));
+  return file.commit();
+}
+
+}  // namespace berth::content

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content/fetch.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "berth/base/log.hpp"
+
+namespace berth::content {
+namespace {
+
+/// How soon a stream that another process is ahead of looks again.
+constexpr std::chrono::milliseconds kParked{200};
+constexpr std::chrono::milliseconds kParkedAtLeast{20};  ///< however many readers urge it
+/// How long readers go past a cache that had no room before it is asked again.
+constexpr std::chrono::seconds kRefused{5};
+/// Ranges of one blob beside its stream.
+constexpr std::size_t kRanges = 8;
+
+}  // namespace
+
+Fetch::Fetch(std::shared_ptr<Core> core, Digest digest, std::uint64_t size)
+    : core_(std::move(core)),
+      digest_(std::move(digest)),
+      size_(size) {}
+
+Fetch::~Fetch() = default;
+
+std::shared_ptr<const Origin> Fetch::open(Origin origin) {
+  auto shared = std::make_shared<const Origin>(std::move(origin));
+  MutexLock lock(mutex_);
+  if (origins_.empty() && !core_->closed) stop_ = std::stop_source();
+  origins_.push_back(shared);
+  return shared;
+}
+
+void Fetch::close(const std::shared_ptr<const Origin>& origin) {
+  MutexLock lock(mutex_);
+  std::erase(origins_, origin);
+  if (origins_.empty()) stop_.request_stop();
+}
+
+void Fetch::stop() {
+  MutexLock lock(mutex_);
+  stop_.request_stop();
+}
+
+std::expected<std::shared_ptr<Attempt>, Fetch::Failure> Fetch::attempt() {
+  MutexLock lock(mutex_);
+  if (attempt_ && attempt_->partial().state() != cache::State::failed) return attempt_;
+  if (attempt_) note_failed(*attempt_);
+  attempt_ = nullptr;
+  if (refused_ && core_->options.clock->ticks() < refused_until_) {
+    return std::unexpected(Failure{*refused_, true, nullptr});
+  }
+  auto joined = core_->cache.join(digest_, size_);
+  if (joined) {
+    attempt_ = std::make_shared<Attempt>(std::move(*joined));
+    return attempt_;
+  }
+  const bool local = joined.error().code() != Errc::unsupported;
+  if (local) {
+    refused_ = joined.error();
+    refused_until_ = core_->options.clock->ticks() + kRefused;
+  }
+  return std::unexpected(Failure{std::move(joined).error(), local, nullptr});
+}
+
+void Fetch::want_stream(bool now) {
+  MutexLock lock(mutex_);
+  if (origins_.empty()) return;
+  const bool rested = now || core_->options.clock->ticks() - parked_at_ >= kParkedAtLeast;
+  if (stream_state_ == StreamState::idle || (stream_state_ == StreamState::parked && rested)) {
+    submit_stream({});
+  }
+}
+
+void Fetch::submit_stream(std::chrono::nanoseconds delay) {
+  stream_state_ = delay.count() > 0 ? StreamState::parked : StreamState::queued;
+  core_->scheduler.submit(
+      origins_.front()->source->name(), TransferKind::stream,
+      [self = shared_from_this(), ticket = ++stream_ticket_] { self->run_stream(ticket); }, delay);
+}
+
+bool Fetch::want_range(std::uint64_t begin, std::uint64_t end) {
+  MutexLock lock(mutex_);
+  const auto covers = [begin](const Range& range) {
+    return range.begin <= begin && begin < range.end;
+  };
+  if (origins_.empty() || ranges_.size() >= kRanges || std::ranges::any_of(ranges_, covers)) {
+    return false;
+  }
+  const Range range{begin, std::min(end, size_)};
+  ranges_.push_back(range);
+  core_->scheduler.submit(origins_.front()->source->name(), TransferKind::seek,
+                          [self = shared_from_this(), range] { self->run_range(range); });
+  return true;
+}
+
+std::uint64_t Fetch::front(const Attempt& attempt) const {
+  {
+    MutexLock lock(mutex_);
+    if (stream_position_) return *stream_position_;
+  }
+  return attempt.partial().available(0);
+}
+
+std::uint64_t Fetch::failures() const {
+  MutexLock lock(mutex_);
+  return failures_;
+}
+
+Fetch::Failure Fetch::failure(const std::shared_ptr<const Origin>& origin) const {
+  MutexLock lock(mutex_);
+  const auto own = std::ranges::find(last_failures_, origin, &Failure::origin);
+  return own == last_failures_.end() ? last_failures_.back() : *own;
+}
+
+void Fetch::note_failed(Attempt& attempt) {
+  if (attempt.end()) core_->notifier.post(digest_, attempt.reads());
+}
+
+Fetch::Origins Fetch::origins() const {
+  MutexLock lock(mutex_);
+  return origins_;
+}
+
+std::optional<Context> Fetch::running_context() const {
+  MutexLock lock(mutex_);
+  if (origins_.empty() || core_->closed) return std::nullopt;
+  return Context().with_stop(stop_.get_token());
+}
+
+void Fetch::record(std::vector<Failure> failures) {
+  if (failures.empty()) return;
+  MutexLock lock(mutex_);
+  ++failures_;
+  if (failures.back().past_cache) {
+    refused_ = failures.back().error;
+    refused_until_ = core_->options.clock->ticks() + kRefused;
+  }
+  last_failures_ = std::move(failures);
+}
+
+void Fetch::run_stream(std::uint64_t ticket) {
+  {
+    MutexLock lock(mutex_);
+    if (ticket != stream_ticket_) return;
+    stream_state_ = StreamState::running;
+  }
+  Outcome outcome = Outcome::ended;
+  const auto context = running_context();
+  if (context) {
+    auto current = attempt();
+    if (!current) {
+      record({std::move(current).error()});
+    } else {
+      outcome = fill(**current, *context);
+    }
+  }
+  MutexLock lock(mutex_);
+  stream_position_.reset();
+  stream_state_ = StreamState::idle;
+  if (origins_.empty() || core_->closed) return;
+  if (outcome == Outcome::parked) {
+    parked_at_ = core_->options.clock->ticks();
+    submit_stream(kParked);
+  } else if (context && !context->check()) {
+    submit_stream({});  // a reader came while the stop for the last one was carried out
+  }
+}
+
+// Each origin that a reader came by may serve all of them: the digest says what is right.
+Fetch::Outcome Fetch::fill(Attempt& attempt, const Context& context) {
+  std::vector<Failure> failures;
+  for (const auto& origin : origins()) {
+    const std::size_t before = failures.size();
+    const Outcome outcome = fill_from(attempt, origin, failures, context);
+    if (failures.size() == before) return outcome;
+    if (!context.check()) return outcome;
+  }
+  record(std::move(failures));
+  return Outcome::ended;
+}
+
+Fetch::Outcome Fetch::fill_from(Attempt& attempt, const std::shared_ptr<const Origin>& origin,
+                                std::vector<Failure>& failures, const Context& context) {
+  cache::Partial& partial = attempt.partial();
+  const auto moved = [this](std::uint64_t position) {
+    MutexLock lock(mutex_);
+    stream_position_ = position;
+  };
+  while (context.check() && partial.state() == cache::State::filling) {
+    auto begun = partial.begin_download(0);
+    if (!begun) {
+      cache_failed(attempt, std::move(begun).error());
+      return Outcome::ended;
+    }
+    // All is there, or another process is filling on: one download, not two that take turns.
+    if (!*begun) return advance(attempt, context);
+    cache::Download& download = **begun;
+    moved(download.position());
+    PumpEnd end =
+        pump(*origin, digest_, size_, download, download.end(), core_->counting, moved, context);
+    if (end.kind == PumpEnd::Kind::source_failed) {
+      failures.push_back({std::move(*end.error), false, origin});
+      return Outcome::ended;
+    }
+    if (end.kind == PumpEnd::Kind::cache_failed) {
+      cache_failed(attempt, std::move(*end.error));
+      return Outcome::ended;
+    }
+  }
+  if (partial.state() == cache::State::failed) note_failed(attempt);
+  return Outcome::ended;
+}
+
+Fetch::Outcome Fetch::advance(Attempt& attempt, const Context& context) {
+  auto hashed = attempt.partial().advance(context);
+  if (!hashed && context.check()) {
+    cache_failed(attempt, std::move(hashed).error());
+    return Outcome::ended;
+  }
+  if (attempt.partial().state() == cache::State::filling) return Outcome::parked;
+  if (attempt.partial().state() == cache::State::failed) note_failed(attempt);
+  return Outcome::ended;
+}
+
+void Fetch::cache_failed(Attempt& attempt, Error error) {
+  if (error.code() == Errc::digest_mismatch) {
+    ++core_->counting.digest_mismatches;
+    log::warning(fmt::format("blob {}: {}", digest_.text(), error.message()));
+  }
+  if (attempt.partial().state() == cache::State::failed) {
+    note_failed(attempt);
+    return;  // readers see it by the state: those that got bytes end, the others begin again
+  }
+  const bool past_cache = error.code() != Errc::digest_mismatch;
+  record({Failure{std::move(error), past_cache, nullptr}});
+}
+
+void Fetch::run_range(Range range) {
+  if (const auto context = running_context()) {
+    if (auto current = attempt()) {
+      fill_range(**current, range, *context);
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    std::erase_if(ranges_, [&](const Range& other) { return other.begin == range.begin; });
+  }
+  want_stream(true);  // it may have waited for this range, or be needed to hash it
+}
+
+void Fetch::fill_range(Attempt& attempt, Range range, const Context& context) {
+  cache::Partial& partial = attempt.partial();
+  std::vector<Failure> failures;
+  for (const auto& origin : origins()) {
+    std::uint64_t at = range.begin;
+    while (context.check() && partial.state() == cache::State::filling) {
+      auto begun = partial.begin_download(at);
+      if (!begun) return cache_failed(attempt, std::move(begun).error());
+      if (!*begun || (*begun)->position() >= range.end) return;
+      cache::Download& download = **begun;
+      PumpEnd end = pump(
+          *origin, digest_, size_, download, std::min(download.end(), range.end), core_->counting,
+          [](std::uint64_t) {}, context);
+      at = download.position();
+      if (end.kind == PumpEnd::Kind::cache_failed) {
+        return cache_failed(attempt, std::move(*end.error));
+      }
+      if (end.kind != PumpEnd::Kind::source_failed) continue;
+      failures.push_back({std::move(*end.error), false, origin});
+      break;
+    }
+    if (failures.empty() || failures.back().origin != origin) return;
+  }
+  if (context.check()) record(std::move(failures));
+}
+
+}  // namespace berth::content

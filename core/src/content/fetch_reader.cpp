@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content/fetch_reader.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+
+namespace berth::content {
+namespace {
+
+/// What lies this little beyond the stream is waited for.
+constexpr std::uint64_t kNear = 8 * 1024 * 1024;
+/// The longest range that a reader far from the stream asks for at once.
+constexpr std::uint64_t kLongestSeek = 32 * 1024 * 1024;
+/// Attempts that one read makes before it says that the registry lies.
+constexpr int kAttempts = 2;
+/// A failed transfer does not wake the waiter of a partial blob: it looks in these steps.
+constexpr std::chrono::milliseconds kFirstLook{10};
+constexpr std::chrono::milliseconds kLastLook{100};
+
+}  // namespace
+
+/// One read() that waits.
+struct FetchReader::Wait {
+  std::uint64_t offset;
+  std::span<std::byte> out;
+  std::uint64_t failures;            ///< of the fetch, when the read began
+  std::shared_ptr<Attempt> attempt;  ///< that it waits for, while the reader is not bound
+  int failed_attempts = 0;
+  std::chrono::milliseconds look = kFirstLook;
+  std::uint64_t missing = UINT64_MAX;  ///< the first byte that was not there, and since when
+  Clock::SteadyTime missing_since{};
+
+  std::uint64_t end() const { return offset + out.size(); }
+};
+
+FetchReader::FetchReader(std::shared_ptr<Core> core, std::shared_ptr<Fetch> fetch, Origin origin)
+    : core_(std::move(core)),
+      fetch_(std::move(fetch)),
+      origin_(fetch_->open(std::move(origin))) {}
+
+FetchReader::~FetchReader() { fetch_->close(origin_); }
+
+Result<std::size_t> FetchReader::read(std::uint64_t offset, std::span<std::byte> out,
+                                      const Context& context) {
+  if (offset >= size()) return std::size_t{0};
+  out = out.first(std::min<std::uint64_t>(out.size(), size() - offset));
+  if (!out.empty()) TRY(read_all(offset, out, context));
+  return out.size();
+}
+
+Result<void> FetchReader::read_all(std::uint64_t offset, std::span<std::byte> out,
+                                   const Context& context) {
+  Wait wait{.offset = offset, .out = out, .failures = fetch_->failures(), .attempt = nullptr};
+  for (;;) {
+    std::shared_ptr<Attempt> attempt = bound();
+    if (attempt && attempt->partial().state() == cache::State::failed) {
+      fetch_->note_failed(*attempt);
+      return dropped();
+    }
+    if (const auto past = bypass()) {
+      if (context.is_nonblocking()) return Error(Errc::would_block, "the network is needed");
+      return past->read(offset, out, context);
+    }
+    if (!attempt && !wait.attempt) {
+      auto current = fetch_->attempt();
+      if (!current && !current.error().past_cache) return std::move(current).error().error;
+      if (!current) {
+        go_past(nullptr, current.error().error);
+        continue;
+      }
+      wait.attempt = std::move(*current);
+    }
+    if (!attempt) attempt = wait.attempt;
+    const ReadGuard guard(*attempt->reads());
+    if (auto result = step(*attempt, attempt, wait, context)) return *std::move(result);
+  }
+}
+
+std::optional<Result<void>> FetchReader::step(Attempt& attempt,
+                                              const std::shared_ptr<Attempt>& shared, Wait& wait,
+                                              const Context& context) {
+  if (core_->closed) return Error(Errc::cancelled, "the store was closed");
+  // Asked before anything is looked at, so that no change is slept over.
+  const std::uint64_t seen = attempt.partial().changes();
+  if (attempt.partial().state() == cache::State::failed) {
+    fetch_->note_failed(attempt);
+    if (bound()) return dropped();
+    if (++wait.failed_attempts >= kAttempts) return lied(wait.failed_attempts);
+    wait.attempt = nullptr;
+    return std::nullopt;
+  }
+  if (may_give(attempt, wait.offset, wait.out.size())) {
+    if (!bind(shared)) return std::nullopt;
+    auto got = attempt.partial().read(wait.out, wait.offset);
+    if (attempt.partial().state() == cache::State::failed) return std::nullopt;
+    if (got) read_ahead(attempt, wait.end());
+    return got;
+  }
+  if (const std::uint64_t failures = fetch_->failures(); failures != wait.failures) {
+    auto failure = fetch_->failure(origin_);
+    if (!failure.past_cache) return std::move(failure.error);
+    go_past(shared, failure.error);
+    return std::nullopt;
+  }
+  drive(attempt, wait);
+  if (context.is_nonblocking()) {
+    return Error(Errc::would_block, "the bytes are not there yet");
+  }
+  if (auto running = context.check(); !running) return std::move(running).error();
+  attempt.partial().wait(seen, wait.look, context);
+  wait.look = std::min(wait.look * 2, kLastLook);
+  return std::nullopt;
+}
+
+bool FetchReader::may_give(const Attempt& attempt, std::uint64_t offset,
+                           std::uint64_t length) const {
+  if (attempt.partial().state() == cache::State::complete) return true;
+  if (core_->verifies_first(size()) || offset + length >= size()) return false;
+  return attempt.partial().available(offset) >= length;
+}
+
+bool FetchReader::bind(const std::shared_ptr<Attempt>& attempt) {
+  MutexLock lock(mutex_);
+  if (!bound_) bound_ = attempt;
+  return bound_ == attempt;
+}
+
+std::shared_ptr<Attempt> FetchReader::bound() const {
+  MutexLock lock(mutex_);
+  return bound_;
+}
+
+std::shared_ptr<Bypass> FetchReader::bypass() const {
+  MutexLock lock(mutex_);
+  return bypass_;
+}
+
+std::shared_ptr<Bypass> FetchReader::go_past(const std::shared_ptr<Attempt>& attempt,
+                                             const Error& why) {
+  MutexLock lock(mutex_);
+  if (bypass_) return bypass_;
+  ++core_->counting.bypassed;
+  log::warning(fmt::format("{} is read past the cache, and not kept: {}",
+                           blob_name(*origin_, fetch_->digest()), why.message()));
+  bypass_ =
+      std::make_shared<Bypass>(core_, origin_, fetch_->digest(), size(), bound_ ? bound_ : attempt);
+  return bypass_;
+}
+
+// Sees to it that somebody brings what this read waits for.
+void FetchReader::drive(const Attempt& attempt, Wait& wait) {
+  fetch_->want_stream();
+  const std::uint64_t missing =
+      std::min(wait.offset + attempt.partial().available(wait.offset), wait.end());
+  const Clock::SteadyTime now = core_->options.clock->ticks();
+  if (missing != wait.missing) {
+    wait.missing = missing;
+    wait.missing_since = now;
+  }
+  // The last byte waits for all others, and what is verified first is short: the stream does both.
+  if (missing == wait.end() || wait.end() >= size() || core_->verifies_first(size())) return;
+  const bool stuck = now - wait.missing_since > cache::kStall;
+  if (missing <= fetch_->front(attempt) + kNear && !stuck) return;
+  const std::uint64_t begin = missing / cache::kChunk * cache::kChunk;
+  MutexLock lock(mutex_);
+  // One that goes on where the last range ended asks for twice as much: it may be reading on.
+  const std::uint64_t last = seek_end_ - seek_begin_;
+  const std::uint64_t length =
+      begin == seek_end_ && last > 0 ? std::min(2 * last, kLongestSeek) : cache::kChunk;
+  if (!fetch_->want_range(begin, begin + length)) return;
+  seek_begin_ = begin;
+  seek_end_ = begin + length;
+}
+
+// Past the middle of its own range a reader gets the next one ready.
+void FetchReader::read_ahead(const Attempt& attempt, std::uint64_t end) {
+  MutexLock lock(mutex_);
+  if (seek_end_ >= size() || end <= seek_begin_ + (seek_end_ - seek_begin_) / 2 ||
+      end > seek_end_ || attempt.partial().state() != cache::State::filling ||
+      fetch_->front(attempt) + kNear >= seek_end_ || attempt.partial().available(seek_end_) > 0) {
+    return;
+  }
+  const std::uint64_t length = std::min(2 * (seek_end_ - seek_begin_), kLongestSeek);
+  if (!fetch_->want_range(seek_end_, seek_end_ + length)) return;
+  seek_begin_ = seek_end_;
+  seek_end_ += length;
+}
+
+std::optional<BlobReader::FileRange> FetchReader::file_range(std::uint64_t offset,
+                                                             std::uint64_t length) {
+  if (offset + length > size() || length == 0 || bypass()) return std::nullopt;
+  std::shared_ptr<Attempt> attempt = bound();
+  if (!attempt) {
+    auto current = fetch_->attempt();
+    if (!current) return std::nullopt;
+    attempt = std::move(*current);
+  }
+  if (attempt->partial().state() == cache::State::failed || !may_give(*attempt, offset, length) ||
+      !bind(attempt)) {
+    return std::nullopt;
+  }
+  read_ahead(*attempt, offset + length);
+  return FileRange{attempt->partial().fd(), offset};
+}
+
+Error FetchReader::dropped() const {
+  return Error(Errc::digest_mismatch,
+               fmt::format("{}: the download that this reader began with was dropped, because its "
+                           "bytes did not have the digest or were removed; open it again",
+                           blob_name(*origin_, fetch_->digest())));
+}
+
+Error FetchReader::lied(int attempts) const {
+  return Error(Errc::digest_mismatch,
+               fmt::format("{}: the bytes that came did not have this digest, {} times in a row; "
+                           "the registry, or something on the way to it, changes them",
+                           blob_name(*origin_, fetch_->digest()), attempts));
+}
+
+}  // namespace berth::content

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/content/hub.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "berth/auth/session.hpp"
+#include "berth/base/sync.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/oci/reference.hpp"
+#include "berth/registry/quirks.hpp"
+
+#include "content/lazy_source.hpp"
+#include "content/scheme.hpp"
+
+namespace berth::content {
+namespace {
+
+constexpr std::string_view kLayoutPrefix = "oci:";
+
+/// A source and the session that its client borrows.
+struct Connected {
+  Connected(http::Client& http, credential::Keychain& keychain, auth::TokenStore& tokens,
+            auth::SessionOptions options)
+      : session(http, keychain, tokens, std::move(options)) {}
+
+  auth::Session session;
+  std::shared_ptr<Source> source;
+};
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+struct Hub::Impl {
+  Impl(HubOptions given, credential::Config read_config, std::unique_ptr<cache::Cache> opened)
+      : options(std::move(given)),
+        config(std::move(read_config)),
+        own_transport(options.transport != nullptr
+                          ? nullptr
+                          : http::make_curl_transport({.user_agent = options.user_agent})),
+        transport(options.transport != nullptr ? *options.transport : *own_transport),
+        http(transport, {.retry = options.retry}),
+        keychain(options.keychain),
+        tokens(auth::token_folder(options.environment)),
+        cache(std::move(opened)),
+        store(*cache, options.store) {}
+
+  Result<std::shared_ptr<Source>> make_source(const std::string& registry);
+  Result<std::shared_ptr<Source>> connect(const std::string& registry, const std::string& scheme,
+                                          bool named_for_http);
+  std::shared_ptr<const http::ConnectionOptions> connection(const std::string& registry) const;
+
+  const HubOptions options;
+  const credential::Config config;
+  // Declared in the order in which they borrow from one another.
+  const std::unique_ptr<http::Transport> own_transport;
+  http::Transport& transport;
+  std::atomic<std::uint64_t> probes = 0;
+  http::Client http;
+  credential::Keychain keychain;
+  auth::TokenStore tokens;
+  const std::unique_ptr<cache::Cache> cache;
+  Mutex mutex;
+  std::map<std::string, std::shared_ptr<Source>> sources BERTH_GUARDED_BY(mutex);
+  Store store;
+};
+
+// What the command line says is for the hosts that it names, and stronger than the file.
+std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
+    const std::string& registry) const {
+  const credential::RegistryConfig said =
+      credential::registry_config(config, registry, options.environment);
+  http::ConnectionOptions connection{.ca_file = said.ca_file,
+                                     .client_cert_file = said.client_cert_file,
+                                     .client_key_file = said.client_key_file,
+                                     .insecure_skip_verify = said.insecure_skip_verify};
+  if (contains(options.connection_hosts, registry)) {
+    const http::ConnectionOptions& named = options.connection;
+    if (!named.ca_file.empty()) connection.ca_file = named.ca_file;
+    if (!named.client_cert_file.empty()) {
+      connection.client_cert_file = named.client_cert_file;
+      connection.client_key_file = named.client_key_file;
+    }
+    connection.insecure_skip_verify |= named.insecure_skip_verify;
+  }
+  return std::make_shared<const http::ConnectionOptions>(std::move(connection));
+}
+
+Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
+                                                   const std::string& scheme, bool named_for_http) {
+  const std::string_view host = registry::quirks::api_host(registry);
+  const http::Url base = TRY(http::Url::parse(fmt::format("{}://{}/", scheme, host)));
+  auto connected =
+      std::make_shared<Connected>(http, keychain, tokens,
+                                  auth::SessionOptions{.registry = base,
+                                                       .name = registry,
+                                                       .connection = connection(registry),
+                                                       .plain_http_allowed = named_for_http});
+  registry::Endpoint endpoint{.base = base, .session = &connected->session};
+  connected->source = make_registry_source(
+      std::make_unique<registry::Client>(registry, std::vector{std::move(endpoint)}));
+  Source* source = connected->source.get();
+  return std::shared_ptr<Source>(std::move(connected), source);
+}
+
+Result<std::shared_ptr<Source>> Hub::Impl::make_source(const std::string& registry) {
+  if (registry.starts_with(kLayoutPrefix)) {
+    return open_layout(registry.substr(kLayoutPrefix.size()));
+  }
+  if (!oci::is_registry(registry)) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("'{}' is not the name of a registry: a host, or host:port",
+                             text::escape_for_terminal(registry)));
+  }
+  const auto said = config.registries.find(registry);
+  const bool named_for_http = contains(options.plain_http, registry) ||
+                              (said != config.registries.end() && said->second.plain_http);
+  if (named_for_http) return connect(registry, "http", true);
+  const bool named_for_tls =
+      said != config.registries.end() || (contains(options.connection_hosts, registry) &&
+                                          options.connection != http::ConnectionOptions{});
+  if (named_for_tls || !is_loopback(registry)) return connect(registry, "https", false);
+  return make_lazy_source(
+      registry, [this, registry](const Context& context) -> Result<std::shared_ptr<Source>> {
+        const std::string scheme =
+            TRY(probe_scheme(transport, registry, connection(registry), probes, context));
+        return connect(registry, scheme, false);
+      });
+}
+
+Result<std::unique_ptr<Hub>> Hub::open(HubOptions options) {
+  credential::Config config = TRY(credential::load_config(options.environment));
+  if (options.cache.folder.empty()) {
+    options.cache.folder = TRY(cache::default_folder(options.environment, options.daemon));
+  }
+  if (options.cache.limit == 0 && !config.cache_limit.empty()) {
+    options.cache.limit = TRY(text::parse_size(config.cache_limit));
+  }
+  options.keychain.environment = options.environment;
+  auto cache = TRY(cache::Cache::open(options.cache));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(config), std::move(cache));
+  return std::unique_ptr<Hub>(new Hub(std::move(impl)));
+}
+
+Hub::Hub(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+
+Hub::~Hub() = default;
+
+Result<std::shared_ptr<Source>> Hub::source(const std::string& registry) {
+  {
+    MutexLock lock(impl_->mutex);
+    const auto known = impl_->sources.find(registry);
+    if (known != impl_->sources.end()) return known->second;
+  }
+  auto made = TRY(impl_->make_source(registry));
+  MutexLock lock(impl_->mutex);
+  // Two threads may have made one: all shall use the same.
+  return impl_->sources.try_emplace(registry, std::move(made)).first->second;
+}
+
+std::vector<std::string> Hub::known_registries() {
+  std::set<std::string> names(impl_->options.plain_http.begin(), impl_->options.plain_http.end());
+  names.insert(impl_->options.connection_hosts.begin(), impl_->options.connection_hosts.end());
+  for (const auto& entry : impl_->config.registries) names.insert(entry.first);
+  for (std::string& name : impl_->keychain.known_registries()) names.insert(std::move(name));
+  std::erase_if(names, [](const std::string& name) { return !oci::is_registry(name); });
+  return {names.begin(), names.end()};
+}
+
+Store& Hub::store() noexcept { return impl_->store; }
+cache::Cache& Hub::cache() noexcept { return *impl_->cache; }
+credential::Keychain& Hub::keychain() noexcept { return impl_->keychain; }
+http::Client& Hub::http() noexcept { return impl_->http; }
+const credential::Config& Hub::config() const noexcept { return impl_->config; }
+
+http::Counters Hub::requests() const {
+  http::Counters counters = impl_->http.counters();
+  counters.requests += impl_->probes;
+  return counters;
+}
+
+}  // namespace berth::content

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/content/source.hpp"
+
+namespace berth::content {
+namespace {
+
+class RegistrySource final : public Source {
+ public:
+  explicit RegistrySource(std::unique_ptr<registry::Client> client)
+      : client_(std::move(client)) {}
+
+  const std::string& name() const noexcept override { return client_->name(); }
+  Capabilities capabilities() const override { return {}; }
+
+  Result<registry::Page> list_repositories(const std::string& from,
+                                           const Context& context) override {
+    return client_->list_repositories(from, context);
+  }
+  Result<registry::Page> list_tags(const std::string& repository, const std::string& from,
+                                   const Context& context) override {
+    return client_->list_tags(repository, from, context);
+  }
+  Result<registry::ManifestHead> head_manifest(const std::string& repository,
+                                               const std::string& reference,
+                                               const Context& context) override {
+    return client_->head_manifest(repository, reference, context);
+  }
+  Result<registry::Client::RawManifest> get_manifest(const std::string& repository,
+                                                     const std::string& reference,
+                                                     const Context& context) override {
+    return client_->get_raw_manifest(repository, reference, context);
+  }
+  Result<registry::BlobHead> head_blob(const std::string& repository, const Digest& digest,
+                                       const Context& context) override {
+    return client_->head_blob(repository, digest, context);
+  }
+  Result<registry::BlobStream> get_blob(const std::string& repository, const Digest& digest,
+                                        std::uint64_t offset, std::optional<std::uint64_t> length,
+                                        const Context& context) override {
+    return client_->get_blob(repository, digest, offset, length, context);
+  }
+  Result<std::vector<oci::Descriptor>> referrers(const std::string& repository,
+                                                 const Digest& digest,
+                                                 const Context& context) override {
+    return client_->referrers(repository, digest, context);
+  }
+  std::optional<std::filesystem::path> local_file(const Digest& /*digest*/) const override {
+    return std::nullopt;
+  }
+
+ private:
+  const std::unique_ptr<registry::Client> client_;
+};
+
+}  // namespace
+
+std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client) {
+  return std::make_shared<RegistrySource>(std::move(client));
+}
+
+}  // namespace berth::content

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content/scheme.hpp"
+
+#include <chrono>
+
+#include <fmt/core.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/policy.hpp"
+
+namespace berth::content {
+namespace {
+
+/// A server that waits for the rest of what it takes for a strange request does not answer at all.
+constexpr std::chrono::seconds kPatience{5};
+
+}  // namespace
+
+bool is_loopback(const std::string& registry) {
+  const auto url = http::Url::parse("https://" + registry + "/");
+  return url && http::url_policy::classify_host(url->origin().host) ==
+                    http::url_policy::AddressClass::loopback;
+}
+
+Result<std::string> probe_scheme(http::Transport& transport, const std::string& host,
+                                 std::shared_ptr<const http::ConnectionOptions> connection,
+                                 std::atomic<std::uint64_t>& requests, const Context& context) {
+  const auto ask = [&](const std::string& scheme) -> Result<int> {
+    http::Request request;
+    request.url = TRY(http::Url::parse(fmt::format("{}://{}/v2/", scheme, host)));
+    request.connection = connection;
+    ++requests;
+    const auto response = TRY(transport.send(request, context.with_timeout(kPatience)));
+    return response.status;
+  };
+  auto tls = ask("https");
+  if (tls) return std::string("https");
+  TRY(context.check());
+  if (tls.error().code() == Errc::would_block) return std::move(tls).error();
+  // 400 is what servers that want TLS answer to a plain request: the first error is the true one.
+  const auto plain = ask("http");
+  if (!plain || *plain == 400) return std::move(tls).error();
+  log::info(
+      fmt::format("{} does not speak TLS; it is on this machine, so plain http is used", host));
+  return std::string("http");
+}
+
+}  // namespace berth::content
