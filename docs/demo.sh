@@ -72,8 +72,8 @@ descriptor() { # MEDIA_TYPE FILE [MORE]
 
 oci=application/vnd.oci
 push_image() { # TAG GREETING CREATED
-  mkdir -p "$work/root/etc" && printf '%s\n' "$2" >"$work/root/etc/motd"
-  tar -C "$work/root" --sort=name --owner=0 --group=0 --mtime="$3" -czf "$work/layer.tar.gz" .
+  mkdir -p "$work/image/etc" && printf '%s\n' "$2" >"$work/image/etc/motd"
+  tar -C "$work/image" --sort=name --owner=0 --group=0 --mtime="$3" -czf "$work/layer.tar.gz" .
   printf '{"created":"%s","architecture":"amd64","os":"linux","config":{"Cmd":["cat","/etc/motd"],"Env":["GREETING=%s"]},"rootfs":{"type":"layers","diff_ids":["%s"]}}' \
     "$3" "$2" "sha256:$(gzip -dc "$work/layer.tar.gz" | sha256sum | cut -d' ' -f1)" >"$work/config.json"
   push_blob library/hello "$work/layer.tar.gz"

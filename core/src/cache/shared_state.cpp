@@ -43,9 +43,10 @@ Result<void> create(const Folder& folder) {
     data.version = 1;
     return {};
   }();
-  // There already: another process was first.
+  // There already: another process was first. Not there any more: it was alone here, and cleaned
+  // up.
   if (filled && ::linkat(folder.root(), temporary.c_str(), folder.root(), kName, 0) != 0 &&
-      errno != EEXIST) {
+      errno != EEXIST && errno != ENOENT) {
     filled = Error::from_errno(errno, fmt::format("writing {} in the cache", kName));
   }
   ::unlinkat(folder.root(), temporary.c_str(), 0);

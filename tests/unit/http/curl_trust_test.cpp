@@ -63,7 +63,7 @@ TEST_F(CurlTlsTest, AnUnknownAuthorityIsUntrustedAndTheRemedyIsNamed) {
   const auto got = fetch(*transport_, get(*server));
   EXPECT_THAT(got, HasCode(Errc::untrusted));
   EXPECT_FALSE(got.error().is_retryable());
-  EXPECT_THAT(got.error().message(), HasSubstr("CA file"));
+  EXPECT_THAT(got.error().message(), HasSubstr("--ca-file"));
   EXPECT_EQ(server->requests(), 0);
 }
 

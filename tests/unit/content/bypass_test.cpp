@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "unit/content/store_fixture.hpp"
+
+namespace berth::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Reads past a cache that cannot take the blob.
+class BypassTest : public StoreFixture {
+ protected:
+  /// Has room for its own files and little else.
+  void open_tiny(content::StoreOptions options = {}) { open(std::move(options), 512 * 1024); }
+};
+
+TEST_F(BypassTest, ReadsABlobThatTheCacheHasNoRoomFor) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB + 3);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+  EXPECT_EQ(source_->gets().size(), 1U);
+  EXPECT_FALSE(cache_->contains(digest));
+  EXPECT_EQ(store_->counters().bypassed, 1U);
+  EXPECT_FALSE(one->file_range(0, 10).has_value());
+}
+
+TEST_F(BypassTest, GoesOnFromWhatTheCacheTook) {
+  open({}, 11 * kMiB);
+  const std::string bytes = sample_bytes(20 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 10), IsOkAndHolds(bytes.substr(0, 10)));
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+  EXPECT_EQ(store_->counters().bypassed, 1U);
+  EXPECT_FALSE(cache_->contains(digest));
+}
+
+TEST_F(BypassTest, TheLastReadIsAnsweredOnlyWhenTheDigestIsRight) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->always({.wrong_byte = 3});
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 0, 1000), IsOk());
+  EXPECT_THAT(read(*one, bytes.size() - 5, 5), HasCode(Errc::digest_mismatch));
+  EXPECT_THAT(read(*one, 0, 1000), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, ASmallBlobIsVerifiedBeforeItsFirstByte) {
+  open_tiny();
+  const std::string bytes = sample_bytes(3 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->always({.wrong_byte = 3 * kMiB - 1});
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, VerifyFullReadsItTwice) {
+  open_tiny({.verify_full = true});
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto right = reader(digest, bytes.size());
+  EXPECT_THAT(read_all(*right), IsOkAndHolds(bytes));
+  source_->always({.wrong_byte = 9 * kMiB - 1});
+  const auto wrong = reader(digest, bytes.size());
+  EXPECT_THAT(read(*wrong, 0, 10), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, ReadsBackwardsByFetchingAgain) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 6 * kMiB, 1000), IsOkAndHolds(bytes.substr(6 * kMiB, 1000)));
+  EXPECT_THAT(read(*one, kMiB, 1000), IsOkAndHolds(bytes.substr(kMiB, 1000)));
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(BypassTest, OtherBytesTheSecondTimeAreAMismatch) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->script({});
+  source_->always({.wrong_byte = kMiB + 5});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 6 * kMiB, 1000), IsOkAndHolds(bytes.substr(6 * kMiB, 1000)));
+  EXPECT_THAT(read(*one, kMiB, 1000), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, AReadFarAheadIsRefusedWithTheRemedy) {
+  open_tiny();
+  const std::string bytes(70 * kMiB, 'x');
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  auto far = read(*one, 66 * kMiB, 10);
+  ASSERT_THAT(far, HasCode(Errc::no_space));
+  EXPECT_THAT(far.error().message(), HasSubstr("berth cache limit"));
+  EXPECT_TRUE(source_->gets().empty() || source_->gets().size() == 1U);
+  EXPECT_THAT(read(*one, 0, 10), IsOkAndHolds(std::string(10, 'x')));
+}
+
+TEST_F(BypassTest, ABrokenStreamIsTakenUpByTheNextRead) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->script({.cut_at = 5 * kMiB + 7});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 4 * kMiB, 1000), IsOk());
+  EXPECT_THAT(read(*one, 5 * kMiB, 1000), HasCode(Errc::unavailable));
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(BypassTest, AServerWithoutRangesIsSkippedThrough) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->always({.no_ranges = true});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 6 * kMiB, 1000), IsOkAndHolds(bytes.substr(6 * kMiB, 1000)));
+  EXPECT_THAT(read(*one, kMiB, 1000), IsOkAndHolds(bytes.substr(kMiB, 1000)));
+}
+
+}  // namespace
+}  // namespace berth::test

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "unit/content/store_fixture.hpp"
+
+namespace berth::test {
+namespace {
+
+using content::BlobReader;
+using ::testing::HasSubstr;
+
+class FetchTest : public StoreFixture {
+ protected:
+  void SetUp() override { open(); }
+};
+
+TEST_F(FetchTest, ReadsABlobAndKeepsIt) {
+  const std::string bytes = sample_bytes(9 * kMiB + 17);
+  const Digest digest = source_->add(bytes);
+  const auto first = reader(digest, bytes.size());
+  EXPECT_FALSE(first->complete());
+  EXPECT_EQ(source_->gets().size(), 0U);
+  EXPECT_THAT(read_all(*first), IsOkAndHolds(bytes));
+  const auto second = reader(digest, bytes.size());
+  EXPECT_TRUE(second->complete());
+  EXPECT_THAT(read_all(*second), IsOkAndHolds(bytes));
+  EXPECT_EQ(source_->gets().size(), 1U);
+  EXPECT_EQ(store_->counters().bytes_fetched, bytes.size());
+  EXPECT_EQ(store_->counters().cache_hits, 1U);
+}
+
+TEST_F(FetchTest, DownloadsOnceForManyReaders) {
+  const std::string bytes = sample_bytes(5 * kMiB + 1);
+  const Digest digest = source_->add(bytes);
+  std::atomic<int> right = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 32; ++i) {
+      threads.emplace_back([&] {
+        const auto own = reader(digest, bytes.size());
+        if (read_all(*own, kMiB) == bytes) ++right;
+      });
+    }
+  }
+  EXPECT_EQ(right, 32);
+  EXPECT_EQ(source_->gets().size(), 1U);
+}
+
+TEST_F(FetchTest, GivesBytesBeforeTheRestHasArrived) {
+  const std::string bytes = sample_bytes(8 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 6 * kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 0, kMiB), IsOkAndHolds(bytes.substr(0, kMiB)));
+  ASSERT_THAT(read(*one, 2 * kMiB - 1, 1), IsOk());
+  EXPECT_TRUE(one->file_range(kMiB, kMiB).has_value());
+  EXPECT_FALSE(one->file_range(7 * kMiB, 100).has_value());
+  gate->open();
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, HoldsBackSmallBlobsUntilTheyAreVerified) {
+  const std::string bytes = sample_bytes(4 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 3 * kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  std::byte byte{};
+  ASSERT_THAT(one->read(0, std::span(&byte, 1), Context().nonblocking()),
+              HasCode(Errc::would_block));
+  ASSERT_TRUE(gate->wait_for_someone());
+  EXPECT_THAT(one->read(0, std::span(&byte, 1), Context().nonblocking()),
+              HasCode(Errc::would_block));
+  EXPECT_FALSE(one->file_range(0, 1).has_value());
+  gate->open();
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, HoldsTheReadOfTheLastByteUntilTheDigestIsRight) {
+  const std::string bytes = sample_bytes(6 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->always({.wrong_byte = 100});
+  const auto one = reader(digest, bytes.size());
+  // All of it is there, and wrong: what does not hold the last byte may have been given before.
+  EXPECT_THAT(read(*one, bytes.size() - 10, 10), HasCode(Errc::digest_mismatch));
+  const Context limit = soon();  // it is counted a moment after the readers see it
+  while (store_->counters().digest_mismatches < 2 && limit.check()) std::this_thread::yield();
+  EXPECT_EQ(store_->counters().digest_mismatches, 2U);
+}
+
+TEST_F(FetchTest, VerifyFullGivesNothingThatIsNotVerified) {
+  open({.verify_full = true});
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 8 * kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  std::byte byte{};
+  ASSERT_THAT(one->read(0, std::span(&byte, 1), Context().nonblocking()),
+              HasCode(Errc::would_block));
+  ASSERT_TRUE(gate->wait_for_someone());
+  EXPECT_THAT(one->read(0, std::span(&byte, 1), Context().nonblocking()),
+              HasCode(Errc::would_block));
+  gate->open();
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, ASeekDoesNotWaitForTheStream) {
+  const std::string bytes = sample_bytes(40 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 1000), IsOkAndHolds(bytes.substr(0, 1000)));
+  ASSERT_TRUE(gate->wait_for_someone());
+  const std::uint64_t far = 30 * kMiB + 5;
+  EXPECT_THAT(read(*one, far, 1000), IsOkAndHolds(bytes.substr(far, 1000)));
+  const auto gets = source_->gets();
+  ASSERT_GE(gets.size(), 2U);
+  EXPECT_EQ(gets[1].offset, 28 * kMiB);
+  EXPECT_EQ(gets[1].length, 4 * kMiB);
+  gate->open();
+  EXPECT_THAT(read_all(*one, kMiB), IsOkAndHolds(bytes));
+  // Nothing is fetched twice but the piece at which the stream met the other range.
+  EXPECT_LE(store_->counters().bytes_fetched, bytes.size() + kMiB);
+}
+
+TEST_F(FetchTest, AReaderFarFromTheStreamAsksForMoreAndMore) {
+  const std::string bytes = sample_bytes(44 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  for (std::uint64_t at = 16 * kMiB; at < 40 * kMiB; at += kMiB) {
+    ASSERT_THAT(read(*one, at, kMiB), IsOkAndHolds(bytes.substr(at, kMiB)));
+  }
+  EXPECT_LE(source_->gets().size(), 5U);
+}
+
+TEST_F(FetchTest, AWaitingReaderIsToldWhyTheDownloadFailed) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->script({.error = Error(Errc::unavailable, "the registry is down")});
+  const auto one = reader(digest, bytes.size());
+  auto failed = read(*one, 0, 100);
+  ASSERT_THAT(failed, HasCode(Errc::unavailable));
+  EXPECT_THAT(failed.error().message(), HasSubstr("the registry is down"));
+  // The next read asks again.
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, ACutBodyIsTakenUpWhereItEnded) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->script({.cut_at = 5 * kMiB});
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 6 * kMiB, 10), HasCode(Errc::unavailable));
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+  const auto gets = source_->gets();
+  ASSERT_EQ(gets.size(), 2U);
+  EXPECT_EQ(gets[1].offset, 5 * kMiB);
+}
+
+TEST_F(FetchTest, AnotherOriginOfTheSameBlobHelpsOut) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->always({.error = Error(Errc::denied, "not you")});
+  const auto other_source = std::make_shared<FakeSource>("other.test");
+  other_source->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  auto other = store_->open_blob(other_source, "b", digest, bytes.size(), soon());
+  ASSERT_THAT(other, IsOk());
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+  EXPECT_THAT(read_all(**other), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, ClosingTheLastReaderStopsTheDownloadAndTheNextTakesItUp) {
+  const std::string bytes = sample_bytes(20 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 10 * kMiB, .gate = gate});
+  auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 7 * kMiB, kMiB), IsOk());
+  ASSERT_TRUE(gate->wait_for_someone());
+  one.reset();  // the gate stays shut: only cancelling ends the body
+  open();       // a new store over a new cache object: another process, in effect
+  const auto two = reader(digest, bytes.size());
+  EXPECT_THAT(read_all(*two, kMiB), IsOkAndHolds(bytes));
+  const auto gets = source_->gets();
+  ASSERT_EQ(gets.size(), 2U);
+  EXPECT_EQ(gets[1].offset, 10 * kMiB);
+  EXPECT_EQ(gets[1].length, std::nullopt);
+}
+
+TEST_F(FetchTest, GoesOnWhileAReaderIsOpenThatDoesNotRead) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 10), IsOk());
+  const Context limit = soon();
+  while (!cache_->contains(digest) && limit.check()) std::this_thread::yield();
+  EXPECT_TRUE(cache_->contains(digest));
+}
+
+TEST_F(FetchTest, ACancelledReadEndsAndLeavesTheReaderUsable) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 0, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  std::stop_source stop;
+  std::jthread canceller([&] {
+    EXPECT_TRUE(gate->wait_for_someone());
+    stop.request_stop();
+  });
+  std::string out(10, '\0');
+  EXPECT_THAT(
+      one->read(0, std::as_writable_bytes(std::span(out)), Context().with_stop(stop.get_token())),
+      HasCode(Errc::cancelled));
+  gate->open();
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, AServerWithoutRangesIsReadFromTheStart) {
+  const std::string bytes = sample_bytes(12 * kMiB);
+  const Digest digest = source_->add(bytes);
+  source_->script({.cut_at = 6 * kMiB, .no_ranges = true});
+  source_->always({.no_ranges = true});
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 7 * kMiB, 10), HasCode(Errc::unavailable));
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, ClosingTheStoreEndsWaitingReads) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 0, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  std::jthread closer([&] {
+    EXPECT_TRUE(gate->wait_for_someone());
+    store_.reset();
+  });
+  EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::cancelled));
+}
+
+}  // namespace
+}  // namespace berth::test

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/content/hub.hpp"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "support/matchers.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/content/fake_source.hpp"
+
+namespace berth::test {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// Answers every request by what is said of its scheme.
+class SchemeTransport final : public http::Transport {
+ public:
+  using Answer = std::function<Result<int>()>;
+
+  Result<http::Response> send(const http::Request& request, const Context&) override {
+    const std::string scheme = request.url.origin().scheme;
+    Answer answer;
+    {
+      MutexLock lock(mutex_);
+      asked_.push_back(request.method + " " + request.url.text());
+      answer = scheme == "https" ? https : http;
+    }
+    auto status = answer();
+    if (!status) return std::move(status).error();
+    http::Response response;
+    response.status = *status;
+    response.url = request.url;
+    response.headers.add("Content-Type", "application/json");
+    response.body = http::make_string_body(R"({"name":"a","tags":["v1"]})");
+    return response;
+  }
+  std::vector<std::string> asked() const {
+    MutexLock lock(mutex_);
+    return asked_;
+  }
+
+  Answer https = [] { return 200; };
+  Answer http = [] { return 200; };
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> asked_ BERTH_GUARDED_BY(mutex_);
+};
+
+class HubTest : public ::testing::Test {
+ protected:
+  void open(std::vector<std::string> plain_http = {}, const std::string& config = {}) {
+    const std::string file = folder_.write("config.toml", config).string();
+    const std::string home = folder_.path().string();
+    content::HubOptions options;
+    options.environment = [file, home](const std::string& name) -> std::optional<std::string> {
+      if (name == "BERTH_CONFIG") return file;
+      if (name == "HOME") return home;
+      return std::nullopt;
+    };
+    options.plain_http = std::move(plain_http);
+    options.transport = &transport_;
+    options.retry.attempts = 1;
+    auto hub = content::Hub::open(std::move(options));
+    ASSERT_THAT(hub, IsOk());
+    hub_ = std::move(*hub);
+  }
+  Result<registry::Page> tags(const std::string& registry) {
+    auto source = hub_->source(registry);
+    if (!source) return std::move(source).error();
+    return (*source)->list_tags("a", "", Context().with_timeout(std::chrono::seconds(10)));
+  }
+  void speaks_no_tls() {
+    transport_.https = [] {
+      return Error(Errc::untrusted, "it does not speak TLS").retryable(false);
+    };
+  }
+
+  TempDir folder_;
+  SchemeTransport transport_;
+  std::unique_ptr<content::Hub> hub_;
+};
+
+TEST_F(HubTest, ASourceCostsNoRequest) {
+  open();
+  for (const char* registry : {"example.com", "localhost:5000"}) {
+    auto source = hub_->source(registry);
+    ASSERT_THAT(source, IsOk());
+    EXPECT_EQ((*source)->name(), registry);
+    EXPECT_EQ(*source, *hub_->source(registry));
+  }
+  EXPECT_TRUE(transport_.asked().empty());
+  EXPECT_THAT(hub_->source("not a registry"), HasCode(Errc::invalid_argument));
+  EXPECT_EQ(hub_->cache().folder(), folder_ / ".cache/berth");
+}
+
+TEST_F(HubTest, LoopbackWithoutTlsIsSpokenToInTheClear) {
+  open();
+  speaks_no_tls();
+  ASSERT_THAT(tags("127.0.0.1:5000"), IsOk());
+  ASSERT_THAT(tags("127.0.0.1:5000"), IsOk());
+  EXPECT_THAT(transport_.asked(),
+              ElementsAre("GET https://127.0.0.1:5000/v2/", "GET http://127.0.0.1:5000/v2/",
+                          ::testing::StartsWith("GET http://127.0.0.1:5000/v2/a/tags/list"),
+                          ::testing::StartsWith("GET http://127.0.0.1:5000/v2/a/tags/list")));
+  EXPECT_EQ(hub_->requests().requests, 4U);
+}
+
+TEST_F(HubTest, LoopbackWithTlsKeepsIt) {
+  open();
+  ASSERT_THAT(tags("localhost:5000"), IsOk());
+  for (const std::string& request : transport_.asked()) {
+    EXPECT_THAT(request, ::testing::HasSubstr("https://"));
+  }
+}
+
+TEST_F(HubTest, AnUntrustedCertificateIsNoReasonForPlainHttp) {
+  open();
+  transport_.https = [] { return Error(Errc::untrusted, "the certificate is not trusted"); };
+  transport_.http = [] { return 400; };  // as servers that want TLS answer
+  auto refused = tags("localhost:5000");
+  ASSERT_THAT(refused, HasCode(Errc::untrusted));
+  EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("certificate"));
+}
+
+TEST_F(HubTest, NobodyAtLoopbackIsAskedAgainNextTime) {
+  open();
+  transport_.https = [] { return Error(Errc::unavailable, "cannot connect"); };
+  transport_.http = transport_.https;
+  ASSERT_THAT(tags("localhost:5000"), HasCode(Errc::unavailable));
+  transport_.http = [] { return 200; };
+  EXPECT_THAT(tags("localhost:5000"), IsOk());
+}
+
+TEST_F(HubTest, ManyThreadsProbeOnce) {
+  open();
+  speaks_no_tls();
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] { EXPECT_THAT(tags("localhost:5000"), IsOk()); });
+    }
+  }
+  EXPECT_EQ(transport_.asked().size(), 10U);
+}
+
+TEST_F(HubTest, OtherHostsAreNeverTriedWithoutTls) {
+  open();
+  speaks_no_tls();
+  EXPECT_THAT(tags("registry.test:5000"), HasCode(Errc::untrusted));
+  EXPECT_EQ(transport_.asked().size(), 1U);
+}
+
+TEST_F(HubTest, HostsThatAreNamedForPlainHttpAreNotProbed) {
+  open({"registry.test:5000"}, "[registry.\"other.test\"]\nplain_http = true\n");
+  ASSERT_THAT(tags("registry.test:5000"), IsOk());
+  ASSERT_THAT(tags("other.test"), IsOk());
+  EXPECT_THAT(transport_.asked(),
+              ElementsAre(::testing::StartsWith("GET http://registry.test:5000/v2/a/"),
+                          ::testing::StartsWith("GET http://other.test/v2/a/")));
+  EXPECT_THAT(hub_->known_registries(), ElementsAre("other.test", "registry.test:5000"));
+}
+
+TEST_F(HubTest, DockerHubIsAskedAtItsOwnHost) {
+  open();
+  ASSERT_THAT(tags("docker.io"), IsOk());
+  EXPECT_THAT(transport_.asked(),
+              ElementsAre(::testing::StartsWith("GET https://registry-1.docker.io/v2/a/")));
+}
+
+TEST_F(HubTest, OpensALayoutByItsPrefix) {
+  open();
+  folder_.write("layout/oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+  folder_.write("layout/index.json", R"({"schemaVersion":2,"manifests":[]})");
+  auto source = hub_->source("oci:" + (folder_ / "layout").string());
+  ASSERT_THAT(source, IsOk());
+  EXPECT_THAT((*source)->list_tags("", "", Context()), IsOk());
+}
+
+}  // namespace
+}  // namespace berth::test
