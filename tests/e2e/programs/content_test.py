@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything in a real registry that real tools pushed, read through the mount and the command, compared byte for byte."""
+import gzip
 import hashlib
 import json
 import os
@@ -27,11 +28,11 @@ class WholeRegistry(Case):
         """What skopeo and oras push, and the awkward names."""
         self.r = self.registry()
         r = self.r
-        layer = os.urandom(300_000)
-        amd = r.push_image("multi/app", [], [layer, os.urandom(5_000_000)])
+        layer = gzip.compress(os.urandom(300_000))  # skopeo compresses what is not
+        amd = r.push_image("multi/app", [], [layer, gzip.compress(os.urandom(5_000_000), 1)])
         arm = r.push_image("multi/app", [], [layer], {"architecture": "arm64", "variant": "v8"})
         r.push_index("multi/app", ["v1"], [(AMD, amd), (ARM, arm)])
-        r.push_image("legacy/schema2", ["old"], [os.urandom(1000)], docker=True)
+        r.push_image("legacy/schema2", ["old"], [gzip.compress(os.urandom(1000))], docker=True)
         # skopeo copies the index whole; oras pushes an artifact of several titled files.
         layout = self.folder / "pushed"
         subprocess.run([tool("skopeo"), "copy", "-q", "--all", "--src-tls-verify=false", f"docker://{r.host}/multi/app:v1", f"oci:{layout}:v1"], check=True)
@@ -93,11 +94,14 @@ class WholeRegistry(Case):
         mnt = self.mount(self.r.host)
         for repository, tag in (("multi/app", "v1"), ("legacy/schema2", "old"), ("models/tiny", "2024")):
             theirs = self.folder / "theirs" / repository.replace("/", "-")
+            theirs.parent.mkdir(exist_ok=True)
             subprocess.run([tool("skopeo"), "copy", "-q", "--all", "--src-tls-verify=false",
                             f"docker://{self.r.host}/{repository}:{tag}", f"oci:{theirs}:{tag}"], check=repository == "multi/app", capture_output=True)
             files = list((theirs / "blobs/sha256").glob("*")) if theirs.exists() else []
             for file in files:
                 ours = mnt / repository / ".blobs/sha256" / file.name
+                if not ours.exists() and repository == "legacy/schema2":
+                    continue  # the manifest, which skopeo turned into OCI's form
                 if not ours.exists():
                     ours = mnt / repository / ".manifests/sha256" / file.name / "manifest.json"
                 self.assertEqual(ours.read_bytes(), file.read_bytes(), file)
