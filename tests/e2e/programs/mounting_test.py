@@ -157,6 +157,10 @@ class Documents(Case):
         for word in ("library", "v1 -> .manifests/sha256/", "hello again", "weights/part-0.bin", '{"vocabulary":32000', "GREETING"):
             self.assertIn(word, done.stdout)
         self.assertEqual([l for l in pathlib.Path("/proc/mounts").read_text().splitlines() if "build/demo" in l], [])
+        # The README shows what the demo does: the same commands in the same order, with the digests of the same bytes.
+        shown = re.search(r"<!-- demo -->(.*)<!-- end of demo -->", (ROOT / "README.md").read_text(), re.S).group(1)
+        commands = [re.sub(r"127\.0\.0\.1:\d+|\x1b\[[0-9;]*m", "", line) for line in done.stdout.splitlines() if "$ " in line]
+        self.assertEqual(commands, [line.replace("127.0.0.1:5000", "") for line in shown.splitlines() if line.startswith("$ ")])
 
     def test_every_command_of_the_readme_works(self):
         r = self.registry()
