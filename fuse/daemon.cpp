@@ -12,8 +12,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "berth/base/log.hpp"
 #include "berth/base/environment.hpp"
+#include "berth/base/log.hpp"
 
 namespace berth::fuse {
 namespace {

@@ -13,7 +13,8 @@ int main() {
   const auto reference = berth::oci::Reference::parse("registry.example/library/hello:v1");
   if (!reference || reference->repository != "library/hello") return 1;
   const berth::Digest digest = berth::digest_of(berth::as_bytes("hello"));
-  const auto folder = std::filesystem::temp_directory_path() / ("berth-consumer-" + std::string(digest.hex().substr(0, 8)));
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("berth-consumer-" + std::string(digest.hex().substr(0, 8)));
   std::filesystem::remove_all(folder);
   {
     auto cache = berth::cache::Cache::open({.folder = folder, .limit = 16 << 20});
