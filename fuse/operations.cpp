@@ -134,7 +134,9 @@ void open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
 Reply reply_range(std::shared_ptr<OpenFile> file, content::BlobReader::FileRange range,
                   std::size_t size) {
   return [file = std::move(file), range, size](fuse_req_t to) {
-    fuse_bufvec vector = FUSE_BUFVEC_INIT(size);
+    fuse_bufvec vector{};
+    vector.count = 1;
+    vector.buf[0].size = size;
     vector.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
     vector.buf[0].fd = range.fd;
     vector.buf[0].pos = static_cast<off_t>(range.offset);

@@ -168,7 +168,7 @@ Result<void> take_option(Options& options, std::string_view text, bool as_mount_
   if (contains(kSecrets, name)) {
     return wrong(
         fmt::format("-o {}= is refused: every user of this machine could read it. Run "
-                    "`berth login`, or name a file by -o authfile=",
+                    "`docker login`, or name a file by -o authfile=",
                     name));
   }
   if (name == "rw" && !as_mount_helper) {
@@ -243,6 +243,13 @@ Result<void> take_word(std::span<const std::string> arguments, std::size_t& i, O
   if (word == "--version") return take_letter('V', options, words, as_mount_helper);
   if (word == "--refresh") {
     options.action = Options::Action::refresh;
+    return {};
+  }
+  if (word == "--") {
+    // What follows are places, whatever they begin with.
+    words.places.insert(words.places.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                        arguments.end());
+    i = arguments.size() - 1;
     return {};
   }
   if (word.starts_with("--")) return wrong("unknown option " + word);

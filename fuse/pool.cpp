@@ -6,25 +6,6 @@
 #include "berth/base/log.hpp"
 
 namespace berth::fuse {
-namespace {
-
-/// Lets a held lock go for a scope.
-class BERTH_SCOPED_CAPABILITY MutexUnlock {
- public:
-  explicit MutexUnlock(Mutex& mutex) BERTH_RELEASE(mutex)
-      : mutex_(mutex) {
-    mutex_.unlock();
-  }
-  ~MutexUnlock() BERTH_ACQUIRE() { mutex_.lock(); }
-  MutexUnlock(const MutexUnlock&) = delete;
-  MutexUnlock& operator=(const MutexUnlock&) = delete;
-
- private:
-  Mutex& mutex_;
-};
-
-}  // namespace
-
 Pool::Pool(PoolOptions options)
     : options_(std::move(options)) {}
 
@@ -85,44 +66,38 @@ void* Pool::thread_main(void* pool) {
   return nullptr;
 }
 
-/// The first task in line that its key's cap lets run. Hurried ones first.
-bool Pool::next(Waiting& out) {
-  const auto may_run = [this](const Waiting& waiting) {
-    const auto running = running_by_key_.find(waiting.key);
-    return running == running_by_key_.end() || running->second < options_.max_per_key;
-  };
-  auto place = waiting_.end();
-  if (hurried_ > 0) {
-    place = std::find_if(waiting_.begin(), waiting_.end(), [](auto& w) { return w.hurried; });
-  }
-  if (place == waiting_.end() && running_ < options_.max_threads) {
-    place = std::find_if(waiting_.begin(), waiting_.end(), may_run);
-  }
-  if (place == waiting_.end()) return false;
-  out = std::move(*place);
-  waiting_.erase(place);
-  if (out.hurried) --hurried_;
-  return true;
+bool Pool::may_run(const Waiting& waiting) const {
+  if (waiting.hurried) return true;
+  if (hurried_ > 0 || running_ >= options_.max_threads) return false;
+  const auto running = running_by_key_.find(waiting.key);
+  return running == running_by_key_.end() || running->second < options_.max_per_key;
 }
 
-void Pool::run(Waiting job) {
-  job.task();
-  job.task = nullptr;  // what it holds is let go without the lock
+/// The first task in line that the caps let run. Hurried ones first.
+bool Pool::next(Waiting& out) {
+  for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
+    if (!may_run(*place)) continue;
+    out = std::move(*place);
+    waiting_.erase(place);
+    if (out.hurried) --hurried_;
+    return true;
+  }
+  return false;
 }
 
 void Pool::work() {
   bool rested = false;
-  MutexLock lock(mutex_);
+  mutex_.lock();
   for (;;) {
     Waiting job;
     if (next(job)) {
       const std::uint64_t key = job.key;
       ++running_;
       ++running_by_key_[key];
-      {
-        MutexUnlock unlocked(mutex_);
-        run(std::move(job));
-      }
+      mutex_.unlock();
+      job.task();
+      job.task = nullptr;  // what it holds is let go without the lock
+      mutex_.lock();
       --running_;
       if (--running_by_key_[key] == 0) running_by_key_.erase(key);
       rested = false;
@@ -139,6 +114,7 @@ void Pool::work() {
   --threads_;
   ended_.push_back(pthread_self());
   wake_.notify_all();
+  mutex_.unlock();
 }
 
 void Pool::join_ended() {

@@ -58,8 +58,8 @@ class Pool {
     bool hurried = false;
   };
   static void* thread_main(void* pool);
-  static void run(Waiting job);
   void work();
+  bool may_run(const Waiting& waiting) const BERTH_REQUIRES(mutex_);
   bool next(Waiting& out) BERTH_REQUIRES(mutex_);
   void start_thread_if_needed() BERTH_REQUIRES(mutex_);
   void join_ended();

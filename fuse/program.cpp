@@ -3,10 +3,12 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -34,6 +36,14 @@ struct ExitStatus {
   int wrong_use = 2;
 };
 constexpr ExitStatus kForMount{.failed = 32, .wrong_use = 1};  // mount(8), "EXIT STATUS"
+
+/// As the command exits (docs/man/berth.1): mount(8) knows only failure.
+int status_of(const Error& error, const ExitStatus& exit_status) {
+  if (exit_status.failed == kForMount.failed) return exit_status.failed;
+  if (error.code() == Errc::not_found) return 3;
+  if (error.code() == Errc::denied || error.code() == Errc::unauthenticated) return 4;
+  return exit_status.failed;
+}
 
 int complain(const Error& error, int status) {
   std::fprintf(stderr, "berthfs: %s\n", text::escape_for_terminal(error.describe()).c_str());
@@ -193,7 +203,7 @@ int serve_and_report(const Options& options, ExitStatus exit_status, Readiness r
   }
   log_to_terminal(options.debug);
   auto done = serve(options, signals, readiness);
-  return done ? 0 : complain(done.error(), exit_status.failed);
+  return done ? 0 : complain(done.error(), status_of(done.error(), exit_status));
 }
 
 /// Unless fuse.conf says so, fusermount3 refuses allow_other to users, in words that say less.
@@ -220,15 +230,32 @@ Result<void> check_allow_other(const Options& options) {
   return {};
 }
 
-/// A mount says in .berth/pid who serves it.
-Result<void> refresh(const fs::path& mount_point) {
-  const auto words = read_file(mount_point / ".berth/pid", 64);
-  if (!words) {
-    return Error(Errc::not_found, fmt::format("{} is no mount of berth: it has no .berth/pid",
-                                              mount_point.string()));
+Error not_ours(const fs::path& mount_point) {
+  return {Errc::not_found, fmt::format("{} is no mount of berth", mount_point.string())};
+}
+
+/// A mount says in .berth/pid who serves it. Any file may bear that name, so only a mount's is
+/// believed, and only a process that is a berthfs is signalled: by its descriptor, so that it is
+/// the one looked at.
+Result<void> refresh(const fs::path& named) {
+  std::error_code error;
+  const fs::path mount_point = fs::canonical(named, error);
+  if (error) return not_ours(named);
+  const auto table = TRY(read_file("/proc/self/mountinfo", 16 * 1024 * 1024));
+  const auto mounted = find_mounted(table, mount_point.string());
+  if (!mounted || mounted->type != "fuse.berth") return not_ours(mount_point);
+  const auto words = TRY(read_file(mount_point / ".berth/pid", 64));
+  const auto pid = TRY(text::parse_unsigned(text::trim(words)));
+  if (pid < 2 || pid > static_cast<unsigned long long>(std::numeric_limits<pid_t>::max())) {
+    return not_ours(mount_point);
   }
-  const auto pid = TRY(text::parse_unsigned(text::trim(*words)));
-  if (::kill(static_cast<pid_t>(pid), SIGHUP) == 0) return {};
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  const auto name = read_file(fmt::format("/proc/{}/comm", pid), 64);
+  if (!process || !name || !text::trim(*name).starts_with("berthfs")) {
+    return Error(Errc::not_found,
+                 fmt::format("nobody serves {} any more: mount it again", mount_point.string()));
+  }
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGHUP, nullptr, 0) == 0) return {};
   if (errno == EPERM) {
     return Error(Errc::denied, fmt::format("{} is served for somebody else: only they and root may "
                                            "refresh it",
@@ -254,7 +281,7 @@ int run_program(std::span<const std::string> arguments) {
   }
   if (options->action == Options::Action::refresh) {
     const auto done = refresh(options->mount_point);
-    return done ? 0 : complain(done.error(), exit_status.failed);
+    return done ? 0 : complain(done.error(), status_of(done.error(), exit_status));
   }
   if (options->fake) return 0;
   if (const auto allowed = check_allow_other(*options); !allowed) {

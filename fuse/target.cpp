@@ -42,7 +42,7 @@ Result<Target> parse_target(std::string_view text) {
   // Not repeated in the message: it would be a password.
   if (registry.contains('@')) {
     return wrong(
-        "a target holds no user name or password: run `berth login`, or name a file of "
+        "a target holds no user name or password: run `docker login`, or name a file of "
         "credentials by -o authfile=");
   }
   if (!oci::looks_like_registry(registry)) {
