@@ -49,9 +49,10 @@ class Copier {
     if (command_.target.starts_with("oci:")) return {};
     const Place place = TRY(parse_place(command_.target));
     if (place.kind != Place::Kind::local) {
-      return Error{
-          Errc::unsupported,
-          command_.target + ": berth only reads registries so far; copy to files or to oci:DIR"};
+      return Error{Errc::unsupported, command_.target +
+                                          ": berth only reads registries so far; copy to oci:DIR, "
+                                          "or to a file, which is written ./" +
+                                          command_.target};
     }
     std::error_code ignored;
     into_folder_ = fs::is_directory(place.path, ignored) || command_.target.ends_with('/');
@@ -103,7 +104,7 @@ class Copier {
     }
     fs::path target(command_.target);
     if (into_folder_) target /= fs::path(located.place.text).filename();
-    if (folder) return copy_folder(*located.tree, located.found.node, target);
+    if (folder) return copy_folder(*located.tree, located.place.inside, target);
     return copy_file(*located.tree, located.found.node, target, source);
   }
 
@@ -118,17 +119,20 @@ class Copier {
     }
   }
 
-  /// Files, folders, and what links to files lead to; a link to a folder (a platform, a referrer)
-  /// is another manifest and stays behind. Dot folders are not listed and so not copied.
-  Result<void> copy_folder(tree::Tree& tree, const tree::NodePtr& folder, const fs::path& target) {
+  /// Everything below a path of the tree, with links followed: paths are walked from the root,
+  /// since links lead out of the folder. What refers to a manifest is another one, and comes with
+  /// --referrers alone.
+  Result<void> copy_folder(tree::Tree& tree, const std::string& path, const fs::path& target) {
+    const tree::Found folder = TRY(tree.walk(tree.root(), path, true, workspace_.context()));
+    const auto meaning = TRY(tree.meaning(folder.node, workspace_.context()));
     TRY(make_directories(target, 0777));
-    for (const auto& entry : TRY(tree.list(folder, workspace_.context()))) {
-      if (entry.name.starts_with('.')) continue;
-      const tree::Found found = TRY(tree.walk(folder, entry.name, true, workspace_.context()));
-      const bool is_folder = found.node->type() == tree::Type::folder;
-      if (is_folder && entry.type == tree::Type::link) continue;
-      TRY(is_folder ? copy_folder(tree, found.node, target / entry.name)
-                    : copy_file(tree, found.node, target / entry.name, entry.name));
+    for (const auto& entry : TRY(tree.list(folder.node, workspace_.context()))) {
+      if (meaning.is_manifest && entry.name == "referrers" && !command_.referrers) continue;
+      const std::string child = path.empty() ? entry.name : path + "/" + entry.name;
+      const tree::Found found = TRY(tree.walk(tree.root(), child, true, workspace_.context()));
+      TRY(found.node->type() == tree::Type::folder
+              ? copy_folder(tree, child, target / entry.name)
+              : copy_file(tree, found.node, target / entry.name, child));
     }
     return {};
   }

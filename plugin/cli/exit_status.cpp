@@ -8,7 +8,8 @@ namespace berth::cli {
 ExitStatus exit_status_of(const Error& error) noexcept {
   switch (error.code()) {
     case Errc::invalid_argument:
-      return kWrongUse;
+      // A registry's 400 is no fault of the command line.
+      return error.http() != nullptr ? kFailed : kWrongUse;
     case Errc::not_found:
       return kNotFound;
     case Errc::unauthenticated:

@@ -77,6 +77,7 @@ Result<int> execute(const MountCommand& command, Workspace& workspace) {
     arguments.emplace_back("-o");
     arguments.push_back(options);
   }
+  arguments.emplace_back("--");
   if (!command.place.empty()) arguments.push_back(command.place);
   arguments.push_back(command.folder);
   (void)workspace.io().flush();
@@ -111,6 +112,14 @@ int run_mount(const MountCommand& command, Workspace& workspace) {
 }
 
 int run_unmount(const UnmountCommand& command, Workspace& workspace) {
+  const auto table = read_file("/proc/self/mountinfo", 16 * 1024 * 1024);
+  std::error_code ignored;
+  const std::string folder = fs::weakly_canonical(fs::absolute(command.folder), ignored).string();
+  // A space is \\040 there; whoever mounts on such a folder is left to fusermount3's own words.
+  if (table && folder.find(' ') == std::string::npos &&
+      table->find(" " + folder + " ") == std::string::npos) {
+    return report(workspace, Error{Errc::not_found, command.folder + " is no mount of berth"});
+  }
   // fusermount3 is setuid and lets users unmount what is theirs; root needs no help but gets the
   // same words.
   ProcessSpec spec{.argv = {"fusermount3", command.lazy ? "-uz" : "-u", "--", command.folder},

@@ -7,6 +7,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "berth/base/text.hpp"
+
 #include "exit_status.hpp"
 
 namespace berth::cli {
@@ -78,6 +80,18 @@ class Parser {
   }
 
   ParseResult parse(const std::vector<std::string>& arguments) {
+    // CLI11 would say that a sub-command is missing.
+    if (!arguments.empty() && !arguments.front().starts_with('-')) {
+      if (arguments.front() == "help") return parse({"--help"});
+      const auto known = app_.get_subcommands(
+          [&](const CLI::App* sub) { return sub->check_name(arguments.front()); });
+      if (known.empty()) {
+        return {{},
+                "berth: '" + text::escape_for_terminal(arguments.front()) +
+                    "' is no command; berth --help lists them\n",
+                kWrongUse};
+      }
+    }
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     try {
       app_.parse(reversed);

@@ -97,7 +97,7 @@ std::string_view meaning(int status) {
 std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
   switch (code) {
     case Errc::unauthenticated:
-      return fmt::format("; log in with 'berth login {}', or look at 'berth whoami'", host);
+      return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host);
     case Errc::denied:
       return "; ask its owner for the permission, or log in as somebody who has it";
     case Errc::rate_limited:

@@ -22,7 +22,9 @@ TlsFiles::TlsFiles(std::string system_bundle)
 Result<Text> TlsFiles::read(const std::string& path, const char* what) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    return Error::from_errno(errno, fmt::format("cannot read the {} {}", what, path));
+    // Not "not found": that would be the registry's word for what was asked of it.
+    return Error(Errc::invalid_argument, fmt::format("cannot read the {} {}", what, path))
+        .because(Error::from_errno(errno, path));
   }
   const MutexLock lock(mutex_);
   Entry& entry = files_[path];
@@ -31,7 +33,8 @@ Result<Text> TlsFiles::read(const std::string& path, const char* what) {
   if (same) return entry.bytes;
   Result<std::string> bytes = read_file(path, limits::kTlsFile);
   if (!bytes) {
-    return std::move(bytes).error().with_context(fmt::format("cannot read the {}", what));
+    return Error(Errc::invalid_argument, fmt::format("cannot read the {} {}", what, path))
+        .because(std::move(bytes).error());
   }
   if (bytes->find("-----BEGIN ") == std::string::npos) {
     return Error(Errc::invalid_argument,

@@ -33,10 +33,18 @@ bool Away::resting(const std::string& registry) {
 
 void Away::served_stale(const std::string& registry, const std::string& what,
                         Clock::SystemTime since) {
-  const MutexLock lock(mutex_);
-  ++stale_served_;
-  auto& stale = registries_[registry].stale;
-  if (stale.size() < kNoteLimit || stale.contains(what)) stale[what] = since;
+  bool first = false;
+  {
+    const MutexLock lock(mutex_);
+    ++stale_served_;
+    auto& stale = registries_[registry].stale;
+    first = stale.empty();
+    if (stale.size() < kNoteLimit || stale.contains(what)) stale[what] = since;
+  }
+  if (first) {
+    log::warning(fmt::format("{} is not asked, or does not answer; what was seen before is shown",
+                             registry));
+  }
 }
 
 void Away::failed(const std::string& registry, const Error& error) {
@@ -51,10 +59,7 @@ void Away::failed(const std::string& registry, const Error& error) {
     entry.ask_again =
         clock_.ticks() + std::chrono::duration_cast<Clock::SteadyTime::duration>(rest_);
   }
-  if (first) {
-    log::warning(fmt::format("{} does not answer; what was seen before is served until it does: {}",
-                             registry, error.describe()));
-  }
+  if (first) log::info(fmt::format("{} does not answer: {}", registry, error.describe()));
 }
 
 void Away::answered(const std::string& registry, const std::string& what) {

@@ -55,8 +55,9 @@ bool is_answer(const Error& error) {
     case Errc::unsupported:
     case Errc::denied:
     case Errc::unauthenticated:
-    case Errc::invalid_argument:
       return true;
+    case Errc::invalid_argument:
+      return error.http() != nullptr;  // else it is an option of ours that is wrong
     default:
       return false;
   }

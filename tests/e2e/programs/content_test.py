@@ -172,6 +172,26 @@ class WholeRegistry(Case):
         self.berth("cp", "-r", f"oci:{layout}:tiny/files", str(self.folder / "files"))
         self.assertEqual(subprocess.run(["diff", "-r", str(self.folder / "files"), str(self.artifact)]).returncode, 0)
 
+    def test_folders_are_copied_whole(self):
+        self.fill()
+        mnt = self.mount(self.r.host)
+        for place in ("multi/app:v1", "a:b", "models/tiny:2024"):
+            ours, theirs = self.folder / "ours", self.folder / "theirs"
+            self.berth("cp", "-r", f"{self.r.host}/{place}", ours)
+            subprocess.run(["cp", "-rL", str(mnt / place), str(theirs)], check=True)
+            self.assertEqual(subprocess.run(["diff", "-r", "-x", "referrers", str(ours), str(theirs)]).returncode, 0, place)
+            self.assertGreater(len([p for p in ours.rglob("*") if p.is_file()]), 2)
+            self.sh(f"rm -rf {ours} {theirs}")
+        self.berth("cp", "-r", f"{self.r.host}/a", self.folder / "repository")
+        self.assertEqual((self.folder / "repository/other/layers/00.tar.gz").read_bytes(), b"in a")
+
+    def test_the_cache_is_a_layout_that_lists_what_is_complete(self):
+        self.fill()
+        self.berth("cp", f"{self.r.host}/multi/app:v1", f"oci:{self.folder}/layout")
+        index = json.loads((self.folder / "cache/index.json").read_text())
+        names = [m["annotations"]["org.opencontainers.image.ref.name"] for m in index["manifests"]]
+        self.assertEqual(names, [f"{self.r.host}/multi/app:v1"])
+
     def test_single_mounts_of_a_repository_and_of_a_tag(self):
         self.fill()
         repository = self.mount(f"{self.r.host}/multi/app", name="repository")
@@ -236,6 +256,7 @@ class ManyNames(Case):
             catalogue |= {name.split("/")[1] for name in json.loads(raw)["repositories"]}
             page = headers.get("link", "").split(">")[0].lstrip("<") or None
         self.assertEqual(set(listed), catalogue)
+        self.assertEqual(len(listed), 5000)
         self.assertEqual(os.listdir(mnt / "many/repo0001"), ["v1"])
 
 

@@ -260,6 +260,42 @@ class Interrupted(Case):
         self.assertEqual(json.loads(self.berth("--json", "cache", "verify").stdout)["bad"], [])
 
 
+    def test_two_hundred_kills_of_the_daemon_leave_no_unverified_blob(self):
+        import random
+        r = self.registry()
+        layers = [r.push_blob("kills", os.urandom(1 << 20)) for _ in range(24)]
+        r.push_image("kills", ["v1"], layers)
+        rng = random.Random(20260102)
+        blobs = self.folder / "cache/blobs/sha256"
+        mnt = self.folder / "mnt"
+        checked = set()
+        for turn in range(200):
+            if turn % 25 == 24:
+                self.berth("cache", "prune")
+            self.mount(r.host)
+            reader = subprocess.Popen(["bash", "-c", f"cat {mnt}/kills/.blobs/sha256/{{{','.join(b['digest'][7:] for b in rng.sample(layers, 6))}}}"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rng.uniform(0.0, 0.25))
+            os.kill(self.daemon(mnt), signal.SIGKILL)
+            reader.wait(timeout=30)
+            self.mounts.remove(mnt)
+            for file in blobs.glob("*") if blobs.exists() else []:
+                # The same inode was looked at before: nothing under blobs/ ever changes.
+                key = (file.name, file.stat().st_ino, file.stat().st_mtime_ns)
+                if key not in checked:
+                    self.assertEqual(digest_of(file.read_bytes()), "sha256:" + file.name)
+                    checked.add(key)
+        self.assertGreater(len(checked), 10, "some were complete when the process died")
+        self.mount(r.host)
+        self.assertEqual(json.loads(self.berth("--json", "cache", "verify").stdout)["bad"], [])
+
+    def test_wrong_options_are_said(self):
+        r = self.registry("tls", name="tls")
+        r.push_image("app", ["v1"], [b"layer"])
+        self.assertIn("/nope", self.berth("--ca-file", "/nope", "ls", r.host, status=2).stderr)
+        self.assertIn("lss", self.berth("lss", status=2).stderr)
+
+
 class Cache(Case):
     def test_a_full_quota_and_a_full_disk_bypass_the_cache(self):
         r = self.registry()

@@ -33,7 +33,7 @@ class Life(Case):
 
     def test_a_daemon_reports_failure_before_it_detaches(self):
         words = subprocess.run([str(BIN / "berth"), "mount", self.r.host, str(self.folder / "absent")], env=self.env, capture_output=True, text=True)
-        self.assertNotEqual(words.returncode, 0)
+        self.assertEqual(words.returncode, 3)
         self.assertIn("absent", words.stderr)
         for options, word in (("frobnicate=1", "frobnicate"), ("password=x", "password"), ("tag_ttl=soon", "tag_ttl")):
             (self.folder / "mnt").mkdir(exist_ok=True)
@@ -57,6 +57,18 @@ class Life(Case):
         self.berth("refresh", mnt)
         wait_until(lambda: os.readlink(mnt / "library/hello/v1") != before, what="the move")
         wait_until(lambda: "v3" in os.listdir(mnt / "library/hello"), what="the new tag")
+
+    def test_refresh_and_unmount_believe_only_mounts(self):
+        forged = self.folder / "forged"
+        (forged / ".berth").mkdir(parents=True)
+        bystander = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(bystander.wait)
+        self.addCleanup(bystander.kill)
+        for pid in (bystander.pid, 0, 4294967295, "x"):
+            (forged / ".berth/pid").write_text(f"{pid}\n")
+            self.assertIn("no mount", self.berth("refresh", forged, status=3).stderr)
+        self.assertIsNone(bystander.poll())
+        self.assertIn("no mount", self.berth("unmount", forged, status=3).stderr)
 
     def test_the_helper_of_mount_8_takes_what_fstab_says(self):
         mnt = self.folder / "mnt"
