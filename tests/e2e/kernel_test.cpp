@@ -101,6 +101,7 @@ TEST(KernelTest, AsksOnceForWhatNeverChanges) {
   EXPECT_EQ(view.read_links, 1);
 }
 
+// S105
 TEST(KernelTest, HasNoExtendedAttributes) {
   FakeView view;
   view.file("f", "x");
@@ -225,6 +226,7 @@ TEST(KernelTest, ADefectIsAnErrorOfTheCallAlone) {
   EXPECT_EQ(::access(mount.path("f").c_str(), F_OK), 0);
 }
 
+// S104
 TEST(KernelTest, AToldMoveIsSeenAtOnce) {
   FakeView view;
   view.link("latest", "old");

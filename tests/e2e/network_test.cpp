@@ -55,6 +55,7 @@ TEST(NetworkTest, AFileIsTheBlobAndIsFetchedOnce) {
   EXPECT_EQ(registry.server().requests(), requests);
 }
 
+// S103
 TEST(NetworkTest, AWrongByteIsAnErrorBeforeTheEndAndIsNotShownLater) {
   FakeRegistry registry;
   const std::string content = pattern_bytes(kLarge);
@@ -85,6 +86,7 @@ TEST(NetworkTest, ABodyCutShortIsTakenUp) {
   EXPECT_TRUE(got == content);
 }
 
+// S102
 TEST(NetworkTest, SixtyFourStalledReadersHoldUpNeitherCachedBytesNorNames) {
   FakeRegistry registry;
   const std::string here = pattern_bytes(kLarge, 99);

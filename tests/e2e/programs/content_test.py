@@ -143,6 +143,7 @@ class WholeRegistry(Case):
         self.assertEqual((mnt / "multi/app/.manifests" / digest / "manifest.json").read_bytes(), raw)
 
     def test_the_command_shows_the_same_tree(self):
+        # S201
         self.fill()
         mnt = self.mount(self.r.host)
         for folder in ("", "multi/app", "multi/app:v1", "models/tiny:2024/files", "a"):
@@ -173,6 +174,7 @@ class WholeRegistry(Case):
         self.assertEqual(subprocess.run(["diff", "-r", str(self.folder / "files"), str(self.artifact)]).returncode, 0)
 
     def test_folders_are_copied_whole(self):
+        # S203
         self.fill()
         mnt = self.mount(self.r.host)
         for place in ("multi/app:v1", "a:b", "models/tiny:2024"):

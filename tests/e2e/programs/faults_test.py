@@ -98,6 +98,7 @@ class Tls(Case):
 
 class Missing(Case):
     def test_exit_statuses_and_sentences(self):
+        # S200, S202
         r = self.registry()
         r.push_image("app", ["v1"], [b"layer"])
         self.assertIn("nothing", self.berth("ls", f"{r.host}/nothing", status=3).stderr)
@@ -116,6 +117,7 @@ class Missing(Case):
         return path
 
     def test_errnos_through_the_mount(self):
+        # S100, S101
         r = self.registry()
         r.push_image("app", ["v1"], [b"layer"])
         mnt = self.mount(r.host)
@@ -158,6 +160,7 @@ class Outages(Case):
         self.assertIn("offline", self.berth("--offline", "cat", f"{r.host}/other:v1/manifest.json", status=1).stderr)
 
     def test_a_cached_manifest_costs_no_request(self):
+        # S205
         r = self.registry()
         r.push_image("app", ["v1"], [b"layer"])
         self.berth("cat", f"{r.host}/app:v1/manifest.json")
@@ -181,6 +184,7 @@ class Interrupted(Case):
     def partial_bytes(self):
         return json.loads(self.berth("--json", "cache", "status").stdout)["partial_bytes"]
 
+    # S204
     def test_ctrl_c_leaves_a_partial_blob_that_the_next_command_takes_up(self):
         r = self.registry()
         plain = self.big(r)

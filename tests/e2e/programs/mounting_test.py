@@ -19,6 +19,7 @@ class Life(Case):
         self.r = self.registry()
         self.r.push_image("library/hello", ["v1", "v2"], [b"layer one", b"layer two"])
 
+    # S108
     def test_foreground_ends_by_sigterm_and_leaves_nothing_mounted(self):
         mnt = self.folder / "mnt"
         mnt.mkdir()
@@ -32,6 +33,7 @@ class Life(Case):
         self.assertFalse(os.path.ismount(mnt))
 
     def test_a_daemon_reports_failure_before_it_detaches(self):
+        # S107, S109
         words = subprocess.run([str(BIN / "berth"), "mount", self.r.host, str(self.folder / "absent")], env=self.env, capture_output=True, text=True)
         self.assertEqual(words.returncode, 3)
         self.assertIn("absent", words.stderr)
@@ -41,6 +43,7 @@ class Life(Case):
             self.assertIn(word, done.stderr)
 
     def test_a_mount_does_not_need_the_network(self):
+        # S110
         self.r.kill()
         mnt = self.mount(self.r.host)
         with self.assertRaises(OSError):
@@ -59,6 +62,7 @@ class Life(Case):
         wait_until(lambda: "v3" in os.listdir(mnt / "library/hello"), what="the new tag")
 
     def test_refresh_and_unmount_believe_only_mounts(self):
+        # S206
         forged = self.folder / "forged"
         (forged / ".berth").mkdir(parents=True)
         bystander = subprocess.Popen(["sleep", "60"])
@@ -85,6 +89,7 @@ class Life(Case):
             self.assertIn(word, line.split()[3].split(","))
 
     def test_df_shows_the_quota_and_the_mount_its_state(self):
+        # S106
         mnt = self.mount(self.r.host, "cache_limit=1GiB")
         self.assertEqual(self.sh(f"df --output=size -B1M {mnt} | tail -1").strip(), "1024")
         self.assertNotIn(".berth", os.listdir(mnt))

@@ -36,6 +36,7 @@ TEST(ExitStatusTest, FollowsTheTable) {
   EXPECT_EQ(exit_status_of(Error{Errc::cancelled, ""}), 130);
 }
 
+// S207
 TEST(ExitStatusTest, EscapesWhatARegistrySaid) {
   const std::string sentence = error_sentence(Error{Errc::denied, "registry said \033[2Jgone"});
   EXPECT_EQ(sentence.find('\033'), std::string::npos);
