@@ -31,6 +31,7 @@ Result<void> append_whole(int fd, std::string_view lines) {
 }  // namespace
 
 Result<std::uint64_t> append_lines(int dir_fd, const std::string& name, std::string_view lines) {
+  std::uint64_t grown = 0;
   for (int attempt = 0; attempt < 8; ++attempt) {
     Fd fd = TRY(open_at(dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW));
     const std::uint64_t before = allocated(fd.get());
@@ -38,10 +39,12 @@ Result<std::uint64_t> append_lines(int dir_fd, const std::string& name, std::str
     struct stat mine{};
     struct stat named{};
     if (::fstat(fd.get(), &mine) != 0) return Error::from_errno(errno, "appending to the cache");
+    // Also of a file without its name: whoever removes it takes all of its blocks off the count.
+    const std::uint64_t after = allocated(mine);
+    grown += after > before ? after - before : 0;
     if (::fstatat(dir_fd, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
         named.st_ino == mine.st_ino && named.st_dev == mine.st_dev) {
-      const std::uint64_t after = allocated(mine);
-      return after > before ? after - before : 0;
+      return grown;
     }
   }
   return Error(Errc::conflict, fmt::format("appending to {}: it is replaced all the time", name));

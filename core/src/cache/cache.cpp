@@ -16,11 +16,6 @@
 namespace berth::cache {
 namespace {
 
-// What a command linked is synced before it ends when that costs a few milliseconds. More of it
-// would make every pull wait for the disk; the kernel writes it out soon enough by itself, and
-// until the next sync point the journal knows that it is not certain.
-constexpr std::uint64_t kSyncAtEnd = 8 * 1024 * 1024;
-
 Result<void> check_verifiable(const Digest& digest) {
   if (digest.is_verifiable()) return {};
   return Error(Errc::unsupported,
@@ -46,13 +41,16 @@ Cache::Cache(std::unique_ptr<Impl> impl)
 Cache::~Cache() {
   if (impl_ == nullptr) return;
   const auto store = impl_->store();
-  const std::uint64_t unsynced = store->unsynced.load();
-  const bool sync_now = (unsynced > 0 && unsynced <= kSyncAtEnd) || store->journal().is_long();
-  if (store->folder().read_only() || !sync_now) {
-    if (impl_->index_stale.load()) static_cast<void>(impl_->index.write(*store));
-    return;
+  if (store->folder().read_only()) return;
+  // A command that ends does not wait for the disk: what it linked is hashed again should the
+  // machine end before the next sync point, and that costs less than a sync for every command.
+  Result<void> ended;
+  if (store->journal().is_long()) {
+    ended = sync();
+  } else if (impl_->index_stale.load()) {
+    ended = impl_->index.write(*store);
   }
-  if (auto synced = sync(); !synced) log::debug("cache: " + synced.error().describe());
+  if (!ended) log::debug("cache: " + ended.error().describe());
 }
 
 Result<std::unique_ptr<Cache>> Cache::open(Options options) {

@@ -46,11 +46,16 @@ std::optional<std::uint64_t> evict_blob(Store& store, const std::string& path) {
   return removed ? bytes : 0;
 }
 
+// Taken by a rename first: of several processes that chose the same, one gives its room back.
 std::uint64_t evict_tree(Store& store, const std::string& path) {
-  const std::uint64_t bytes = allocated_below(store.root(), path);
+  const std::string taken = fmt::format("ingest/{}", temporary_name("evicted"));
   store.quota().begin_change();
-  remove_tree(store.root(), path);
-  store.quota().release(bytes);
+  std::uint64_t bytes = 0;
+  if (::renameat(store.root(), path.c_str(), store.root(), taken.c_str()) == 0) {
+    bytes = allocated_below(store.root(), taken);
+    remove_tree(store.root(), taken);
+    store.quota().release(bytes);
+  }
   store.quota().end_change();
   return bytes;
 }

@@ -93,7 +93,9 @@ Result<void> Folder::check_format() {
 Result<void> Folder::create_format() {
   // Somebody's own files must not end up below an eviction: only an empty folder becomes a cache.
   for (const std::string& name : names_in(root_.get(), ".")) {
-    if (name.starts_with(".berth") || name == kFormatFile) continue;
+    if (name.starts_with(".berth")) continue;
+    // Another process was faster, and has filled the folder since this one looked.
+    if (::faccessat(root_.get(), kFormatFile, F_OK, 0) == 0) return {};
     return Error(Errc::corrupt,
                  fmt::format("the folder {} holds files and is no berth cache; set BERTH_CACHE to "
                              "an empty folder",
@@ -103,7 +105,12 @@ Result<void> Folder::create_format() {
   const std::string temporary = fmt::format(".berth{}", temporary_name("format"));
   Fd file = TRY(open_at(root_.get(), temporary, O_WRONLY | O_CREAT | O_EXCL));
   auto written = write_all(file.get(), as_bytes(kFormat));
-  if (written) ::linkat(root_.get(), temporary.c_str(), root_.get(), kFormatFile, 0);
+  // There already: another process was first, with the same line; or first, and cleaned up.
+  if (written && ::linkat(root_.get(), temporary.c_str(), root_.get(), kFormatFile, 0) != 0 &&
+      errno != EEXIST && errno != ENOENT) {
+    written =
+        Error::from_errno(errno, fmt::format("writing {} in {}", kFormatFile, path_.string()));
+  }
   ::unlinkat(root_.get(), temporary.c_str(), 0);
   return written;
 }

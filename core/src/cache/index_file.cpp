@@ -10,14 +10,12 @@
 
 #include <fmt/format.h>
 
-#include "berth/base/atomic_file.hpp"
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/oci/layout.hpp"
 
 #include "cache/append_file.hpp"
-#include "cache/shared_file.hpp"
 
 namespace berth::cache {
 namespace {
@@ -76,18 +74,9 @@ bool is_complete(const Store& store, const Digest& digest, const std::string& me
   return true;
 }
 
-// Other tools' locks know nothing of berth: the file appears whole, by rename.
-Result<void> replace(Store& store, const char* name, const std::string& text) {
+Result<void> write_changed(Store& store, const char* name, const std::string& text) {
   if (const auto now = read_file_at(store.root(), name, kLimit); now && *now == text) return {};
-  Room room = TRY(Room::take(store, text.size() + kSlack));
-  struct stat info{};
-  const bool known = ::fstatat(store.root(), name, &info, AT_SYMLINK_NOFOLLOW) == 0;
-  const std::uint64_t before = known ? allocated(info) : 0;
-  TRY(write_file_atomically(store.folder().path() / name, text, 0600));
-  if (::fstatat(store.root(), name, &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
-  const std::uint64_t after = allocated(info);
-  room.spend(after > before ? after - before : 0);
-  return {};
+  return replace_file(store, name, text);
 }
 
 }  // namespace
@@ -117,8 +106,8 @@ Result<void> IndexFile::write(Store& store) {
       listed.push_back(std::move(descriptor));
     }
   }
-  TRY(replace(store, kLayout, std::string(oci::kLayoutFile)));
-  return replace(store, kIndex, oci::write_index(listed));
+  TRY(write_changed(store, kLayout, std::string(oci::kLayoutFile)));
+  return write_changed(store, kIndex, oci::write_index(listed));
 }
 
 }  // namespace berth::cache

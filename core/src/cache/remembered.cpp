@@ -12,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "berth/base/atomic_file.hpp"
 #include "berth/base/log.hpp"
 #include "berth/base/try.hpp"
 
@@ -113,28 +112,6 @@ Result<void> make_folder(Store& store, const std::string& path) {
   return {};
 }
 
-// In place of a file that is there, or not: the difference is what counts.
-Result<void> replace_file(Store& store, const std::string& path, const std::string& text) {
-  TRY(make_folder(store, path));
-  Room room = TRY(Room::take(store, text.size() + kSlack));
-  struct stat info{};
-  const bool known = ::fstatat(store.root(), path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-  const std::uint64_t before = known ? allocated(info) : 0;
-  const std::string temporary = fmt::format("ingest/{}", temporary_name("remembered"));
-  Fd fd = TRY(open_at(store.root(), temporary, O_WRONLY | O_CREAT | O_EXCL));
-  auto written = write_all(fd.get(), as_bytes(text));
-  const std::uint64_t after = allocated(fd.get());
-  if (written && ::renameat(store.root(), temporary.c_str(), store.root(), path.c_str()) != 0) {
-    written = Error::from_errno(errno, "replacing what is remembered");
-  }
-  if (!written) {
-    ::unlinkat(store.root(), temporary.c_str(), 0);
-    return written;
-  }
-  room.spend(after > before ? after - before : 0);
-  return {};
-}
-
 void forgive(const Result<void>& result) {
   if (!result) log::debug("cache: not remembered: " + result.error().describe());
 }
@@ -209,6 +186,7 @@ void FileRemembered::set_list(const std::string& registry, const std::string& re
   if (path.empty()) return;
   forgive([&]() -> Result<void> {
     TRY(store->check_writable());
+    TRY(make_folder(*store, path));
     return replace_file(*store, path, list_text(names, store->clock().now()));
   }());
   MutexLock lock(mutex_);

@@ -2,6 +2,7 @@
 #include "cache/store.hpp"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -88,6 +89,24 @@ Room::~Room() {
 void Room::spend(std::uint64_t bytes) noexcept {
   if (bytes > reserved_) store_->quota().add(bytes - reserved_);
   reserved_ -= std::min(reserved_, bytes);
+}
+
+Result<void> replace_file(Store& store, const std::string& name, std::string_view text) {
+  Room room = TRY(Room::take(store, text.size() + kSlack));
+  const int root = store.root();
+  const std::string temporary = fmt::format("ingest/{}", temporary_name("replace"));
+  Fd fd = TRY(open_at(root, temporary, O_WRONLY | O_CREAT | O_EXCL));
+  auto written = write_all(fd.get(), as_bytes(text));
+  room.spend(allocated(fd.get()));
+  // Exchanged, not renamed over: so what is taken off the count is what this call removed, not
+  // what an evictor has removed meanwhile. Renaming over counts too much, which is safe.
+  if (written && ::renameat2(root, temporary.c_str(), root, name.c_str(), RENAME_EXCHANGE) != 0 &&
+      ::renameat(root, temporary.c_str(), root, name.c_str()) != 0) {
+    written = Error::from_errno(errno, fmt::format("replacing {} of the cache", name));
+  }
+  const std::uint64_t old = allocated_below(root, temporary);
+  if (::unlinkat(root, temporary.c_str(), 0) == 0) store.quota().release(old);
+  return written;
 }
 
 FolderGrowth::FolderGrowth(int root, const char* name)

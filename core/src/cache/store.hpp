@@ -91,6 +91,9 @@ class FolderGrowth {
   std::uint64_t before_ = 0;
 };
 
+/// Puts `text` in the place of a file of the cache, whole, whether it is there or not.
+Result<void> replace_file(Store& store, const std::string& name, std::string_view text);
+
 /// The complete blob, opened, with a shared lock that keeps it from being evicted. Hashes it first
 /// where it is not to be trusted.
 Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest);

@@ -63,7 +63,7 @@ TEST_F(CrashTest, TwoHundredKillsLeaveNoUnverifiedBlob) {
       std::mt19937 choice(seed);
       const auto cache = open(64 * kMiB);
       for (;;) {
-        const unsigned i = choice() % kBlobs;
+        const unsigned i = static_cast<unsigned>(choice() % kBlobs);
         std::string bytes = blobs[i];
         if (choice() % 4 == 0) bytes[choice() % bytes.size()] ^= 1;
         if (choice() % 5 == 0) static_cast<void>(cache->prune(kMiB, Context{}));
@@ -118,7 +118,6 @@ TEST_F(CrashTest, WhatWasSyncedIsTrustedAfterTheMachinesEnd) {
 }
 
 TEST_F(CrashTest, WhatWasNotSyncedIsHashedAgainAfterTheMachinesEnd) {
-  // Larger than what a command syncs when it ends.
   const std::string bytes = content(9 * kMiB, 5);
   const Digest good = digest_of(as_bytes(bytes));
   const std::string other = content(9 * kMiB, 6);

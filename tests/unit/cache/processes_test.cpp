@@ -67,6 +67,26 @@ TEST_F(ProcessesTest, SeveralFillOneBlobAndFetchNoByteTwice) {
   expect_blobs_verified();
 }
 
+TEST_F(ProcessesTest, SeveralMakeTheFolderAtOnce) {
+  for (int round = 0; round < 20; ++round) {
+    Signals signals;
+    const auto work = [&] {
+      if (!signals.wait_for(0)) return 1;
+      const auto cache = Cache::open(options());
+      EXPECT_THAT(cache, IsOk());
+      return cache && (*cache)->put(digest_of(as_bytes("x")), as_bytes("x")) ? 0 : 2;
+    };
+    Child a(work);
+    Child b(work);
+    Child c(work);
+    signals.raise(0);
+    EXPECT_EQ(a.wait(), 0);
+    EXPECT_EQ(b.wait(), 0);
+    EXPECT_EQ(c.wait(), 0);
+    std::filesystem::remove_all(folder());
+  }
+}
+
 TEST_F(ProcessesTest, AReaderSeesTheBytesInsideAChunkOfAnotherProcess) {
   Signals signals;
   Child writer([&] {

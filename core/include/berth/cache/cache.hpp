@@ -97,7 +97,8 @@ class Cache {
   std::uint64_t limit() const;
 
   /// A sync point: what was linked before it survives the end of the machine unquestioned. Called
-  /// when idle, and by the destructor.
+  /// when idle; waits for the disk. The destructor does it only when a thousand blobs wait for one:
+  /// a command that ends leaves it to the next process that is idle.
   Result<void> sync();
   /// Declares an image complete for index.json (its manifest and all it names are in blobs/);
   /// index.json is rewritten by sync().
