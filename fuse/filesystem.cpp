@@ -46,7 +46,8 @@ void Filesystem::forget(Ino ino, std::uint64_t lookups) {
 
 Result<NodeReply> Filesystem::attributes(Ino ino, const Context& context) {
   const tree::NodePtr found = TRY(node(ino));
-  return NodeReply{.ino = ino, .attributes = TRY(view_.attributes(found, context)), .name_ttl = {}};
+  const tree::Attributes attributes = TRY(view_.attributes(found, context));
+  return NodeReply{.ino = ino, .attributes = attributes, .name_ttl = {}};
 }
 
 Result<std::string> Filesystem::read_link(Ino ino, const Context& context) {

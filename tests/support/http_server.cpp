@@ -314,6 +314,15 @@ int HttpServer::peak_in_flight() const {
 
 std::uint64_t HttpServer::body_bytes_sent() const { return impl_->body_bytes; }
 
+std::uint64_t HttpServer::wait_for_body_bytes(std::uint64_t bytes,
+                                              std::chrono::milliseconds timeout) const {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (body_bytes_sent() < bytes && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  return body_bytes_sent();
+}
+
 std::vector<HttpRequest> HttpServer::log() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->log;

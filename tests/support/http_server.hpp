@@ -118,6 +118,10 @@ class HttpServer {
   int requests() const;        ///< read so far
   int peak_in_flight() const;  ///< most requests that were being answered at once
   std::uint64_t body_bytes_sent() const;
+  /// A client may have read bytes that the server has not counted yet: waits until it has `bytes`,
+  /// and gives what it has.
+  std::uint64_t wait_for_body_bytes(
+      std::uint64_t bytes, std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
   std::vector<HttpRequest> log() const;  ///< in the order of arrival
   void clear_log();                      ///< and sets the counters to zero
   /// How many logged requests have this method ("" for any) and a target that `glob` matches

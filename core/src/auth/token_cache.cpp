@@ -191,7 +191,9 @@ Result<TokenCache::Issued> TokenCache::lead_among_processes(const Wish& wish, co
     }
     TRY(context.check());
   }
-  StoredToken stored{.scopes = wish.scopes, .token = TRY(fetch())};
+  // Not inside the braces: GCC 12 would leak the scopes when the fetch fails (try.hpp).
+  auto fetched = TRY(fetch());
+  StoredToken stored{.scopes = wish.scopes, .token = std::move(fetched)};
   if (folder_) {
     const Result<void> saved = folder_->save(wish.identity, wish.scopes_hash, stored, clock_.now());
     if (!saved) log::debug(fmt::format("a token was not kept: {}", saved.error().describe()));

@@ -51,7 +51,7 @@ TEST_F(BlobsTest, HeadThatIsNotOfferedAsksForAByte) {
   ASSERT_THAT(head, IsOk());
   EXPECT_EQ(head->size, content_.size());
   EXPECT_TRUE(head->accepts_ranges);
-  EXPECT_EQ(fake_.server().body_bytes_sent(), 1U);
+  EXPECT_EQ(fake_.server().wait_for_body_bytes(1), 1U);
   head = client().head_blob("r", *empty_, context_);
   ASSERT_THAT(head, IsOk());
   EXPECT_EQ(head->size, 0U);
@@ -132,7 +132,7 @@ TEST_F(BlobsTest, TakesABrokenBodyUpWhereItBroke) {
     fake_.fault(where, {.method = "GET", .target = "*", .times = 2}, fault::cut(100'000));
     EXPECT_THAT(get(), IsOkAndHolds(content_));
     EXPECT_EQ(where.log().back().header("Range"), "bytes=200000-299999");
-    EXPECT_EQ(where.body_bytes_sent(), content_.size());
+    EXPECT_EQ(where.wait_for_body_bytes(content_.size()), content_.size());
   }
 }
 

@@ -45,7 +45,7 @@ TEST(HttpServerTest, CutsTheBodyAtTheByte) {
     EXPECT_EQ(reply.body.size(), 70'001U) << with_reset;
     EXPECT_FALSE(reply.complete);
     EXPECT_EQ(reply.header("Content-Length"), "100000");
-    EXPECT_EQ(server.body_bytes_sent(), 70'001U);
+    EXPECT_EQ(server.wait_for_body_bytes(70'001), 70'001U);
   }
 }
 
@@ -54,7 +54,7 @@ TEST(HttpServerTest, HoldsTheBodyAtAGate) {
   HttpServer server(always({.body = "0123456789", .gate = gate, .gate_at = 4}));
   auto reply = std::async(std::launch::async, [&] { return TestClient(server.origin()).get("/"); });
   ASSERT_TRUE(gate->wait_for_arrivals());
-  EXPECT_EQ(server.body_bytes_sent(), 4U);
+  EXPECT_EQ(server.wait_for_body_bytes(4), 4U);
   gate->open();
   EXPECT_EQ(reply.get().body, "0123456789");
 }
