@@ -84,7 +84,7 @@ class Walk {
     static const char* const kNames[] = {"b", "c", "v1", "v2", "Latest", "x_1"};
     return kNames[pick(6)];
   }
-  FakeRegistry& registry() { return world_.registry(kHost); }
+  MemoryRegistry& registry() { return world_.registry(kHost); }
 
   void push() {
     registry().push_image(repository(), tag(), {{"", "layer " + std::to_string(pick(20))}});
@@ -111,7 +111,7 @@ class Walk {
     options.clock = &world_.clock;
     options.root.kind = tree::Root::Kind::registry;
     options.root.registry = kHost;
-    tree_ = std::make_unique<tree::Tree>(std::make_unique<FakeSources>(world_), options);
+    tree_ = std::make_unique<tree::Tree>(std::make_unique<MemorySources>(world_), options);
     // What the tree before learned within the time to live counts, also from before its refresh.
     refreshed_ = {};
   }

@@ -22,7 +22,7 @@ bool eventually(Condition condition) {
   return true;
 }
 
-void push_tags(FakeRegistry& registry, int count) {
+void push_tags(MemoryRegistry& registry, int count) {
   const Digest digest = registry.push_image("a", "", {});
   for (int i = 0; i < count; ++i) {
     registry.repositories["a"].tags.insert_or_assign("t" + std::to_string(10'000 + i), digest);

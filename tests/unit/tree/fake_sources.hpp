@@ -49,7 +49,7 @@ inline std::string titled(const std::string& title) {
   return R"(,"annotations":{"org.opencontainers.image.title":")" + title + R"("})";
 }
 
-struct FakeRepository {
+struct MemoryRepository {
   std::map<std::string, Digest> tags;
   std::map<Digest, std::pair<std::string, std::string>> manifests;  ///< type and bytes
   std::map<Digest, std::string> blobs;
@@ -57,13 +57,13 @@ struct FakeRepository {
 };
 
 /// A registry, or a layout when its name says so.
-class FakeRegistry final : public content::Source {
+class MemoryRegistry final : public content::Source {
  public:
-  explicit FakeRegistry(std::string name)
+  explicit MemoryRegistry(std::string name)
       : name_(std::move(name)) {}
 
   // What it holds. Lock before changing it while threads run.
-  std::map<std::string, FakeRepository> repositories;
+  std::map<std::string, MemoryRepository> repositories;
   content::Capabilities can;
   std::size_t page_size = 1000;
   std::optional<Error> away;                                  ///< every question fails so
@@ -79,7 +79,7 @@ class FakeRegistry final : public content::Source {
   Digest push(const std::string& repository, const std::string& tag, const std::string& type,
               const std::string& raw) {
     const Digest digest = digest_of(as_bytes(raw));
-    FakeRepository& held = repositories[repository];
+    MemoryRepository& held = repositories[repository];
     held.manifests.insert_or_assign(digest, std::pair(type, raw));
     if (!tag.empty()) held.tags.insert_or_assign(tag, digest);
     return digest;
@@ -240,9 +240,9 @@ class FakeRegistry final : public content::Source {
 };
 
 /// What is remembered on disk, in memory: shared by trees that come one after another.
-class FakeRemembered final : public cache::Remembered {
+class MemoryRemembered final : public cache::Remembered {
  public:
-  explicit FakeRemembered(Clock& clock)
+  explicit MemoryRemembered(Clock& clock)
       : clock_(clock) {}
 
   std::optional<cache::RememberedList> list(const std::string& registry,
@@ -345,27 +345,27 @@ class TextBlobReader final : public content::BlobReader {
 /// What outlives one tree: registries, the clock, what is remembered, and a cache of content.
 struct World {
   TestClock clock;
-  FakeRemembered remembered{clock};
-  std::map<std::string, std::shared_ptr<FakeRegistry>> registries;
+  MemoryRemembered remembered{clock};
+  std::map<std::string, std::shared_ptr<MemoryRegistry>> registries;
   std::vector<std::string> known;
   bool offline = false;
   Mutex mutex;
   std::map<std::string, registry::Client::RawManifest> manifests;  ///< cached, by place and digest
   std::map<std::string, std::string> blobs;
 
-  FakeRegistry& registry(const std::string& name) {
+  MemoryRegistry& registry(const std::string& name) {
     auto& made = registries[name];
     if (!made) {
-      made = std::make_shared<FakeRegistry>(name);
+      made = std::make_shared<MemoryRegistry>(name);
       known.push_back(name);
     }
     return *made;
   }
 };
 
-class FakeSources final : public tree::Sources {
+class MemorySources final : public tree::Sources {
  public:
-  explicit FakeSources(World& world)
+  explicit MemorySources(World& world)
       : world_(world) {}
 
   Result<std::shared_ptr<content::Source>> source(const std::string& registry) override {
@@ -423,7 +423,7 @@ class FakeSources final : public tree::Sources {
       if (found != world_.blobs.end()) return found->second;
     }
     if (context.is_nonblocking()) return Error(Errc::would_block, "not cached");
-    auto text = static_cast<FakeRegistry&>(*source).blob(repository, digest);
+    auto text = static_cast<MemoryRegistry&>(*source).blob(repository, digest);
     if (!text) return text;
     const MutexLock lock(world_.mutex);
     world_.blobs[key] = *text;

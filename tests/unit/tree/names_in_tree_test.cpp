@@ -79,7 +79,7 @@ TEST_F(SemanticsTest, S06_MakingATreeAsksNobody) {
 }
 
 TEST_F(SemanticsTest, S07_ALayoutShowsItsTagsAtTheRoot) {
-  auto layout = std::make_shared<FakeRegistry>("oci:/srv/layout");
+  auto layout = std::make_shared<MemoryRegistry>("oci:/srv/layout");
   layout->can.list_repositories = false;
   const Digest digest = layout->push_image("", "v1", {{"", "layer"}});
   options.root = {.kind = Root::Kind::layout,

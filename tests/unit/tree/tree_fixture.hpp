@@ -21,13 +21,13 @@ class TreeFixture : public ::testing::Test {
 
   TreeFixture() { options.platform = {"linux", "amd64", "", ""}; }
 
-  FakeRegistry& registry() { return world.registry(kHost); }
+  MemoryRegistry& registry() { return world.registry(kHost); }
 
   /// The tree of `options`, made at first use.
   tree::Tree& tree() {
     if (!tree_) {
       options.clock = &world.clock;
-      tree_ = std::make_unique<tree::Tree>(std::make_unique<FakeSources>(world), options);
+      tree_ = std::make_unique<tree::Tree>(std::make_unique<MemorySources>(world), options);
     }
     return *tree_;
   }
