@@ -36,14 +36,22 @@ std::shared_ptr<const Origin> Fetch::open(Origin origin) {
 }
 
 void Fetch::close(const std::shared_ptr<const Origin>& origin) {
-  MutexLock lock(mutex_);
-  std::erase(origins_, origin);
-  if (origins_.empty()) stop_.request_stop();
+  std::stop_source last(std::nostopstate);
+  {
+    MutexLock lock(mutex_);
+    std::erase(origins_, origin);
+    if (origins_.empty()) last = stop_;
+  }
+  last.request_stop();  // runs callbacks of other layers: not under the lock
 }
 
 void Fetch::stop() {
-  MutexLock lock(mutex_);
-  stop_.request_stop();
+  std::stop_source all(std::nostopstate);
+  {
+    MutexLock lock(mutex_);
+    all = stop_;
+  }
+  all.request_stop();
 }
 
 std::expected<std::shared_ptr<Attempt>, Fetch::Failure> Fetch::attempt() {

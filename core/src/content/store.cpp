@@ -85,7 +85,12 @@ Result<std::optional<registry::Client::RawManifest>> Store::Impl::cached_manifes
     Source& source, const std::string& repository, const Digest& digest, const Context& context) {
   auto seen = remembered().seen(source.name(), repository, digest);
   if (!seen && (core->options.offline || !cache().contains(digest))) return std::nullopt;
-  auto bytes = TRY(cache().get(digest, oci::kManifestLimit));
+  auto found = cache().get(digest, oci::kManifestLimit);
+  if (!found) {  // the cache is in trouble: the registry may still have it
+    log::warning(found.error().describe());
+    return std::nullopt;
+  }
+  auto& bytes = *found;
   if (!bytes) return std::nullopt;
   std::string media_type = seen ? seen->media_type : std::string();
   if (!seen) {
