@@ -25,6 +25,9 @@ class AttemptTest : public StoreFixture {
     }});
   }
 
+  // The store's notifier still calls what SetUp gave it: it ends before dropped_ does.
+  void TearDown() override { store_.reset(); }
+
   std::size_t wait_for_dropped(std::size_t count) {
     const Context limit = soon();
     MutexLock lock(dropped_.mutex);

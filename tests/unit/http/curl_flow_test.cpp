@@ -95,7 +95,7 @@ TEST(CurlFlowTest, TheDeadlineEndsAWaitForHeaders) {
   const auto gate = std::make_shared<Gate>();
   HttpServer server([&](const HttpRequest&) { return HttpReply{.before = gate}; });
   const auto transport = make_curl_transport(plain_options());
-  EXPECT_THAT(transport->send(get(server), Context().with_timeout(50ms)), HasCode(Errc::timeout));
+  EXPECT_THAT(transport->send(get(server), Context().with_timeout(500ms)), HasCode(Errc::timeout));
   gate->open();
   EXPECT_THAT(fetch(*transport, get(server)), IsOk());
   EXPECT_EQ(server.connections(), 2);  // the first was closed, not used again

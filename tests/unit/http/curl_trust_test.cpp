@@ -116,7 +116,7 @@ TEST_F(CurlTlsTest, BadFilesAreNamedBeforeAnyConnection) {
   const test::TempDir dir;
   const std::string missing = (dir / "missing.pem").string();
   const auto got = fetch(*transport_, with(get(*server), {.ca_file = missing}));
-  EXPECT_THAT(got, HasCode(Errc::not_found));
+  EXPECT_THAT(got, HasCode(Errc::invalid_argument));
   EXPECT_THAT(got.error().message(), HasSubstr(missing));
   EXPECT_THAT(fetch(*transport_, with(get(*server), {.ca_file = dir.write("der", "\x30\x82")})),
               HasCode(Errc::invalid_argument));

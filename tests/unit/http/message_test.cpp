@@ -136,7 +136,7 @@ TEST(ErrorFromTest, SaysWhatWasAskedWhatTheRegistrySaidAndWhatToDo) {
   EXPECT_EQ(error.message(),
             "manifest of registry.example/a:v1: the registry asks for credentials, or refused "
             "those that it got (HTTP 401 UNAUTHORIZED: authentication required); log in with "
-            "'berth login registry.example', or look at 'berth whoami'");
+            "`docker login registry.example` or `podman login registry.example`");
   EXPECT_EQ(error.http()->url, "https://registry.example/v2/a/manifests/v1");
   EXPECT_EQ(error.http()->method, "GET");
   EXPECT_EQ(error.http()->registry_code, "UNAUTHORIZED");
