@@ -110,7 +110,7 @@ TEST(DaemonTest, FailureIsReportedBeforeItDetaches) {
   TempDir home;
   const std::string absent = (home / "absent").string();
   const Ended ended = run(home, {kNobody, absent});
-  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.status, 3);
   EXPECT_THAT(ended.output, HasSubstr("mkdir " + absent));
   home.write("oci/oci-layout", "no layout");
   fs::create_directory(home / "mnt");
@@ -157,7 +157,7 @@ TEST(DaemonTest, ARefreshReachesTheServer) {
     return log && log->find("forgetting") != std::string::npos;
   }));
   const Ended no_mount = run(*mount.home(), {"--refresh", mount.home()->path().string()});
-  EXPECT_EQ(no_mount.status, 1);
+  EXPECT_EQ(no_mount.status, 3);
   EXPECT_THAT(no_mount.output, HasSubstr("no mount of berth"));
 }
 

@@ -246,13 +246,13 @@ TEST(KernelTest, AToldMoveIsSeenAtOnce) {
 
 TEST(KernelTest, ARefreshAsksAgainForNamesThatMayHaveMoved) {
   FakeView view;
-  view.link("latest", "old").ttl = std::chrono::hours(1);
+  view.link("latest", "old", std::chrono::hours(1));
   view.folder("content");
   InProcessMount mount(view);
   ASSERT_EQ(::access(mount.path("content").c_str(), F_OK), 0);
   char target[16] = {};
   ASSERT_EQ(::readlink(mount.path("latest").c_str(), target, sizeof target), 3);
-  view.link("latest", "newer").ttl = std::chrono::hours(1);
+  view.link("latest", "newer", std::chrono::hours(1));
   mount.notifier().expire_names();
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (::readlink(mount.path("latest").c_str(), target, sizeof target) != 5 &&
@@ -274,7 +274,7 @@ TEST(KernelTest, DroppedPagesAreReadAgain) {
   const Fd fd(::open(mount.path("f").c_str(), O_RDONLY | O_CLOEXEC));
   char bytes[4] = {};
   ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
-  view.at("f").content = "fix";
+  view.change("f", [](FakeNode& node) { node.content = "fix"; });
   ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
   ASSERT_STREQ(bytes, "bad") << "a page of the kernel";
   mount.notifier().drop_content(digest);
@@ -290,8 +290,10 @@ TEST(KernelTest, PagesOfAFailedAttemptAreNotShownByALaterOpen) {
   view.file("f", "bad").keep_pages = false;
   InProcessMount mount(view);
   ASSERT_EQ(read_all(mount.path("f")), "bad");
-  view.at("f").content = "fix";
-  view.at("f").keep_pages = true;  // complete and verified since
+  view.change("f", [](FakeNode& node) {
+    node.content = "fix";
+    node.keep_pages = true;  // complete and verified since
+  });
   EXPECT_EQ(read_all(mount.path("f")), "fix");
   const int reads = view.reads;
   EXPECT_EQ(read_all(mount.path("f")), "fix");

@@ -67,7 +67,7 @@ TEST_F(CrashTest, TwoHundredKillsLeaveNoUnverifiedBlob) {
         std::string bytes = blobs[i];
         if (choice() % 4 == 0) bytes[choice() % bytes.size()] ^= 1;
         if (choice() % 5 == 0) static_cast<void>(cache->prune(kMiB, Context{}));
-        if (choice() % 6 == 0) static_cast<void>(cache->sync());
+        if (choice() % 40 == 0) static_cast<void>(cache->sync());
         if (i % 3 == 0) {
           static_cast<void>(cache->put(digests[i], as_bytes(bytes)));
         } else if (auto partial = cache->join(digests[i], bytes.size())) {

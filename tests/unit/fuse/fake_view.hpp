@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -67,7 +68,8 @@ class CallGate {
   int waiting_ BERTH_GUARDED_BY(mutex_) = 0;
 };
 
-/// A tree in memory, for the file system's own tests. Fill it before it is shown, or between calls.
+/// A tree in memory, for the file system's own tests. Fill it before it is shown; then replace
+/// nodes, by change() and link().
 class FakeView : public fuse::View {
  public:
   FakeView() { add_node("", tree::Type::folder); }
@@ -79,11 +81,13 @@ class FakeView : public fuse::View {
     node.content = std::move(content);
     return node;
   }
-  FakeNode& link(const std::string& path, std::string target) {
-    FakeNode& node = add_node(path, tree::Type::link);
-    node.id += "->" + target;
-    node.content = std::move(target);
-    return node;
+  void link(const std::string& path, std::string target, tree::Ttl ttl = tree::kForever) {
+    auto node = make_node(path, tree::Type::link);
+    node->id += "->" + target;
+    node->content = std::move(target);
+    node->ttl = ttl;
+    MutexLock lock(mutex_);
+    nodes_[path] = std::move(node);
   }
   void remove(const std::string& path) {
     MutexLock lock(mutex_);
@@ -92,6 +96,13 @@ class FakeView : public fuse::View {
   FakeNode& at(const std::string& path) {
     MutexLock lock(mutex_);
     return *nodes_.at(path);
+  }
+  /// Replaces a node by a changed copy: its identity stays.
+  void change(const std::string& path, const std::function<void(FakeNode&)>& how) {
+    MutexLock lock(mutex_);
+    auto changed = std::make_shared<FakeNode>(*nodes_.at(path));
+    how(*changed);
+    nodes_[path] = std::move(changed);
   }
 
   tree::NodePtr root() const override {
@@ -124,7 +135,7 @@ class FakeView : public fuse::View {
     return entries;
   }
   Result<tree::Attributes> attributes(const tree::NodePtr& node, const Context&) override {
-    return attributes_of(fake(node));
+    return attributes_of(*current(node));
   }
   Result<std::string> read_link(const tree::NodePtr& link, const Context& context) override {
     ++read_links;
@@ -135,7 +146,7 @@ class FakeView : public fuse::View {
     return std::shared_ptr<tree::File>(std::make_shared<FakeFile>(*this, file));
   }
   std::optional<Digest> content_digest(const tree::NodePtr& file) override {
-    return fake(file).digest;
+    return current(file)->digest;
   }
   fuse::Usage usage() override { return {.limit = 40960, .used = 8192}; }
   void refresh() override { ++refreshes; }
@@ -155,12 +166,13 @@ class FakeView : public fuse::View {
     FakeFile(FakeView& view, tree::NodePtr node)
         : view_(view),
           node_(std::move(node)) {}
-    std::uint64_t size() const noexcept override { return fake(node_).length; }
-    bool keep_pages() const noexcept override { return fake(node_).keep_pages; }
+    std::uint64_t size() const noexcept override { return view_.current(node_)->length; }
+    bool keep_pages() const noexcept override { return view_.current(node_)->keep_pages; }
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                              const Context& context) override {
       ++view_.reads;
-      const FakeNode& node = fake(node_);
+      const auto current = view_.current(node_);
+      const FakeNode& node = *current;
       if (view_.stalled.contains(node.path)) TRY(view_.data.pass(context));
       if (view_.read_error) return Error(*view_.read_error, "as the test asked");
       if (offset >= node.content.size()) return std::size_t{0};
@@ -170,9 +182,9 @@ class FakeView : public fuse::View {
     }
     std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
                                                              std::uint64_t) override {
-      const FakeNode& node = fake(node_);
-      if (node.fd < 0) return std::nullopt;
-      return content::BlobReader::FileRange{node.fd, offset};
+      const int fd = view_.current(node_)->fd;
+      if (fd < 0) return std::nullopt;
+      return content::BlobReader::FileRange{fd, offset};
     }
 
    private:
@@ -194,13 +206,23 @@ class FakeView : public fuse::View {
             .direct_io = node.direct_io,
             .ttl = node.ttl};
   }
-  FakeNode& add_node(const std::string& path, tree::Type type) {
+  static std::shared_ptr<FakeNode> make_node(const std::string& path, tree::Type type) {
     auto node = std::make_shared<FakeNode>();
     node->kind = type;
     node->path = path;
     node->id = "fake:" + path;
+    return node;
+  }
+  FakeNode& add_node(const std::string& path, tree::Type type) {
     MutexLock lock(mutex_);
-    return *(nodes_[path] = node);
+    return *(nodes_[path] = make_node(path, type));
+  }
+  /// The node as it is now: change() may have replaced the one that the file system holds.
+  std::shared_ptr<const FakeNode> current(const tree::NodePtr& node) const {
+    MutexLock lock(mutex_);
+    const auto place = nodes_.find(fake(node).path);
+    if (place != nodes_.end() && place->second->id == node->identity()) return place->second;
+    return std::static_pointer_cast<const FakeNode>(node);
   }
 
   mutable Mutex mutex_;
