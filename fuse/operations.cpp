@@ -4,10 +4,12 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include <fuse3/fuse_lowlevel.h>
 
+#include "berth/base/log.hpp"
 #include "berth/base/try.hpp"
 
 #include "server.hpp"
@@ -207,8 +209,15 @@ void readdir(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t positio
                    used += need;
                    return true;
                  };
-                 TRY(server.filesystem().read_folder(*folder, static_cast<std::uint64_t>(position),
-                                                     context, take));
+                 auto listed = server.filesystem().read_folder(
+                     *folder, static_cast<std::uint64_t>(position), context, take);
+                 // The C library takes ENOENT here for the end of a folder that was removed: a
+                 // mount of a repository that does not exist would look empty.
+                 if (!listed && listed.error().code() == Errc::not_found) {
+                   log::warning(listed.error().describe());
+                   return [](fuse_req_t to) { fuse_reply_err(to, ENXIO); };
+                 }
+                 if (!listed) return std::move(listed).error();
                  buffer.resize(used);
                  return [buffer = std::move(buffer)](fuse_req_t to) {
                    fuse_reply_buf(to, buffer.data(), buffer.size());

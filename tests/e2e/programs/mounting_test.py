@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounting as root, as an ordinary user, from fstab's helper, and ending: foreground, daemon, signals, README and demo."""
+import errno
 import os
 import pathlib
 import pwd
@@ -51,6 +52,15 @@ class Life(Case):
         self.r.start()
         self.berth("refresh", mnt)
         wait_until(lambda: _try_list(mnt / "library/hello") == ["v1", "v2"], what="the listing after the registry came")
+
+    def test_what_does_not_exist_is_no_empty_folder(self):
+        # S111
+        for number, place in enumerate(("library/nope", "library/hello:nope")):
+            mnt = self.mount(f"{self.r.host}/{place}", name=f"nope{number}")
+            with self.assertRaises(OSError) as raised:
+                os.listdir(mnt)
+            self.assertEqual(raised.exception.errno, errno.ENXIO, place)
+            self.assertIn("nope", (mnt / ".berth/log").read_text())
 
     def test_refresh_shows_a_tag_that_moved(self):
         mnt = self.mount(self.r.host, "tag_ttl=3600")
