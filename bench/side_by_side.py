@@ -3,7 +3,8 @@
 """Runs berth and its peers interleaved against one docker-registry on loopback, and prints medians and ratios.
 
 Every case has rounds; in each round every contender runs once, in an order that rotates, so that a noisy minute hits
-them alike. Wall time, user+sys CPU of the contender's whole process tree, and its peak memory are taken by wait4.
+them alike. Wall time and user+sys CPU of the contender's whole process tree are taken by wait4 (its peak memory would
+include this interpreter's, from before exec).
 What is written goes to fresh folders and is deleted after the case, never just before a timed run.
 """
 import argparse
@@ -28,12 +29,12 @@ MIB = 1 << 20
 
 
 class Measured:
-    def __init__(self, wall, cpu, rss):
-        self.wall, self.cpu, self.rss = wall, cpu, rss
+    def __init__(self, wall, cpu):
+        self.wall, self.cpu = wall, cpu
 
 
 def run_timed(argv, env=None, stdout=subprocess.DEVNULL):
-    """One program (a list, or a shell line) to its end. CPU includes its children; memory is the largest of them."""
+    """One program (a list, or a shell line) to its end. CPU includes its children."""
     if isinstance(argv, str):
         argv = ["bash", "-c", "set -eo pipefail; " + argv]
     start = time.perf_counter()
@@ -44,7 +45,7 @@ def run_timed(argv, env=None, stdout=subprocess.DEVNULL):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{argv}: exit {process.returncode}: {error.decode(errors='replace')[-500:]}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Measured(wall, usage.ru_utime + usage.ru_stime)
 
 
 class Bench:
@@ -107,7 +108,7 @@ class Bench:
         for name, runs in results.items():
             walls = sorted(m.wall for m in runs)
             row = {"case": case, "who": name, "wall": statistics.median(walls), "best": walls[0], "worst": walls[-1],
-                   "cpu": statistics.median(m.cpu for m in runs), "rss": max(m.rss for m in runs),
+                   "cpu": statistics.median(m.cpu for m in runs),
                    "ratio": statistics.median(walls) / base, "rounds": len(runs), "size": size}
             self.rows.append(row)
 
@@ -298,7 +299,7 @@ class Bench:
 
 
 def table(bench):
-    lines = ["| case | who | wall s, median | best – worst | CPU s/GB | MB/s | peak MiB | berth is |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| case | who | wall s, median | best – worst | CPU s/GB | MB/s | berth is |", "|---|---|---|---|---|---|---|"]
     last = None
     for row in bench.rows:
         case = row["case"] if row["case"] != last else ""
@@ -308,7 +309,7 @@ def table(bench):
         rate = f"{row['size'] / row['wall'] / 1e6:.0f}" if gb else "–"
         ratio = "–" if row["ratio"] == 1 else f"{row['ratio']:.2f} times as fast"
         lines.append(f"| {case} | {row['who']} | {row['wall']:.3f} | {row['best']:.3f} – {row['worst']:.3f} | {cpu} | {rate} | "
-                     f"{row['rss'] / MIB:.0f} | {ratio} |")
+                     f"{ratio} |")
     return "\n".join(lines)
 
 
