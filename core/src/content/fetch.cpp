@@ -86,8 +86,9 @@ void Fetch::want_stream(bool now) {
 
 void Fetch::submit_stream(std::chrono::nanoseconds delay) {
   stream_state_ = delay.count() > 0 ? StreamState::parked : StreamState::queued;
+  const TransferKind kind = size_ <= kVerifyFirst ? TransferKind::brief : TransferKind::bulk;
   core_->scheduler.submit(
-      origins_.front()->source->name(), TransferKind::stream,
+      origins_.front()->source->name(), kind,
       [self = shared_from_this(), ticket = ++stream_ticket_] { self->run_stream(ticket); }, delay);
 }
 
@@ -101,7 +102,7 @@ bool Fetch::want_range(std::uint64_t begin, std::uint64_t end) {
   }
   const Range range{begin, std::min(end, size_)};
   ranges_.push_back(range);
-  core_->scheduler.submit(origins_.front()->source->name(), TransferKind::seek,
+  core_->scheduler.submit(origins_.front()->source->name(), TransferKind::brief,
                           [self = shared_from_this(), range] { self->run_range(range); });
   return true;
 }

@@ -51,13 +51,13 @@ Scheduler::Scheduler(SchedulerLimits limits)
 
 Scheduler::~Scheduler() { shutdown(); }
 
-// The oldest job that may run now; a seek before any stream, because somebody waits for it.
+// The oldest job that may run now; a brief one before any bulk, because somebody waits for it.
 std::optional<Scheduler::State::Job> Scheduler::State::take(Ticks now) {
   auto best = jobs.end();
   for (auto it = jobs.begin(); it != jobs.end(); ++it) {
     if (it->not_before > now || running[it->lane] >= limits.per_lane) continue;
     if (best == jobs.end()) best = it;
-    if (it->lane.second == TransferKind::seek) {
+    if (it->lane.second == TransferKind::brief) {
       best = it;
       break;
     }

@@ -8,8 +8,8 @@
 
 namespace berth::content {
 
-/// What a transfer is for: reads that a seek made wait must not queue behind whole-blob streams.
-enum class TransferKind : unsigned char { stream, seek };
+/// Small blobs and single ranges, which somebody waits for, must not queue behind whole large blobs.
+enum class TransferKind : unsigned char { bulk, brief };
 
 struct SchedulerLimits {
   int threads = 64;              ///< over all registries

@@ -97,6 +97,10 @@ class FakeSource final : public content::Source {
     MutexLock lock(mutex_);
     scripts_.push_back(std::move(next));
   }
+  void clear_scripts() {
+    MutexLock lock(mutex_);
+    scripts_.clear();
+  }
   void always(Script script) {
     MutexLock lock(mutex_);
     always_ = std::move(script);

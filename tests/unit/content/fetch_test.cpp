@@ -235,6 +235,28 @@ TEST_F(FetchTest, AServerWithoutRangesIsReadFromTheStart) {
   EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
 }
 
+TEST_F(FetchTest, ASmallBlobDoesNotQueueBehindLargeOnesThatStall) {
+  const auto gate = std::make_shared<Gate>();
+  std::vector<std::shared_ptr<BlobReader>> stalled;
+  for (int i = 0; i < 12; ++i) {
+    const std::string bytes = sample_bytes(5 * kMiB, 100 + static_cast<std::uint64_t>(i));
+    stalled.push_back(reader(source_->add(bytes), bytes.size()));
+    source_->script({.stall_at = 0, .gate = gate});
+    std::byte byte{};
+    ASSERT_THAT(stalled.back()->read(0, std::span(&byte, 1), Context().nonblocking()),
+                HasCode(Errc::would_block));
+  }
+  const Context limit = soon();
+  while (source_->gets().size() < 8 && limit.check()) std::this_thread::yield();
+  const std::string bytes = sample_bytes(1000);
+  const Digest digest = source_->add(bytes);
+  // Four scripts are left: this answer stalls, too, unless they are taken away.
+  source_->clear_scripts();
+  EXPECT_THAT(read_all(*reader(digest, bytes.size())), IsOkAndHolds(bytes));
+  EXPECT_EQ(source_->gets().size(), 9U);
+  gate->open();
+}
+
 TEST_F(FetchTest, ClosingTheStoreEndsWaitingReads) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
