@@ -8,7 +8,8 @@
 
 namespace berth::content {
 
-/// Small blobs and single ranges, which somebody waits for, must not queue behind whole large blobs.
+/// Small blobs and single ranges, which somebody waits for, must not queue behind whole large
+/// blobs.
 enum class TransferKind : unsigned char { bulk, brief };
 
 struct SchedulerLimits {
