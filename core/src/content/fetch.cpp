@@ -267,7 +267,7 @@ void Fetch::fill_range(Attempt& attempt, Range range, const Context& context) {
   std::vector<Failure> failures;
   for (const auto& origin : origins()) {
     std::uint64_t at = range.begin;
-    while (context.check() && partial.state() == cache::State::filling) {
+    while (at < range.end && context.check() && partial.state() == cache::State::filling) {
       auto begun = partial.begin_download(at);
       if (!begun) return cache_failed(attempt, std::move(begun).error());
       if (!*begun || (*begun)->position() >= range.end) return;

@@ -135,6 +135,8 @@ TEST_F(FetchTest, AReaderFarFromTheStreamAsksForMoreAndMore) {
   const auto gate = std::make_shared<Gate>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 1000), IsOk());
+  ASSERT_TRUE(gate->wait_for_someone());
   for (std::uint64_t at = 16 * kMiB; at < 40 * kMiB; at += kMiB) {
     ASSERT_THAT(read(*one, at, kMiB), IsOkAndHolds(bytes.substr(at, kMiB)));
   }
