@@ -14,7 +14,9 @@ namespace berth::fuse {
 /// memory, so that hundreds of waiting reads cost none. Thread safe; outlives its buffers.
 class Buffers {
  public:
-  static constexpr std::size_t kSize = 1024 * 1024;  ///< the largest read that the kernel asks for
+  /// The largest read that the kernel asks for. With its header it fits a pipe of 1 MiB, the
+  /// system-wide limit: libfuse copies through memory what does not.
+  static constexpr std::size_t kSize = 512 * 1024;
   static constexpr std::size_t kKept = 4;
 
   class Lease {

@@ -75,12 +75,11 @@ std::uint64_t Filesystem::expected(const OpenFile& file, std::uint64_t offset,
   return offset >= end ? 0 : std::min(size, end - offset);
 }
 
-std::optional<content::BlobReader::FileRange> Filesystem::file_range(OpenFile& file,
-                                                                     std::uint64_t offset,
-                                                                     std::uint64_t length) {
-  if (length == 0 || file.direct_io) return std::nullopt;
+Result<std::optional<content::BlobReader::FileRange>> Filesystem::wait_for_range(
+    OpenFile& file, std::uint64_t offset, std::uint64_t length, const Context& context) {
+  if (length == 0 || file.direct_io) return std::optional<content::BlobReader::FileRange>();
   guard_.read(file.pages);
-  return file.file->file_range(offset, length);
+  return file.file->wait_for_range(offset, length, context);
 }
 
 Result<std::size_t> Filesystem::read(OpenFile& file, std::uint64_t offset, std::span<std::byte> out,
@@ -94,7 +93,7 @@ Result<std::size_t> Filesystem::read(OpenFile& file, std::uint64_t offset, std::
                                            file.node->identity(), got));
 }
 
-void Filesystem::release(const OpenFile& file) { guard_.closed(file.pages); }
+void Filesystem::release(const OpenFile& file) { guard_.closed(file.pages, file.file->settled()); }
 
 Result<std::unique_ptr<OpenFolder>> Filesystem::open_folder(Ino ino) {
   return std::make_unique<OpenFolder>(ino, TRY(node(ino)));

@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kType = "fuse.berth";
-constexpr std::string_view kReadAheadKib = "4096\n";
+constexpr std::string_view kReadAheadKib = "2048\n";
 constexpr int kMostLayers = 16;  // dead mounts on top of each other
 
 /// mountinfo writes space, tab, newline and backslash as \ooo.

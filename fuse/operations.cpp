@@ -157,9 +157,8 @@ void read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t position,
         if (!file) return Error(Errc::internal, "read of a file that is not open");
         Filesystem& filesystem = server.filesystem();
         const auto wanted = static_cast<std::size_t>(filesystem.expected(*file, offset, size));
-        if (const auto range = filesystem.file_range(*file, offset, wanted)) {
-          return reply_range(file, *range, wanted);
-        }
+        const auto range = TRY(filesystem.wait_for_range(*file, offset, wanted, context));
+        if (range) return reply_range(file, *range, wanted);
         Buffers::Lease buffer = server.buffers().take(wanted);
         const std::size_t got = TRY(filesystem.read(*file, offset, buffer.span(), context));
         return [buffer = std::move(buffer), got](fuse_req_t to) {

@@ -32,11 +32,15 @@ void PageGuard::read(Ticket& ticket) {
   }
 }
 
-void PageGuard::closed(const Ticket& ticket) {
+void PageGuard::closed(const Ticket& ticket, bool settled) {
   if (ticket.verified) return;
   MutexLock lock(mutex_);
   const auto place = suspects_.find(ticket.ino);
-  if (place != suspects_.end() && place->second.open > 0) --place->second.open;
+  if (place == suspects_.end() || place->second.open == 0) return;
+  Suspect& suspect = place->second;
+  --suspect.open;
+  if (!settled) suspect.unsettled = true;
+  if (suspect.open == 0 && !suspect.unsettled) suspects_.erase(place);
 }
 
 void PageGuard::forgotten(Ino ino) {

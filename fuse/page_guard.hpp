@@ -30,7 +30,9 @@ class PageGuard {
   Ticket opened(Ino ino, bool verified, const std::optional<Digest>& digest);
   /// The first read of an open file proves that the kernel has done what opened() asked for.
   void read(Ticket& ticket);
-  void closed(const Ticket& ticket);
+  /// `settled`: every byte that this open file gave was found right meanwhile, as is usual when it
+  /// was read to its end. Pages of such files only are worth keeping.
+  void closed(const Ticket& ticket, bool settled);
   void forgotten(Ino ino);
 
   /// Files whose pages may show this content unverified.
@@ -40,6 +42,7 @@ class PageGuard {
   struct Suspect {
     std::uint64_t open = 0;        ///< files open now that give unverified bytes
     std::uint64_t generation = 0;  ///< how many there were
+    bool unsettled = false;        ///< one was closed whose bytes are still in doubt
     std::optional<Digest> digest;
   };
   mutable Mutex mutex_;

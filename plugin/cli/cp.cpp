@@ -28,6 +28,11 @@ class FileReader final : public content::BlobReader {
   std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) override {
     return file_->file_range(offset, length);
   }
+  bool settled() const noexcept override { return file_->settled(); }
+  Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset, std::uint64_t length,
+                                                  const Context& context) override {
+    return file_->wait_for_range(offset, length, context);
+  }
 
  private:
   std::shared_ptr<tree::File> file_;

@@ -304,6 +304,21 @@ TEST(KernelTest, PagesOfAFailedAttemptAreNotShownByALaterOpen) {
   EXPECT_TRUE(kept) << "verified pages are kept";
 }
 
+TEST(KernelTest, PagesOfAFetchThatEndedWellAreKept) {
+  FakeView view;
+  FakeNode& file = view.file("f", "good");
+  file.keep_pages = false;
+  file.settles = true;
+  InProcessMount mount(view);
+  ASSERT_EQ(read_all(mount.path("f")), "good");
+  view.change("f", [](FakeNode& node) { node.keep_pages = true; });
+  // The kernel tells of the end of the first open in its own time.
+  while (view.closed == 0) std::this_thread::yield();
+  const int reads = view.reads;
+  EXPECT_EQ(read_all(mount.path("f")), "good");
+  EXPECT_EQ(view.reads, reads) << "the pages of the first open were good, and dropped";
+}
+
 TEST(KernelTest, EndsWhileReadersWait) {
   FakeView view;
   view.data.shut();

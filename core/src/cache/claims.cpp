@@ -139,7 +139,7 @@ Result<bool> Partial::Impl::write_chunk(std::uint64_t index, const Owner& owner,
   }
   if (!moved) return map.has(MapFile::kFailed) ? Result<bool>(dropped()) : Result<bool>(false);
   map.stamp(index).store(ticks());
-  map.changed();
+  map.changed(MapFile::waiters_of(offset, offset + bytes.size()));
   return true;
 }
 

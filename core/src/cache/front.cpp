@@ -88,7 +88,7 @@ void Partial::Impl::hash_block(ByteView bytes) {
   fault_point("front.save");
   ingest.map.save(point);
   ingest.map.front_stamp().store(ticks());
-  ingest.map.changed();
+  ingest.map.changed(MapFile::kNoWaiters);  // they wait for the end of the hash, not for a step
 }
 
 Result<void> Partial::Impl::hash_file(std::uint64_t end, const Context& context) {

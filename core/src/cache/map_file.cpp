@@ -208,15 +208,27 @@ void MapFile::save(const HashPoint& point) noexcept {
   header().hashed.store(point.count, std::memory_order_release);
 }
 
-void MapFile::changed() noexcept {
-  header().changes.fetch_add(1);
-  if (header().waiters.load() != 0) futex_wake(header().changes);
+std::uint32_t MapFile::waiters_of(std::uint64_t begin, std::uint64_t end) noexcept {
+  constexpr std::uint64_t kUnit = 256 * 1024;
+  constexpr std::uint64_t kBits = 32;
+  if (begin >= end) return kNoWaiters;
+  const std::uint64_t last = (end - 1) / kUnit;
+  if (last - begin / kUnit >= kBits) return kAllWaiters;
+  std::uint32_t bits = 0;
+  for (std::uint64_t unit = begin / kUnit; unit <= last; ++unit) bits |= 1U << (unit % kBits);
+  return bits;
 }
 
-void MapFile::wait(std::uint32_t seen, std::chrono::nanoseconds limit) const noexcept {
+void MapFile::changed(std::uint32_t waiters) noexcept {
+  header().changes.fetch_add(1);
+  if (waiters != kNoWaiters && header().waiters.load() != 0) futex_wake(header().changes, waiters);
+}
+
+void MapFile::wait(std::uint32_t seen, std::chrono::nanoseconds limit,
+                   std::uint32_t waiter) const noexcept {
   // A waiter that is killed leaves its count: then a wake-up is a system call too many, no more.
   header().waiters.fetch_add(1);
-  futex_wait(header().changes, seen, limit);
+  futex_wait(header().changes, seen, limit, waiter);
   header().waiters.fetch_sub(1);
 }
 

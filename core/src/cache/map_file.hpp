@@ -80,9 +80,15 @@ class MapFile {
   void save(const HashPoint& point) noexcept;
 
   std::atomic<std::uint32_t>& changes() const noexcept;
-  /// Says that something changed, and wakes whoever waits for that in any process.
-  void changed() noexcept;
-  void wait(std::uint32_t seen, std::chrono::nanoseconds limit) const noexcept;
+  /// Who waits for a byte: one bit of 32 for each 256 KiB in turn, so that a step of the writer
+  /// wakes those who wait for its bytes, and not the dozens that the kernel's read-ahead sent.
+  static std::uint32_t waiters_of(std::uint64_t begin, std::uint64_t end) noexcept;
+  static constexpr std::uint32_t kAllWaiters = UINT32_MAX;
+  static constexpr std::uint32_t kNoWaiters = 0;
+  /// Says that something changed, and wakes those of them who wait for that, in any process.
+  void changed(std::uint32_t waiters = kAllWaiters) noexcept;
+  void wait(std::uint32_t seen, std::chrono::nanoseconds limit,
+            std::uint32_t waiter) const noexcept;
 
  private:
   struct Header;

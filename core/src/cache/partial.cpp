@@ -133,6 +133,10 @@ const Digest& Partial::digest() const noexcept { return impl_->digest; }
 std::uint64_t Partial::size() const noexcept { return impl_->size(); }
 std::uint64_t Partial::attempt() const noexcept { return impl_->ingest.map.attempt(); }
 State Partial::state() const { return impl_->state(); }
+bool Partial::settled() const {
+  // Who was passed by in the middle of a write may have changed bytes after they were read.
+  return state() == State::complete && !impl_->ingest.map.has(MapFile::kTainted);
+}
 std::uint64_t Partial::available(std::uint64_t offset) const { return impl_->available(offset); }
 int Partial::fd() const noexcept { return impl_->read_fd(); }
 std::uint64_t Partial::hashed() const { return impl_->ingest.map.hashed(); }
@@ -154,13 +158,14 @@ Result<std::uint64_t> Partial::advance(const Context& context) { return impl_->a
 std::uint64_t Partial::changes() const { return impl_->ingest.map.changes().load(); }
 
 std::uint64_t Partial::wait(std::uint64_t seen, std::chrono::nanoseconds limit,
-                            const Context& context) const {
+                            const Context& context, std::optional<std::uint64_t> for_byte) const {
   MapFile& map = impl_->ingest.map;
   // Wakes the others, too; they look, and wait again.
   const std::stop_callback wake(context.stop(), [&map] { map.changed(); });
   if (!context.is_nonblocking() && !context.stop().stop_requested() && state() == State::filling) {
     map.wait(static_cast<std::uint32_t>(seen),
-             context.remaining(std::min<std::chrono::nanoseconds>(limit, kLongestWait)));
+             context.remaining(std::min<std::chrono::nanoseconds>(limit, kLongestWait)),
+             for_byte ? MapFile::waiters_of(*for_byte, *for_byte + 1) : MapFile::kAllWaiters);
   }
   return changes();
 }

@@ -93,16 +93,22 @@ Result<void> allocate(int fd, std::uint64_t offset, std::uint64_t length, Unsupp
 }
 
 void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
-                std::chrono::nanoseconds limit) noexcept {
+                std::chrono::nanoseconds limit, std::uint32_t bits) noexcept {
   if (limit <= std::chrono::nanoseconds::zero()) return;
-  struct timespec time{};
-  time.tv_sec = static_cast<time_t>(limit.count() / 1'000'000'000);
-  time.tv_nsec = static_cast<long>(limit.count() % 1'000'000'000);
-  ::syscall(SYS_futex, &word, FUTEX_WAIT, seen, &time, nullptr, 0);
+  constexpr long kNanos = 1'000'000'000;
+  struct timespec until{};  // this kind of wait takes a time of the monotonic clock, not a duration
+  ::clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += static_cast<time_t>(limit.count() / kNanos);
+  until.tv_nsec += static_cast<long>(limit.count() % kNanos);
+  if (until.tv_nsec >= kNanos) {
+    until.tv_nsec -= kNanos;
+    ++until.tv_sec;
+  }
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, seen, &until, nullptr, bits);
 }
 
-void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
+void futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t bits) noexcept {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE_BITSET, INT32_MAX, nullptr, nullptr, bits);
 }
 
 std::uint64_t allocated(int fd) noexcept {

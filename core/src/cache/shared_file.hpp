@@ -54,10 +54,11 @@ std::optional<std::uint64_t> other_lock(int fd, std::uint64_t start, std::uint64
 enum class Unsupported : bool { ignore, write_zeros };
 Result<void> allocate(int fd, std::uint64_t offset, std::uint64_t length, Unsupported otherwise);
 
-/// Waits while `*word == seen`, at most `limit`; also for writers in other processes.
+/// Waits while `*word == seen`, at most `limit`; also for writers in other processes. Woken only by
+/// a wake-up that has one of its `bits`.
 void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
-                std::chrono::nanoseconds limit) noexcept;
-void futex_wake(const std::atomic<std::uint32_t>& word) noexcept;
+                std::chrono::nanoseconds limit, std::uint32_t bits) noexcept;
+void futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t bits) noexcept;
 
 /// Bytes of allocated blocks, which is what the quota counts. 0 when it cannot be told.
 std::uint64_t allocated(int fd) noexcept;

@@ -59,15 +59,9 @@ Result<bool> clone(BlobReader& reader, int fd) {
   return whole && whole->offset == 0 && ::ioctl(fd, FICLONE, whole->fd) == 0;
 }
 
-// Waits by reading the piece's last byte, so that its bytes need not pass through this process.
 Result<void> copy_piece(BlobReader& reader, int fd, std::uint64_t offset, std::uint64_t length,
                         const Context& context) {
-  auto range = reader.file_range(offset, length);
-  if (!range) {
-    std::byte last{};
-    TRY(reader.read(offset + length - 1, std::span(&last, 1), context));
-    range = reader.file_range(offset, length);
-  }
+  const auto range = TRY(reader.wait_for_range(offset, length, context));
   if (range) return copy_range(*range, fd, offset, length);
   Bytes buffer(length);
   TRY(reader.read(offset, buffer, context));

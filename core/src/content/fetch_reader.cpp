@@ -26,7 +26,8 @@ constexpr std::chrono::milliseconds kLastLook{100};
 /// One read() that waits.
 struct FetchReader::Wait {
   std::uint64_t offset;
-  std::span<std::byte> out;
+  std::uint64_t length;
+  std::span<std::byte> out;          ///< `length` bytes; empty: they need only be there
   std::uint64_t failures;            ///< of the fetch, when the read began
   std::shared_ptr<Attempt> attempt;  ///< that it waits for, while the reader is not bound
   int failed_attempts = 0;
@@ -34,7 +35,7 @@ struct FetchReader::Wait {
   std::uint64_t missing = UINT64_MAX;  ///< the first byte that was not there, and since when
   Clock::SteadyTime missing_since{};
 
-  std::uint64_t end() const { return offset + out.size(); }
+  std::uint64_t end() const { return offset + length; }
 };
 
 FetchReader::FetchReader(std::shared_ptr<Core> core, std::shared_ptr<Fetch> fetch, Origin origin)
@@ -48,23 +49,41 @@ Result<std::size_t> FetchReader::read(std::uint64_t offset, std::span<std::byte>
                                       const Context& context) {
   if (offset >= size()) return std::size_t{0};
   out = out.first(std::min<std::uint64_t>(out.size(), size() - offset));
-  if (!out.empty()) TRY(read_all(offset, out, context));
+  if (out.empty()) return std::size_t{0};
+  Wait wait{.offset = offset,
+            .length = out.size(),
+            .out = out,
+            .failures = fetch_->failures(),
+            .attempt = nullptr};
+  const bool past_cache = TRY(wait_in_cache(wait, context));
+  if (past_cache) {
+    if (context.is_nonblocking()) return Error(Errc::would_block, "the network is needed");
+    TRY(bypass()->read(offset, out, context));
+  }
   return out.size();
 }
 
-Result<void> FetchReader::read_all(std::uint64_t offset, std::span<std::byte> out,
-                                   const Context& context) {
-  Wait wait{.offset = offset, .out = out, .failures = fetch_->failures(), .attempt = nullptr};
+Result<std::optional<FetchReader::FileRange>> FetchReader::wait_for_range(std::uint64_t offset,
+                                                                          std::uint64_t length,
+                                                                          const Context& context) {
+  if (offset + length > size() || length == 0) return std::optional<FileRange>();
+  Wait wait{.offset = offset,
+            .length = length,
+            .out = {},
+            .failures = fetch_->failures(),
+            .attempt = nullptr};
+  const bool past_cache = TRY(wait_in_cache(wait, context));
+  return past_cache ? std::optional<FileRange>() : file_range(offset, length);
+}
+
+Result<bool> FetchReader::wait_in_cache(Wait& wait, const Context& context) {
   for (;;) {
     std::shared_ptr<Attempt> attempt = bound();
     if (attempt && attempt->partial().state() == cache::State::failed) {
       fetch_->note_failed(*attempt);
       return dropped();
     }
-    if (const auto past = bypass()) {
-      if (context.is_nonblocking()) return Error(Errc::would_block, "the network is needed");
-      return past->read(offset, out, context);
-    }
+    if (bypass()) return true;
     if (!attempt && !wait.attempt) {
       auto current = fetch_->attempt();
       if (!current && !current.error().past_cache) return std::move(current).error().error;
@@ -76,8 +95,17 @@ Result<void> FetchReader::read_all(std::uint64_t offset, std::span<std::byte> ou
     }
     if (!attempt) attempt = wait.attempt;
     const ReadGuard guard(*attempt->reads());
-    if (auto result = step(*attempt, attempt, wait, context)) return *std::move(result);
+    if (auto result = step(*attempt, attempt, wait, context)) {
+      if (!*result) return std::move(*result).error();
+      return false;
+    }
   }
+}
+
+bool FetchReader::settled() const noexcept {
+  MutexLock lock(mutex_);
+  if (bypass_) return false;
+  return !bound_ || bound_->partial().settled();
 }
 
 std::optional<Result<void>> FetchReader::step(Attempt& attempt,
@@ -93,9 +121,9 @@ std::optional<Result<void>> FetchReader::step(Attempt& attempt,
     wait.attempt = nullptr;
     return std::nullopt;
   }
-  if (may_give(attempt, wait.offset, wait.out.size())) {
+  if (may_give(attempt, wait.offset, wait.length)) {
     if (!bind(shared)) return std::nullopt;
-    auto got = attempt.partial().read(wait.out, wait.offset);
+    auto got = wait.out.empty() ? Result<void>() : attempt.partial().read(wait.out, wait.offset);
     if (attempt.partial().state() == cache::State::failed) return std::nullopt;
     if (got) read_ahead(attempt, wait.end());
     return got;
@@ -111,7 +139,7 @@ std::optional<Result<void>> FetchReader::step(Attempt& attempt,
     return Error(Errc::would_block, "the bytes are not there yet");
   }
   if (auto running = context.check(); !running) return std::move(running).error();
-  attempt.partial().wait(seen, wait.look, context);
+  attempt.partial().wait(seen, wait.look, context, wait.end() - 1);
   wait.look = std::min(wait.look * 2, kLastLook);
   return std::nullopt;
 }

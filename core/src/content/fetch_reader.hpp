@@ -17,14 +17,18 @@ class FetchReader final : public BlobReader {
 
   std::uint64_t size() const noexcept override { return fetch_->size(); }
   bool complete() const noexcept override { return false; }
+  bool settled() const noexcept override;
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                            const Context& context) override;
   std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) override;
+  Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset, std::uint64_t length,
+                                                  const Context& context) override;
 
  private:
   struct Wait;
 
-  Result<void> read_all(std::uint64_t offset, std::span<std::byte> out, const Context& context);
+  /// Until the bytes are there, or the way past the cache is taken: true then.
+  Result<bool> wait_in_cache(Wait& wait, const Context& context);
   /// The next step of a read over one attempt: done, or an empty optional: look again.
   std::optional<Result<void>> step(Attempt& attempt, const std::shared_ptr<Attempt>& shared,
                                    Wait& wait, const Context& context);

@@ -48,6 +48,11 @@ class BlobReaderFile final : public File {
                                                            std::uint64_t length) override {
     return reader_->file_range(offset, length);
   }
+  bool settled() const noexcept override { return reader_->settled(); }
+  Result<std::optional<content::BlobReader::FileRange>> wait_for_range(
+      std::uint64_t offset, std::uint64_t length, const Context& context) override {
+    return reader_->wait_for_range(offset, length, context);
+  }
 
  private:
   const std::shared_ptr<content::BlobReader> reader_;

@@ -25,6 +25,7 @@ struct FakeNode : tree::Node {
   std::uint64_t length = 0;
   tree::Ttl ttl = tree::kForever;
   bool keep_pages = true;
+  bool settles = false;  ///< what was given before it was complete turned out right
   bool direct_io = false;
   std::optional<Digest> digest;
 
@@ -155,6 +156,7 @@ class FakeView : public fuse::View {
   CallGate data;   ///< reads of files in `stalled` wait at it
   std::set<std::string> stalled;
   std::atomic<int> lookups = 0, lists = 0, read_links = 0, reads = 0, refreshes = 0;
+  std::atomic<int> closed = 0;  ///< files, once the kernel has told of it
   std::atomic<bool> throwing = false;
   std::optional<Errc> read_error;
   std::size_t lost_bytes = 0;  ///< reads give so many too few
@@ -165,9 +167,13 @@ class FakeView : public fuse::View {
    public:
     FakeFile(FakeView& view, tree::NodePtr node)
         : view_(view),
-          node_(std::move(node)) {}
+          node_(std::move(node)),
+          complete_(keep_pages()) {}
+    ~FakeFile() override { ++view_.closed; }
     std::uint64_t size() const noexcept override { return view_.current(node_)->length; }
     bool keep_pages() const noexcept override { return view_.current(node_)->keep_pages; }
+    /// What an open file gave before the node changed is not mended by the change.
+    bool settled() const noexcept override { return complete_ || view_.current(node_)->settles; }
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                              const Context& context) override {
       ++view_.reads;
@@ -189,7 +195,8 @@ class FakeView : public fuse::View {
 
    private:
     FakeView& view_;
-    tree::NodePtr node_;
+    const tree::NodePtr node_;
+    const bool complete_;  ///< when it was opened
   };
 
   static const FakeNode& fake(const tree::NodePtr& node) {

@@ -20,12 +20,29 @@ TEST(PageGuardTest, LetsTheKernelKeepVerifiedPages) {
 
 TEST(PageGuardTest, DropsWhatAnUnverifiedFileLeftBehindBeforeKeepingAgain) {
   PageGuard guard;
-  guard.closed(guard.opened(7, false, digest('a')));
+  guard.closed(guard.opened(7, false, digest('a')), false);
   auto first = guard.opened(7, true, digest('a'));
   EXPECT_FALSE(first.keep_pages) << "the kernel must drop the old pages at this open";
   EXPECT_FALSE(guard.opened(7, true, digest('a')).keep_pages) << "it may not have done so yet";
   guard.read(first);
   EXPECT_TRUE(guard.opened(7, true, digest('a')).keep_pages);
+}
+
+TEST(PageGuardTest, KeepsThePagesOfAFetchThatEndedWell) {
+  PageGuard guard;
+  guard.closed(guard.opened(7, false, digest('a')), true);
+  EXPECT_THAT(guard.suspects(digest('a')), IsEmpty());
+  EXPECT_TRUE(guard.opened(7, true, digest('a')).keep_pages);
+}
+
+TEST(PageGuardTest, DoubtsPagesWhenOneOfTwoFetchesDidNotEndWell) {
+  PageGuard guard;
+  const auto broken = guard.opened(7, false, digest('a'));
+  const auto good = guard.opened(7, false, digest('a'));
+  guard.closed(broken, false);
+  guard.closed(good, true);
+  EXPECT_THAT(guard.suspects(digest('a')), ElementsAre(7));
+  EXPECT_FALSE(guard.opened(7, true, digest('a')).keep_pages);
 }
 
 TEST(PageGuardTest, KeepsNothingWhileAnUnverifiedFileIsOpen) {
@@ -34,14 +51,14 @@ TEST(PageGuardTest, KeepsNothingWhileAnUnverifiedFileIsOpen) {
   auto verified = guard.opened(7, true, digest('a'));
   guard.read(verified);
   EXPECT_FALSE(guard.opened(7, true, digest('a')).keep_pages);
-  guard.closed(unverified);
+  guard.closed(unverified, false);
   // Pages may have come from it after `verified` was opened: its reads prove nothing any more.
   EXPECT_FALSE(guard.opened(7, true, digest('a')).keep_pages);
 }
 
 TEST(PageGuardTest, NamesTheFilesOfADroppedDigest) {
   PageGuard guard;
-  guard.closed(guard.opened(7, false, digest('a')));
+  guard.closed(guard.opened(7, false, digest('a')), false);
   guard.opened(8, false, digest('b'));
   guard.opened(9, true, digest('a'));
   EXPECT_THAT(guard.suspects(digest('a')), ElementsAre(7));
@@ -51,7 +68,7 @@ TEST(PageGuardTest, NamesTheFilesOfADroppedDigest) {
 
 TEST(PageGuardTest, ForgetsWithTheKernel) {
   PageGuard guard;
-  guard.closed(guard.opened(7, false, digest('a')));
+  guard.closed(guard.opened(7, false, digest('a')), false);
   guard.forgotten(7);
   EXPECT_THAT(guard.suspects(digest('a')), IsEmpty());
   EXPECT_TRUE(guard.opened(7, true, digest('a')).keep_pages);

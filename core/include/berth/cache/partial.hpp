@@ -66,6 +66,8 @@ class Partial {
   std::uint64_t size() const noexcept;
   std::uint64_t attempt() const noexcept;  ///< numbers differ between attempts of one blob
   State state() const;
+  /// Complete, and what was read before it was is certain to be what was verified.
+  bool settled() const;
 
   /// Bytes that can be read in a row from `offset` on, also those that other processes wrote.
   std::uint64_t available(std::uint64_t offset) const;
@@ -88,9 +90,10 @@ class Partial {
 
   /// Blocks until something changed since `seen` (bytes, front, state; here or in another process),
   /// at most `limit` (and never longer than 200 ms: somebody killed wakes nobody). Returns a number
-  /// to give to the next call.
-  std::uint64_t wait(std::uint64_t seen, std::chrono::nanoseconds limit,
-                     const Context& context) const;
+  /// to give to the next call. `for_byte`: who waits for this byte alone is not woken for others,
+  /// but for every change of state.
+  std::uint64_t wait(std::uint64_t seen, std::chrono::nanoseconds limit, const Context& context,
+                     std::optional<std::uint64_t> for_byte = std::nullopt) const;
   std::uint64_t changes() const;
 
   /// Drops this attempt: its bytes are thrown away, here and in all processes.

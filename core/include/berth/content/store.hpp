@@ -22,6 +22,8 @@ class BlobReader {
   virtual std::uint64_t size() const noexcept = 0;
   /// Complete and verified when it was opened: the kernel may keep its pages.
   virtual bool complete() const noexcept = 0;
+  /// Every byte that it has given is known to be right by now.
+  virtual bool settled() const noexcept { return complete(); }
   /// Fills `out`, but for the end of the blob: returns how many bytes. Never short otherwise. The
   /// read that holds the last byte waits for the digest. digest_mismatch or io once the attempt has
   /// failed, and ever after.
@@ -33,6 +35,12 @@ class BlobReader {
   };
   /// The bytes as a range of a file, when they can be given now; nullopt: use read().
   virtual std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) = 0;
+  /// The same, and waits for bytes that are on their way, as read() does and with its errors.
+  virtual Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset,
+                                                          std::uint64_t length,
+                                                          const Context& /*context*/) {
+    return file_range(offset, length);
+  }
 };
 
 struct StoreOptions {
