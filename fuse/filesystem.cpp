@@ -61,7 +61,7 @@ Result<std::unique_ptr<OpenFile>> Filesystem::open(Ino ino, const Context& conte
   file->node = found;
   file->file = TRY(view_.open(found, context));
   file->direct_io = attributes.direct_io;
-  const bool verified = file->file->keep_pages();
+  const bool verified = file->file->complete();
   file->pages =
       guard_.opened(ino, verified || attributes.direct_io,
                     verified || attributes.direct_io ? std::nullopt : view_.content_digest(found));
@@ -75,9 +75,11 @@ std::uint64_t Filesystem::expected(const OpenFile& file, std::uint64_t offset,
   return offset >= end ? 0 : std::min(size, end - offset);
 }
 
-Result<std::optional<content::BlobReader::FileRange>> Filesystem::wait_for_range(
-    OpenFile& file, std::uint64_t offset, std::uint64_t length, const Context& context) {
-  if (length == 0 || file.direct_io) return std::optional<content::BlobReader::FileRange>();
+Result<std::optional<tree::File::FileRange>> Filesystem::wait_for_range(OpenFile& file,
+                                                                        std::uint64_t offset,
+                                                                        std::uint64_t length,
+                                                                        const Context& context) {
+  if (length == 0 || file.direct_io) return std::optional<tree::File::FileRange>();
   guard_.read(file.pages);
   return file.file->wait_for_range(offset, length, context);
 }

@@ -71,10 +71,9 @@ class Filesystem {
 
   Result<std::unique_ptr<OpenFile>> open(Ino ino, const Context& context);
   /// The bytes as a part of a file, where they can be given that way: nullopt: use read().
-  Result<std::optional<content::BlobReader::FileRange>> wait_for_range(OpenFile& file,
-                                                                       std::uint64_t offset,
-                                                                       std::uint64_t length,
-                                                                       const Context& context);
+  Result<std::optional<tree::File::FileRange>> wait_for_range(OpenFile& file, std::uint64_t offset,
+                                                              std::uint64_t length,
+                                                              const Context& context);
   /// How many bytes a read of `size` at `offset` must give.
   std::uint64_t expected(const OpenFile& file, std::uint64_t offset, std::uint64_t size) const;
   /// Exactly expected() bytes, or an Error: the kernel would take a short answer for the end of the

@@ -13,6 +13,7 @@
 #include "berth/base/try.hpp"
 
 #include "server.hpp"
+#include "splice.hpp"
 
 // libfuse's calls, each: take the arguments out of the kernel's buffer, ask the Filesystem, reply.
 // No decision is made here. What is absent from the table at the end is answered ENOSYS by libfuse,
@@ -133,17 +134,33 @@ void open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
                });
 }
 
-Reply reply_range(std::shared_ptr<OpenFile> file, content::BlobReader::FileRange range,
-                  std::size_t size) {
-  return [file = std::move(file), range, size](fuse_req_t to) {
+// The pages are still locked in the kernel while it waits for this answer, so that what drops them
+// after a failed attempt comes after it, although the reader no longer counts it.
+Reply reply_pipe(int pipe, std::size_t size) {
+  return [pipe, size](fuse_req_t to) {
     fuse_bufvec vector{};
     vector.count = 1;
     vector.buf[0].size = size;
-    vector.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
-    vector.buf[0].fd = range.fd;
-    vector.buf[0].pos = static_cast<off_t>(range.offset);
+    vector.buf[0].flags = FUSE_BUF_IS_FD;
+    vector.buf[0].fd = pipe;
     // Spliced, not moved: the pages belong to the cache's file.
     fuse_reply_data(to, &vector, static_cast<fuse_buf_copy_flags>(0));
+  };
+}
+
+Result<Reply> read_file(Server& server, OpenFile& file, std::uint64_t offset, std::size_t size,
+                        const Context& context) {
+  Filesystem& filesystem = server.filesystem();
+  const auto wanted = static_cast<std::size_t>(filesystem.expected(file, offset, size));
+  if (wanted >= kSpliceFrom) {
+    const auto range = TRY(filesystem.wait_for_range(file, offset, wanted, context));
+    const auto pipe = range ? TRY(fill_pipe(*range, wanted)) : std::nullopt;
+    if (pipe) return reply_pipe(*pipe, wanted);
+  }
+  Buffers::Lease buffer = server.buffers().take(wanted);
+  const std::size_t got = TRY(filesystem.read(file, offset, buffer.span(), context));
+  return [buffer = std::move(buffer), got](fuse_req_t to) {
+    fuse_reply_buf(to, reinterpret_cast<const char*>(buffer.span().data()), got);
   };
 }
 
@@ -152,19 +169,11 @@ void read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t position,
   Server& server = server_of(request);
   const auto file = server.files().find(info->fh);
   const auto offset = static_cast<std::uint64_t>(position);
-  server.serve(
-      request, Lane::data, "read", ino, [=, &server](const Context& context) -> Result<Reply> {
-        if (!file) return Error(Errc::internal, "read of a file that is not open");
-        Filesystem& filesystem = server.filesystem();
-        const auto wanted = static_cast<std::size_t>(filesystem.expected(*file, offset, size));
-        const auto range = TRY(filesystem.wait_for_range(*file, offset, wanted, context));
-        if (range) return reply_range(file, *range, wanted);
-        Buffers::Lease buffer = server.buffers().take(wanted);
-        const std::size_t got = TRY(filesystem.read(*file, offset, buffer.span(), context));
-        return [buffer = std::move(buffer), got](fuse_req_t to) {
-          fuse_reply_buf(to, reinterpret_cast<const char*>(buffer.span().data()), got);
-        };
-      });
+  server.serve(request, Lane::data, "read", ino,
+               [=, &server](const Context& context) -> Result<Reply> {
+                 if (!file) return Error(Errc::internal, "read of a file that is not open");
+                 return read_file(server, *file, offset, size, context);
+               });
 }
 
 void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

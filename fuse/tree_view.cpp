@@ -40,16 +40,13 @@ class TextFile final : public tree::File {
   explicit TextFile(std::string text)
       : text_(std::move(text)) {}
   std::uint64_t size() const noexcept override { return text_.size(); }
-  bool keep_pages() const noexcept override { return true; }
+  bool complete() const noexcept override { return true; }
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                            const Context&) override {
     if (offset >= text_.size()) return std::size_t{0};
     const std::size_t count = std::min<std::size_t>(out.size(), text_.size() - offset);
     std::memcpy(out.data(), text_.data() + offset, count);
     return count;
-  }
-  std::optional<content::BlobReader::FileRange> file_range(std::uint64_t, std::uint64_t) override {
-    return std::nullopt;
   }
 
  private:

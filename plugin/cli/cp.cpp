@@ -14,30 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A file of the tree as the reader that content copies from.
-class FileReader final : public content::BlobReader {
- public:
-  explicit FileReader(std::shared_ptr<tree::File> file)
-      : file_(std::move(file)) {}
-  std::uint64_t size() const noexcept override { return file_->size(); }
-  bool complete() const noexcept override { return file_->keep_pages(); }
-  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
-                           const Context& context) override {
-    return file_->read(offset, out, context);
-  }
-  std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) override {
-    return file_->file_range(offset, length);
-  }
-  bool settled() const noexcept override { return file_->settled(); }
-  Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset, std::uint64_t length,
-                                                  const Context& context) override {
-    return file_->wait_for_range(offset, length, context);
-  }
-
- private:
-  std::shared_ptr<tree::File> file_;
-};
-
 class Copier {
  public:
   Copier(const CpCommand& command, Workspace& workspace)
@@ -151,11 +127,10 @@ class Copier {
     if (target.has_parent_path() && !fs::is_directory(target.parent_path(), ignored)) {
       return Error{Errc::not_found, target.parent_path().string() + " is no folder: make it first"};
     }
-    auto file = TRY(tree.open(node, workspace_.context()));
-    FileReader reader(std::move(file));
+    const auto file = TRY(tree.open(node, workspace_.context()));
     ProgressBar bar(workspace_, what);
     return content::copy_to_file(
-        reader, target, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
+        *file, target, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
         workspace_.context());
   }
 

@@ -45,9 +45,6 @@ class EmptyReader final : public BlobReader {
                            const Context& /*context*/) override {
     return std::size_t{0};
   }
-  std::optional<FileRange> file_range(std::uint64_t /*offset*/, std::uint64_t /*length*/) override {
-    return std::nullopt;
-  }
 };
 
 }  // namespace

@@ -12,11 +12,11 @@ namespace {
 
 class TextReader final : public File {
  public:
-  TextReader(std::shared_ptr<const std::string> text, bool keep_pages)
+  TextReader(std::shared_ptr<const std::string> text, bool complete)
       : text_(std::move(text)),
-        keep_pages_(keep_pages) {}
+        complete_(complete) {}
   std::uint64_t size() const noexcept override { return text_->size(); }
-  bool keep_pages() const noexcept override { return keep_pages_; }
+  bool complete() const noexcept override { return complete_; }
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                            const Context& /*context*/) override {
     if (offset >= text_->size()) return 0;
@@ -24,38 +24,10 @@ class TextReader final : public File {
     std::memcpy(out.data(), text_->data() + offset, count);
     return count;
   }
-  std::optional<content::BlobReader::FileRange> file_range(std::uint64_t /*offset*/,
-                                                           std::uint64_t /*length*/) override {
-    return std::nullopt;
-  }
 
  private:
   const std::shared_ptr<const std::string> text_;
-  const bool keep_pages_;
-};
-
-class BlobReaderFile final : public File {
- public:
-  explicit BlobReaderFile(std::shared_ptr<content::BlobReader> reader)
-      : reader_(std::move(reader)) {}
-  std::uint64_t size() const noexcept override { return reader_->size(); }
-  bool keep_pages() const noexcept override { return reader_->complete(); }
-  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
-                           const Context& context) override {
-    return reader_->read(offset, out, context);
-  }
-  std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
-                                                           std::uint64_t length) override {
-    return reader_->file_range(offset, length);
-  }
-  bool settled() const noexcept override { return reader_->settled(); }
-  Result<std::optional<content::BlobReader::FileRange>> wait_for_range(
-      std::uint64_t offset, std::uint64_t length, const Context& context) override {
-    return reader_->wait_for_range(offset, length, context);
-  }
-
- private:
-  const std::shared_ptr<content::BlobReader> reader_;
+  const bool complete_;
 };
 
 }  // namespace
@@ -145,9 +117,8 @@ BlobFile::BlobFile(std::string identity, std::int64_t mtime, About about)
 
 Result<std::shared_ptr<File>> BlobFile::open(Model& model, const Context& context) const {
   const auto source = TRY(model.asking.source(about_.place.registry));
-  auto reader = TRY(model.asking.sources().open_blob(source, about_.place.repository,
-                                                     *about_.digest, *about_.size, context));
-  return std::shared_ptr<File>(std::make_shared<BlobReaderFile>(std::move(reader)));
+  return model.asking.sources().open_blob(source, about_.place.repository, *about_.digest,
+                                          *about_.size, context);
 }
 
 Result<Attributes> BlobFile::attributes(Model& /*model*/, const Context& /*context*/) const {
@@ -163,8 +134,8 @@ Result<Tree::Meaning> BlobFile::meaning(Model& model, const Context& /*context*/
   return meaning_of(model, about_);
 }
 
-std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool keep_pages) {
-  return std::make_shared<TextReader>(std::move(text), keep_pages);
+std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool complete) {
+  return std::make_shared<TextReader>(std::move(text), complete);
 }
 
 std::string digest_path(const Digest& digest) {

@@ -127,7 +127,8 @@ class BlobFile final : public TreeNode {
 };
 
 /// An open file whose bytes are at hand.
-std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool keep_pages);
+/// `complete`: it will always be these bytes.
+std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool complete);
 
 // The families' folders.
 TreeNodePtr make_registries_folder();

@@ -168,10 +168,10 @@ class FakeView : public fuse::View {
     FakeFile(FakeView& view, tree::NodePtr node)
         : view_(view),
           node_(std::move(node)),
-          complete_(keep_pages()) {}
+          complete_(complete()) {}
     ~FakeFile() override { ++view_.closed; }
     std::uint64_t size() const noexcept override { return view_.current(node_)->length; }
-    bool keep_pages() const noexcept override { return view_.current(node_)->keep_pages; }
+    bool complete() const noexcept override { return view_.current(node_)->keep_pages; }
     /// What an open file gave before the node changed is not mended by the change.
     bool settled() const noexcept override { return complete_ || view_.current(node_)->settles; }
     Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
@@ -186,11 +186,10 @@ class FakeView : public fuse::View {
       std::memcpy(out.data(), node.content.data() + offset, count);
       return count - std::min(count, view_.lost_bytes);
     }
-    std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
-                                                             std::uint64_t) override {
+    std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t) override {
       const int fd = view_.current(node_)->fd;
       if (fd < 0) return std::nullopt;
-      return content::BlobReader::FileRange{fd, offset};
+      return FileRange{fd, offset};
     }
 
    private:

@@ -34,7 +34,9 @@ class BlobReader {
     std::uint64_t offset;
   };
   /// The bytes as a range of a file, when they can be given now; nullopt: use read().
-  virtual std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) = 0;
+  virtual std::optional<FileRange> file_range(std::uint64_t /*offset*/, std::uint64_t /*length*/) {
+    return std::nullopt;
+  }
   /// The same, and waits for bytes that are on their way, as read() does and with its errors.
   virtual Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset,
                                                           std::uint64_t length,

@@ -55,22 +55,9 @@ struct Entry {
   Type type = Type::folder;
 };
 
-/// An open file. Thread safe. As content::BlobReader.
-class File {
- public:
-  virtual ~File() = default;
-  virtual std::uint64_t size() const noexcept = 0;
-  virtual bool keep_pages() const noexcept = 0;
-  virtual bool settled() const noexcept { return keep_pages(); }
-  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
-                                   const Context& context) = 0;
-  virtual std::optional<content::BlobReader::FileRange> file_range(std::uint64_t offset,
-                                                                   std::uint64_t length) = 0;
-  virtual Result<std::optional<content::BlobReader::FileRange>> wait_for_range(
-      std::uint64_t offset, std::uint64_t length, const Context& /*context*/) {
-    return file_range(offset, length);
-  }
-};
+/// An open file: a blob, or a text that berth made, which is complete unless it may have another
+/// length at the next read.
+using File = content::BlobReader;
 
 /// What the root of a tree shows (DESIGN section 6).
 struct Root {
