@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streaming throughput in one process: the transport alone, a fetch that is verified into the
 // cache, and a read from the cache; from docker-registry on loopback, which has its share of the
-// same cores. Through the mount: see side_by_side.py, which measures berthfs as people run it.
+// same cores. Through the mount: mount_bench.cpp.
 #include <memory>
 #include <optional>
 #include <string>

@@ -218,6 +218,35 @@ class WholeRegistry(Case):
             os.stat(mnt / ".git")
 
 
+class LargeBlob(Case):
+    SIZE = 1 << 30
+
+    def test_a_gibibyte_through_the_mount_and_to_a_layout(self):
+        """Read once, from the network, while it is verified; then from the cache; then copied, and compared with skopeo's."""
+        r = self.registry()
+        path = self.folder / "big"
+        with open(path, "wb") as file:
+            for _ in range(self.SIZE >> 24):
+                file.write(os.urandom(1 << 20) * 16)  # one MiB in sixteen is new: enough to tell places apart
+        blob = r.push_blob("big", path)
+        r.push_image("big", ["v1"], [blob])
+        os.unlink(path)
+        mnt = self.mount(r.host)
+        layer = mnt / "big/v1/layers/00.tar.gz"
+        hexadecimal = blob["digest"].split(":")[1]
+        self.assertEqual(layer.stat().st_size, self.SIZE)
+        self.assertEqual(sha256(layer), hexadecimal)
+        gets = len(r.lines("GET /v2/big/blobs/" + blob["digest"]))
+        self.assertEqual(sha256(mnt / "big/.blobs/sha256" / hexadecimal), hexadecimal)
+        self.assertEqual(len(r.lines("GET /v2/big/blobs/" + blob["digest"])), gets, "the second read is the cache's")
+        self.unmount(mnt)
+        ours, theirs = self.folder / "ours", self.folder / "theirs"
+        self.berth("cp", f"{r.host}/big:v1", f"oci:{ours}:v1")
+        subprocess.run([tool("skopeo"), "copy", "-q", "--src-tls-verify=false", f"docker://{r.host}/big:v1", f"oci:{theirs}:v1", "--preserve-digests"],
+                       check=True)
+        self.assertEqual(subprocess.run(["diff", "-r", str(ours / "blobs"), str(theirs / "blobs")]).returncode, 0)
+
+
 class ManyNames(Case):
     def test_two_thousand_tags_cost_the_listing_and_then_nothing(self):
         r = self.registry()
