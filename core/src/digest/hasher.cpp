@@ -13,6 +13,7 @@
 
 #include <openssl/sha.h>
 
+#include "berth/base/fd.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 
@@ -171,6 +172,22 @@ Digest Hasher::finish() && {
     length = algorithm_ == Algorithm::sha384 ? SHA384_DIGEST_LENGTH : SHA512_DIGEST_LENGTH;
   }
   return *Digest::from_parts(to_string(algorithm_), text::to_hex(ByteView(out).first(length)));
+}
+
+Result<void> update_from_file(Hasher& hasher, int fd, std::uint64_t end, const Context& context,
+                              const std::function<void(std::uint64_t)>& progress) {
+  // Fits the second-level cache beside the hash, so that the bytes are hashed where they were read.
+  constexpr std::uint64_t kBlock = 256 * 1024;
+  Bytes block(static_cast<std::size_t>(std::min(kBlock, end - std::min(end, hasher.count()))));
+  while (hasher.count() < end) {
+    TRY(context.check());
+    const auto piece = std::span(block).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), end - hasher.count())));
+    TRY(pread_exact(fd, piece, hasher.count()));
+    hasher.update(piece);
+    if (progress) progress(piece.size());
+  }
+  return {};
 }
 
 Digest digest_of(ByteView bytes, Algorithm algorithm) {

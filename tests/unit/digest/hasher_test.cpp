@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/digest/hasher.hpp"
 
+#include <fcntl.h>
+
 #include <array>
 
 #include <gtest/gtest.h>
 
+#include "berth/base/fd.hpp"
 #include "berth/base/text.hpp"
 
 #include "support/matchers.hpp"
+#include "support/temp_dir.hpp"
 
 namespace berth {
 namespace {
@@ -54,6 +58,21 @@ TEST(HasherTest, ComputesTheStandardVectors) {
   for (const Vector& v : vectors()) {
     EXPECT_EQ(digest_of(as_bytes(v.message), v.algorithm).hex(), v.hex);
   }
+}
+
+TEST(HasherTest, GoesOnFromAFileWhereItStands) {
+  test::TempDir dir;
+  const std::string text(700'000, 'x');
+  dir.write("file", text);
+  const Fd fd = *open_at(AT_FDCWD, dir / "file", O_RDONLY);
+  Hasher hasher = hasher_of(Algorithm::sha256, text.substr(0, 1000));
+  std::uint64_t told = 0;
+  ASSERT_THAT(update_from_file(hasher, fd.get(), text.size(), Context{},
+                               [&](std::uint64_t bytes) { told += bytes; }),
+              IsOk());
+  EXPECT_EQ(told, text.size() - 1000);
+  EXPECT_THAT(update_from_file(hasher, fd.get(), text.size() + 1, Context{}), HasCode(Errc::io));
+  EXPECT_EQ(std::move(hasher).finish(), digest_of(as_bytes(text)));
 }
 
 TEST(HasherTest, PiecesMakeNoDifference) {

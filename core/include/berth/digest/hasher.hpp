@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "berth/base/bytes.hpp"
+#include "berth/base/context.hpp"
 #include "berth/digest/digest.hpp"
 
 namespace berth {
@@ -41,6 +43,11 @@ class Hasher {
   std::uint64_t count_ = 0;
   alignas(16) std::array<std::byte, 224> context_{};  // SHA256_CTX or SHA512_CTX
 };
+
+/// Hashes on from a file: the bytes from hasher.count() up to `end`, which lie there at the same
+/// offsets. `progress` gets the bytes of each step. Errc::io where the file is shorter.
+Result<void> update_from_file(Hasher& hasher, int fd, std::uint64_t end, const Context& context,
+                              const std::function<void(std::uint64_t)>& progress = nullptr);
 
 /// The digest of one buffer. `algorithm` must be verifiable.
 Digest digest_of(ByteView bytes, Algorithm algorithm = Algorithm::sha256);
