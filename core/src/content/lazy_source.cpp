@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "content/lazy_source.hpp"
 
+#include "berth/base/single_flight.hpp"
+#include "berth/base/sync.hpp"
 #include "berth/base/try.hpp"
-
-#include "content/single_flight.hpp"
 
 namespace berth::content {
 namespace {
@@ -70,21 +70,21 @@ class LazySource final : public Source {
     return source_;
   }
 
-  // Whoever waits while another thread asks finds its answer; when there was none it asks itself.
+  // Whoever waits while another thread asks gets its answer, also when that is an error.
   Result<std::shared_ptr<Source>> resolve(const Context& context) BERTH_EXCLUDES(mutex_) {
     if (auto source = known()) return source;
-    TRY(flight_.enter(name_, context));
-    const SingleFlight::Turn turn(flight_, name_);
-    if (auto source = known()) return source;
-    auto made = TRY(make_(context));
-    MutexLock lock(mutex_);
-    source_ = std::move(made);
-    return source_;
+    return flight_.run_or_look(name_, context, [&]() -> Result<std::shared_ptr<Source>> {
+      if (auto source = known()) return source;
+      auto made = TRY(make_(context));
+      MutexLock lock(mutex_);
+      source_ = std::move(made);
+      return source_;
+    });
   }
 
   const std::string name_;
   const std::function<Result<std::shared_ptr<Source>>(const Context&)> make_;
-  SingleFlight flight_;
+  SingleFlight<std::shared_ptr<Source>> flight_;
   mutable Mutex mutex_;
   std::shared_ptr<Source> source_ BERTH_GUARDED_BY(mutex_);
 };

@@ -6,13 +6,13 @@
 #include <fmt/core.h>
 
 #include "berth/base/log.hpp"
+#include "berth/base/single_flight.hpp"
 #include "berth/base/try.hpp"
 #include "berth/digest/hasher.hpp"
 
 #include "content/core.hpp"
 #include "content/fetch_reader.hpp"
 #include "content/readers.hpp"
-#include "content/single_flight.hpp"
 
 namespace berth::content {
 namespace {
@@ -54,7 +54,7 @@ struct Store::Impl {
   cache::Remembered& remembered() { return core->cache.remembered(); }
 
   const std::shared_ptr<Core> core;
-  SingleFlight manifests;
+  SingleFlight<RawManifest> manifests;
   Mutex mutex;
   std::set<std::string> noted BERTH_GUARDED_BY(mutex);
 };
@@ -67,17 +67,17 @@ Result<registry::Client::RawManifest> Store::Impl::raw_manifest(Source& source,
     return source.get_manifest(repository, digest.text(), context);
   }
   const std::string key = fmt::format("{} {} {}", source.name(), repository, digest.text());
-  TRY(manifests.enter(key, context));
-  const SingleFlight::Turn turn(manifests, key);
-  if (auto cached = TRY(cached_manifest(source, repository, digest, context))) {
-    ++core->counting.cache_hits;
-    return *std::move(cached);
-  }
-  if (core->options.offline) {
-    return Error(Errc::unavailable, object_name("manifest", source, repository, digest) +
-                                        " is not in the cache, and the network is not asked");
-  }
-  return fetch_manifest(source, repository, digest, context);
+  return manifests.run_or_look(key, context, [&]() -> Result<RawManifest> {
+    if (auto cached = TRY(cached_manifest(source, repository, digest, context))) {
+      ++core->counting.cache_hits;
+      return *std::move(cached);
+    }
+    if (core->options.offline) {
+      return Error(Errc::unavailable, object_name("manifest", source, repository, digest) +
+                                          " is not in the cache, and the network is not asked");
+    }
+    return fetch_manifest(source, repository, digest, context);
+  });
 }
 
 // The cache is shared by all repositories: what it holds is shown only where it was seen.

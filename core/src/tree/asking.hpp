@@ -6,10 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "berth/base/single_flight.hpp"
 #include "berth/tree/tree.hpp"
 
 #include "tree/away.hpp"
-#include "tree/single_flight.hpp"
 #include "tree/sources.hpp"
 
 namespace berth::tree {

@@ -10,7 +10,6 @@
 #include "tree/heads.hpp"
 #include "tree/lru.hpp"
 #include "tree/names.hpp"
-#include "tree/single_flight.hpp"
 
 namespace berth::tree {
 namespace {
@@ -89,49 +88,6 @@ TEST(LruTest, DropsTheLeastRecentlyUsedByCountAndCost) {
   EXPECT_EQ(lru.size(), 1U);
   lru.put("f", 7, 1);
   EXPECT_EQ(*lru.get("f"), 7);
-}
-
-TEST(SingleFlightTest, DoesNotLeadForWhoMustNotWait) {
-  SingleFlight<int> flight;
-  bool worked = false;
-  EXPECT_THAT(flight.run("k", Context().nonblocking(),
-                         [&]() -> Result<int> {
-                           worked = true;
-                           return 1;
-                         }),
-              HasCode(Errc::would_block));
-  EXPECT_FALSE(worked);
-}
-
-TEST(SingleFlightTest, AFollowerWaitsNoLongerThanItsContextAllows) {
-  SingleFlight<int> flight;
-  std::atomic<bool> leading = false;
-  std::stop_source done;
-  std::thread leader([&] {
-    EXPECT_THAT(flight.run("k", {},
-                           [&]() -> Result<int> {
-                             leading = true;
-                             leading.notify_all();
-                             while (!done.stop_requested()) std::this_thread::yield();
-                             return 7;
-                           }),
-                IsOkAndHolds(7));
-  });
-  leading.wait(false);
-  const auto never = []() -> Result<int> { return 0; };
-  EXPECT_THAT(flight.run("k", Context().with_timeout(std::chrono::milliseconds(1)), never),
-              HasCode(Errc::timeout));
-  EXPECT_FALSE(flight.run_if_free("k", {}, never).has_value()) << "never waits";
-  EXPECT_THAT(flight.run("other", {}, never), IsOkAndHolds(0));
-  done.request_stop();
-  leader.join();
-}
-
-TEST(SingleFlightTest, WorkThatThrowsEndsTheCall) {
-  SingleFlight<int> flight;
-  EXPECT_THROW((void)flight.run("k", {}, []() -> Result<int> { throw std::bad_alloc(); }),
-               std::bad_alloc);
-  EXPECT_THAT(flight.run("k", {}, []() -> Result<int> { return 2; }), IsOkAndHolds(2));
 }
 
 TEST(PermitsTest, WhoWaitsForAnAnswerGoesFirst) {

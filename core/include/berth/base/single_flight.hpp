@@ -10,7 +10,7 @@
 #include "berth/base/context.hpp"
 #include "berth/base/sync.hpp"
 
-namespace berth::tree {
+namespace berth {
 
 /// One request however many ask: the first to ask for a key does the work, the others wait for its
 /// answer, each no longer than its own Context allows. Thread safe.
@@ -23,7 +23,7 @@ class SingleFlight {
     if (context.is_nonblocking()) return would_block();
     for (;;) {
       auto [call, leads] = join(key);
-      if (leads) return lead(key, *call, context, work);
+      if (leads) return lead(key, call, context, work);
       auto answer = wait(*call, context);
       // nullopt: whoever led gave up for reasons of its own, so somebody else has to ask.
       if (answer) return std::move(*answer);
@@ -36,7 +36,16 @@ class SingleFlight {
                                            Work&& work) {
     auto [call, leads] = join(key);
     if (!leads) return std::nullopt;
-    return lead(key, *call, context, work);
+    return lead(key, call, context, work);
+  }
+
+  /// For work that looks first at what is at hand: a non-blocking caller does it, too, and gets
+  /// would_block only where somebody else is at it.
+  template <class Work>
+  Result<Value> run_or_look(const std::string& key, const Context& context, Work&& work) {
+    if (!context.is_nonblocking()) return run(key, context, work);
+    auto looked = run_if_free(key, context, work);
+    return looked ? *std::move(looked) : would_block();
   }
 
   static Error would_block() { return {Errc::would_block, "the answer needs the network"}; }
@@ -58,33 +67,30 @@ class SingleFlight {
   }
 
   template <class Work>
-  Result<Value> lead(const std::string& key, Call& call, const Context& context, Work& work) {
+  Result<Value> lead(const std::string& key, const std::shared_ptr<Call>& call,
+                     const Context& context, Work& work) {
     // Ends the call even when the work throws: nobody waits for ever.
     struct End {
       SingleFlight& flight;
       const std::string& key;
-      std::shared_ptr<Call> call;
+      Call& call;
       ~End() {
         {
           const MutexLock lock(flight.mutex_);
           flight.calls_.erase(key);
         }
-        const MutexLock lock(call->mutex);
-        call->done = true;
-        call->done_changed.notify_all();
+        const MutexLock lock(call.mutex);
+        call.done = true;
+        call.done_changed.notify_all();
       }
     };
-    const End end{*this, key, find(key)};
+    const End end{*this, key, *call};
     Result<Value> answer = work();
-    const MutexLock lock(call.mutex);
-    call.answer = answer;
-    call.abandoned = !answer && !context.check();
+    const MutexLock lock(call->mutex);
+    call->answer = answer;
+    // Its own deadline, or that it must not wait, says nothing to the others.
+    call->abandoned = !answer && (answer.error().code() == Errc::would_block || !context.check());
     return answer;
-  }
-
-  std::shared_ptr<Call> find(const std::string& key) {
-    const MutexLock lock(mutex_);
-    return calls_.at(key);
   }
 
   std::optional<Result<Value>> wait(Call& call, const Context& context) {
@@ -101,4 +107,4 @@ class SingleFlight {
   std::unordered_map<std::string, std::shared_ptr<Call>> calls_ BERTH_GUARDED_BY(mutex_);
 };
 
-}  // namespace berth::tree
+}  // namespace berth
