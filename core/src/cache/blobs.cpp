@@ -21,13 +21,12 @@
 namespace berth::cache {
 namespace {
 
-// Fits the second-level cache beside the hash, so that the bytes are hashed where they were read.
-constexpr std::size_t kHashBlock = 256 * 1024;
-
 // Linked but not synced when the machine ended: its bytes are whatever reached the disk.
-Result<bool> trust(Store& store, const Blob& blob, const struct stat& info) {
+Result<bool> verify_again(Store& store, const Blob& blob, const struct stat& info,
+                          const Context& context) {
   if (store.journal().trusts(blob.digest, info)) return true;
-  auto verified = verify_file(blob.fd.get(), blob.digest, nullptr, Context{});
+  fault_point("blob.hash");
+  auto verified = verify_file(blob.fd.get(), blob.digest, nullptr, context);
   if (!verified && verified.error().code() != Errc::digest_mismatch) {
     return std::move(verified).error();
   }
@@ -37,11 +36,27 @@ Result<bool> trust(Store& store, const Blob& blob, const struct stat& info) {
     drop_blob(store, blob.digest);
     return false;
   }
-  if (!store.folder().read_only() && store.journal().add(blob.digest)) {
+  store.journal().trust(blob.digest);
+  if (store.folder().read_only()) return true;
+  // Without room for its line the next process hashes it again, and nothing else.
+  auto room = Room::take(store, kSlack);
+  if (!room) return true;
+  if (const auto grown = store.journal().add(blob.digest)) {
+    room->spend(*grown);
     // Its change time becomes one of this boot: the next sync point covers it for good.
     ::fchmod(blob.fd.get(), 0444);
   }
   return true;
+}
+
+Result<bool> trust(Store& store, const Blob& blob, const struct stat& info,
+                   const Context& context) {
+  if (store.journal().trusts(blob.digest, info)) return true;
+  if (context.is_nonblocking()) {
+    return Error(Errc::would_block, fmt::format("{} is to be hashed first", blob.digest.text()));
+  }
+  return store.hashing.run(blob.digest.text(), context,
+                           [&] { return verify_again(store, blob, info, context); });
 }
 
 // Where O_TMPFILE is not known (overlays, network file systems) a named file does.
@@ -70,17 +85,12 @@ Result<void> link_unnamed(Store& store, const Digest& digest, int fd, const std:
 Result<void> verify_file(int fd, const Digest& digest,
                          const std::function<void(std::uint64_t)>& progress,
                          const Context& context) {
-  Hasher hasher = TRY(Hasher::create(digest.algorithm()));
-  std::vector<std::byte> block(kHashBlock);
-  for (;;) {
-    TRY(context.check());
-    const ssize_t got = ::pread(fd, block.data(), block.size(), static_cast<off_t>(hasher.count()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error::from_errno(errno, fmt::format("reading {}", digest.text()));
-    if (got == 0) break;
-    hasher.update(ByteView(block).first(static_cast<std::size_t>(got)));
-    if (progress) progress(static_cast<std::uint64_t>(got));
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) {
+    return Error::from_errno(errno, fmt::format("looking at {} in the cache", digest.text()));
   }
+  Hasher hasher = TRY(Hasher::create(digest.algorithm()));
+  TRY(update_from_file(hasher, fd, static_cast<std::uint64_t>(info.st_size), context, progress));
   const Digest found = std::move(hasher).finish();
   if (found == digest) return {};
   return Error(
@@ -88,7 +98,7 @@ Result<void> verify_file(int fd, const Digest& digest,
       fmt::format("the cached blob has the digest {} instead of its name's", found.text()));
 }
 
-Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest) {
+Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest, const Context& context) {
   auto fd = open_at(store.root(), blob_name(digest), O_RDONLY | O_NOFOLLOW);
   if (!fd && fd.error().code() == Errc::not_found) return std::optional<Blob>();
   if (!fd) return std::move(fd).error();
@@ -102,7 +112,7 @@ Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest) {
   }
   if (info.st_nlink == 0 || !S_ISREG(info.st_mode)) return std::optional<Blob>();
   Blob blob{digest, static_cast<std::uint64_t>(info.st_size), std::move(*fd)};
-  if (!TRY(trust(store, blob, info))) return std::optional<Blob>();
+  if (!TRY(trust(store, blob, info, context))) return std::optional<Blob>();
   store.recency().touch(digest);
   return std::optional<Blob>(std::move(blob));
 }

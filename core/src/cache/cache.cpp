@@ -77,23 +77,19 @@ Result<std::shared_ptr<Store>> Cache::Impl::live_store() {
   return current;
 }
 
-Result<std::optional<Blob>> Cache::find(const Digest& digest) {
+Result<std::optional<Blob>> Cache::find(const Digest& digest, const Context& context) {
   if (!digest.is_verifiable()) return std::optional<Blob>();
-  return find_blob(*impl_->store(), digest);
+  return find_blob(*impl_->store(), digest, context);
 }
 
 bool Cache::contains(const Digest& digest) const { return has_blob(*impl_->store(), digest); }
 
-std::shared_ptr<Partial> Cache::Impl::known_partial(const Digest& digest, std::uint64_t size) {
+std::shared_ptr<Partial> Cache::Impl::known_partial(const Digest& digest) {
+  MutexLock lock(join_mutex);
   const auto found = partials.find(digest);
   if (found == partials.end()) return nullptr;
   auto partial = found->second.lock();
-  if (partial == nullptr || partial->state() == State::failed) {
-    partials.erase(found);
-    return nullptr;
-  }
-  if (partial->size() == size) return partial;
-  partial->fail();
+  if (partial != nullptr && partial->state() != State::failed) return partial;
   partials.erase(found);
   return nullptr;
 }
@@ -113,13 +109,30 @@ std::vector<std::shared_ptr<Partial>> Cache::Impl::live_partials() {
   return live;
 }
 
-Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t size) {
+Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t size,
+                                             const Context& context) {
   TRY(check_verifiable(digest));
-  MutexLock lock(impl_->join_mutex);
-  if (auto known = impl_->known_partial(digest, size)) return known;
-  const auto store = TRY(impl_->live_store());
+  for (;;) {
+    auto partial = impl_->known_partial(digest);
+    if (partial != nullptr && partial->size() == size) return partial;
+    if (context.is_nonblocking()) {
+      return Error(Errc::would_block, fmt::format("{} is not joined yet", digest.text()));
+    }
+    if (partial != nullptr) partial->fail();
+    partial = TRY(impl_->joins.run(digest.text(), context,
+                                   [&] { return impl_->open_partial(digest, size, context); }));
+    // Else another thread led, which had been promised another size.
+    if (partial->size() == size) return partial;
+  }
+}
+
+Result<std::shared_ptr<Partial>> Cache::Impl::open_partial(const Digest& digest, std::uint64_t size,
+                                                           const Context& context) {
+  // Whoever led before this one has left it there.
+  if (auto known = known_partial(digest)) return known;
+  const auto store = TRY(live_store());
   std::optional<Ingest> ingest;
-  if (auto blob = TRY(find_blob(*store, digest)); blob && blob->size == size) {
+  if (auto blob = TRY(find_blob(*store, digest, context)); blob && blob->size == size) {
     ingest = Ingest{std::move(blob->fd), Fd{}, TRY(MapFile::complete(size))};
   } else {
     TRY(store->check_writable());
@@ -133,9 +146,10 @@ Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t
     // Nothing will ever arrive that would say so. A mismatch shows in state().
     static_cast<void>(partial->advance(Context{}));
   }
-  impl_->partials.insert_or_assign(digest, partial);
-  if (impl_->partials.size() % 256 == 0) {
-    std::erase_if(impl_->partials, [](const auto& entry) { return entry.second.expired(); });
+  MutexLock lock(join_mutex);
+  partials.insert_or_assign(digest, partial);
+  if (partials.size() % 256 == 0) {
+    std::erase_if(partials, [](const auto& entry) { return entry.second.expired(); });
   }
   return partial;
 }
@@ -148,8 +162,9 @@ Result<void> Cache::put(const Digest& digest, ByteView bytes) {
   return put_blob(*store, digest, bytes);
 }
 
-Result<std::optional<std::string>> Cache::get(const Digest& digest, std::size_t limit) {
-  auto blob = TRY(find(digest));
+Result<std::optional<std::string>> Cache::get(const Digest& digest, std::size_t limit,
+                                              const Context& context) {
+  auto blob = TRY(find(digest, context));
   if (!blob) return std::optional<std::string>();
   if (blob->size > limit) {
     return Error(Errc::too_large, fmt::format("{} has {} bytes; at most {} are read here",

@@ -4,6 +4,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "berth/base/single_flight.hpp"
 #include "berth/cache/cache.hpp"
 
 #include "cache/index_file.hpp"
@@ -18,14 +19,17 @@ struct Cache::Impl {
   std::shared_ptr<Store> store() const;
   /// The same, after a look whether the folder is still there; opens it anew where it was removed.
   Result<std::shared_ptr<Store>> live_store();
-  std::shared_ptr<Partial> known_partial(const Digest& digest, std::uint64_t size)
-      BERTH_REQUIRES(join_mutex);
+  /// The one that this process has joined; nullptr: none that lives.
+  std::shared_ptr<Partial> known_partial(const Digest& digest) BERTH_EXCLUDES(join_mutex);
+  Result<std::shared_ptr<Partial>> open_partial(const Digest& digest, std::uint64_t size,
+                                                const Context& context) BERTH_EXCLUDES(join_mutex);
   std::vector<std::shared_ptr<Partial>> live_partials();
 
   const Options options;
   mutable Mutex mutex;
   std::shared_ptr<Store> current BERTH_GUARDED_BY(mutex);
-  /// Held while a partial blob is opened, so that this process opens each once. Before `mutex`.
+  /// This process opens each partial blob once: the locks of two would not see one another.
+  SingleFlight<std::shared_ptr<Partial>> joins;
   Mutex join_mutex;
   std::unordered_map<Digest, std::weak_ptr<Partial>> partials BERTH_GUARDED_BY(join_mutex);
   std::unique_ptr<Remembered> remembered;

@@ -55,9 +55,13 @@ Result<std::uint64_t> Journal::add(const Digest& digest) {
   state_.distrust_from(file_system_now());
   const std::uint64_t grown = TRY(append_lines(
       folder_.root(), kName, fmt::format("{} {}\n", folder_.boot_id(), digest.text())));
+  trust(digest);
+  return grown;
+}
+
+void Journal::trust(const Digest& digest) {
   MutexLock lock(mutex_);
   trusted_.insert(digest.text());
-  return grown;
 }
 
 bool Journal::trusts(const Digest& digest, const struct stat& info) {

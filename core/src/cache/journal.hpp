@@ -30,6 +30,8 @@ class Journal {
   /// Says that `digest` is about to be linked, or was hashed again. Returns the bytes by which the
   /// file grew.
   Result<std::uint64_t> add(const Digest& digest);
+  /// It was hashed and is right: this process need not do it again.
+  void trust(const Digest& digest);
   /// `info` is the blob's: its change time says when it was linked.
   bool trusts(const Digest& digest, const struct stat& info);
   bool empty() const;

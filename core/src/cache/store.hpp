@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "berth/base/single_flight.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/cache/cache.hpp"
 
@@ -40,6 +41,8 @@ class Store {
   /// Errc::denied in a read-only folder.
   Result<void> check_writable() const;
 
+  /// Who hashes a blob that is not trusted yet, for all who ask for it.
+  SingleFlight<bool> hashing;
   /// Bytes of blobs that were linked by this process and not synced yet.
   std::atomic<std::uint64_t> unsynced{0};
 
@@ -95,8 +98,8 @@ class FolderGrowth {
 Result<void> replace_file(Store& store, const std::string& name, std::string_view text);
 
 /// The complete blob, opened, with a shared lock that keeps it from being evicted. Hashes it first
-/// where it is not to be trusted.
-Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest);
+/// where it is not to be trusted: would_block for a non-blocking Context.
+Result<std::optional<Blob>> find_blob(Store& store, const Digest& digest, const Context& context);
 bool has_blob(const Store& store, const Digest& digest);
 /// Stores verified bytes whole.
 Result<void> put_blob(Store& store, const Digest& digest, ByteView bytes);

@@ -54,7 +54,7 @@ void Fetch::stop() {
   all.request_stop();
 }
 
-std::expected<std::shared_ptr<Attempt>, Fetch::Failure> Fetch::attempt() {
+std::optional<std::expected<std::shared_ptr<Attempt>, Fetch::Failure>> Fetch::known_attempt() {
   MutexLock lock(mutex_);
   if (attempt_ && attempt_->partial().state() != cache::State::failed) return attempt_;
   if (attempt_) note_failed(*attempt_);
@@ -62,12 +62,24 @@ std::expected<std::shared_ptr<Attempt>, Fetch::Failure> Fetch::attempt() {
   if (refused_ && core_->options.clock->ticks() < refused_until_) {
     return std::unexpected(Failure{*refused_, true, nullptr});
   }
-  auto joined = core_->cache.join(digest_, size_);
+  return std::nullopt;
+}
+
+std::expected<std::shared_ptr<Attempt>, Fetch::Failure> Fetch::attempt(const Context& context) {
+  if (auto known = known_attempt()) return *std::move(known);
+  // Not under the lock: joining may evict, wait and hash, and others need only look.
+  auto joined = core_->cache.join(digest_, size_, context);
+  MutexLock lock(mutex_);
   if (joined) {
-    attempt_ = std::make_shared<Attempt>(std::move(*joined));
+    if (!attempt_ || &attempt_->partial() != joined->get()) {
+      if (attempt_) note_failed(*attempt_);
+      attempt_ = std::make_shared<Attempt>(std::move(*joined));
+    }
     return attempt_;
   }
-  const bool local = joined.error().code() != Errc::unsupported;
+  const Errc code = joined.error().code();
+  const bool local = code != Errc::unsupported && code != Errc::would_block &&
+                     code != Errc::cancelled && code != Errc::timeout;
   if (local) {
     refused_ = joined.error();
     refused_until_ = core_->options.clock->ticks() + kRefused;
@@ -161,10 +173,10 @@ void Fetch::run_stream(std::uint64_t ticket) {
   Outcome outcome = Outcome::ended;
   const auto context = running_context();
   if (context) {
-    auto current = attempt();
-    if (!current) {
+    auto current = attempt(*context);
+    if (!current && context->check()) {
       record({std::move(current).error()});
-    } else {
+    } else if (current) {
       outcome = fill(**current, *context);
     }
   }
@@ -251,7 +263,7 @@ void Fetch::cache_failed(Attempt& attempt, Error error) {
 
 void Fetch::run_range(Range range) {
   if (const auto context = running_context()) {
-    if (auto current = attempt()) {
+    if (auto current = attempt(*context)) {
       fill_range(**current, range, *context);
     }
   }

@@ -40,8 +40,10 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     std::shared_ptr<const Origin> origin;
   };
 
-  /// The current attempt, or the next one when it failed.
-  std::expected<std::shared_ptr<Attempt>, Failure> attempt() BERTH_EXCLUDES(mutex_);
+  /// The current attempt, or the next one when it failed. Errc::would_block for a non-blocking
+  /// Context where one must be begun.
+  std::expected<std::shared_ptr<Attempt>, Failure> attempt(const Context& context)
+      BERTH_EXCLUDES(mutex_);
 
   /// Sees to it that the stream runs, or will when its turn comes. `now`: also when it has only
   /// just seen that another process is ahead.
@@ -83,6 +85,9 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   Outcome advance(Attempt& attempt, const Context& context);
   void cache_failed(Attempt& attempt, Error error);
   void record(std::vector<Failure> failures) BERTH_EXCLUDES(mutex_);
+  /// The attempt, or why there is none to be had, as far as it is known without asking the cache.
+  std::optional<std::expected<std::shared_ptr<Attempt>, Failure>> known_attempt()
+      BERTH_EXCLUDES(mutex_);
   Origins origins() const BERTH_EXCLUDES(mutex_);
   std::optional<Context> running_context() const BERTH_EXCLUDES(mutex_);
 

@@ -78,6 +78,7 @@ Result<std::optional<FetchReader::FileRange>> FetchReader::wait_for_range(std::u
 
 Result<bool> FetchReader::wait_in_cache(Wait& wait, const Context& context) {
   for (;;) {
+    if (core_->closed) return Error(Errc::cancelled, "the store was closed");
     std::shared_ptr<Attempt> attempt = bound();
     if (attempt && attempt->partial().state() == cache::State::failed) {
       fetch_->note_failed(*attempt);
@@ -85,8 +86,12 @@ Result<bool> FetchReader::wait_in_cache(Wait& wait, const Context& context) {
     }
     if (bypass()) return true;
     if (!attempt && !wait.attempt) {
-      auto current = fetch_->attempt();
-      if (!current && !current.error().past_cache) return std::move(current).error().error;
+      auto current = fetch_->attempt(context);
+      if (!current && !current.error().past_cache) {
+        // The transfer begins all the same: its thread may wait where this one must not.
+        if (current.error().error.code() == Errc::would_block) fetch_->want_stream();
+        return std::move(current).error().error;
+      }
       if (!current) {
         go_past(nullptr, current.error().error);
         continue;
@@ -111,7 +116,6 @@ bool FetchReader::settled() const noexcept {
 std::optional<Result<void>> FetchReader::step(Attempt& attempt,
                                               const std::shared_ptr<Attempt>& shared, Wait& wait,
                                               const Context& context) {
-  if (core_->closed) return Error(Errc::cancelled, "the store was closed");
   // Asked before anything is looked at, so that no change is slept over.
   const std::uint64_t seen = attempt.partial().changes();
   if (attempt.partial().state() == cache::State::failed) {
@@ -223,7 +227,7 @@ std::optional<BlobReader::FileRange> FetchReader::file_range(std::uint64_t offse
   if (offset + length > size() || length == 0 || bypass()) return std::nullopt;
   std::shared_ptr<Attempt> attempt = bound();
   if (!attempt) {
-    auto current = fetch_->attempt();
+    auto current = fetch_->attempt(Context().nonblocking());
     if (!current) return std::nullopt;
     attempt = std::move(*current);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -15,9 +16,10 @@
 namespace berth::content {
 namespace {
 
-constexpr std::size_t kPiece = 256 * 1024;
 /// Reads that arrive a little out of order are still hashed as they come.
 constexpr std::uint64_t kCatchUp = 8 * 1024 * 1024;
+/// As much is hashed by a thread that must not wait: a fraction of a millisecond.
+constexpr std::uint64_t kAtOnce = 1024 * 1024;
 
 // What a file was when it was hashed. Another program may change it: then these change too.
 std::string identity_of(const struct stat& st, const Digest& digest) {
@@ -40,6 +42,7 @@ class LocalReader final : public BlobReader {
 
   std::uint64_t size() const noexcept override { return size_; }
   bool complete() const noexcept override { return complete_; }
+  bool settled() const noexcept override { return verified_; }
 
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
                            const Context& context) override {
@@ -60,43 +63,70 @@ class LocalReader final : public BlobReader {
   }
 
  private:
+  /// The right to hash: one thread has it.
+  class Turn {
+   public:
+    explicit Turn(LocalReader& reader)
+        : reader_(reader) {}
+    ~Turn() {
+      MutexLock lock(reader_.mutex_);
+      reader_.hashing_ = false;
+      reader_.free_.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    LocalReader& reader_;
+  };
+
   Result<void> check_first(std::uint64_t offset, std::uint64_t length, const Context& context) {
     if (failed_) return wrong();
     if (verified_ || (!core_->verifies_first(size_) && offset + length < size_)) return {};
-    MutexLock lock(mutex_);
+    TRY(wait_for_turn(context));
+    const Turn turn(*this);
+    if (context.is_nonblocking() && size_ - hashed() > kAtOnce) return would_block();
     return hash_to(size_, context);
   }
 
   // A program that reads from start to end has its bytes hashed while they are in the processor's
   // cache; one that jumps about pays at its end.
   Result<void> hash_along(std::uint64_t end, const Context& context) {
-    if (verified_ || hashing_.exchange(true)) return {};
-    Result<void> result;
-    {
-      MutexLock lock(mutex_);
-      const std::uint64_t front = hasher_ ? hasher_->count() : 0;
-      if (end > front && end - front <= kCatchUp) result = hash_to(end, context);
-    }
-    hashing_ = false;
-    return result;
+    if (verified_ || !try_turn()) return {};
+    const Turn turn(*this);
+    const std::uint64_t front = hashed();
+    const std::uint64_t most = context.is_nonblocking() ? kAtOnce : kCatchUp;
+    return end > front && end - front <= most ? hash_to(end, context) : Result<void>();
   }
 
-  Result<void> hash_to(std::uint64_t end, const Context& context) BERTH_REQUIRES(mutex_) {
+  bool try_turn() BERTH_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return !std::exchange(hashing_, true);
+  }
+
+  Result<void> wait_for_turn(const Context& context) BERTH_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (hashing_) {
+      if (context.is_nonblocking()) return would_block();
+      TRY(context.check());
+      free_.wait(mutex_, context);
+    }
+    hashing_ = true;
+    return {};
+  }
+
+  // From here on: with the turn.
+  std::uint64_t hashed() const { return hasher_ ? hasher_->count() : 0; }
+
+  Result<void> hash_to(std::uint64_t end, const Context& context) {
     if (verified_) return {};
     if (failed_) return wrong();
     if (!hasher_) hasher_ = TRY(Hasher::create(digest_.algorithm()));
-    Bytes buffer(kPiece);
-    while (hasher_->count() < end) {
-      TRY(context.check());
-      const std::span<std::byte> piece(
-          buffer.data(), std::min<std::uint64_t>(buffer.size(), end - hasher_->count()));
-      TRY(pread_exact(fd_.get(), piece, hasher_->count()));
-      hasher_->update(piece);
-    }
+    TRY(update_from_file(*hasher_, fd_.get(), end, context));
     return hasher_->count() == size_ ? finish() : Result<void>();
   }
 
-  Result<void> finish() BERTH_REQUIRES(mutex_) {
+  Result<void> finish() {
     struct stat now{};
     const bool same = fstat(fd_.get(), &now) == 0 && identity_of(now, digest_) == identity_;
     if (same && Hasher(*hasher_).finish() == digest_) {
@@ -111,6 +141,7 @@ class LocalReader final : public BlobReader {
     return wrong();
   }
 
+  static Error would_block() { return {Errc::would_block, "the file is to be hashed first"}; }
   Error wrong() const {
     return Error(Errc::digest_mismatch,
                  fmt::format("{}: the file does not have the digest of its name", name_));
@@ -127,9 +158,10 @@ class LocalReader final : public BlobReader {
 
   std::atomic<bool> verified_;
   std::atomic<bool> failed_ = false;
-  std::atomic<bool> hashing_ = false;
   Mutex mutex_;
-  std::optional<Hasher> hasher_ BERTH_GUARDED_BY(mutex_);
+  CondVar free_;
+  bool hashing_ BERTH_GUARDED_BY(mutex_) = false;
+  std::optional<Hasher> hasher_;  ///< belongs to whoever hashes
 };
 
 }  // namespace

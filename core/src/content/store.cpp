@@ -42,8 +42,8 @@ struct Store::Impl {
                                                      const Digest& digest, const Context& context);
   Result<RawManifest> fetch_manifest(Source& source, const std::string& repository,
                                      const Digest& digest, const Context& context);
-  void note_descriptors(Source& source, const std::string& repository,
-                        const oci::ManifestDocument& document);
+  Result<void> note_descriptors(Source& source, const std::string& repository,
+                                const oci::ManifestDocument& document, const Context& context);
   Result<void> check_visible(Source& source, const std::string& repository, const Digest& digest,
                              std::uint64_t size, const Context& context);
   Result<std::shared_ptr<BlobReader>> open_blob(const std::shared_ptr<Source>& source,
@@ -85,7 +85,9 @@ Result<std::optional<registry::Client::RawManifest>> Store::Impl::cached_manifes
     Source& source, const std::string& repository, const Digest& digest, const Context& context) {
   auto seen = remembered().seen(source.name(), repository, digest);
   if (!seen && (core->options.offline || !cache().contains(digest))) return std::nullopt;
-  auto found = cache().get(digest, oci::kManifestLimit);
+  auto found = cache().get(digest, oci::kManifestLimit, context);
+  if (!found && found.error().code() == Errc::would_block) return std::move(found).error();
+  TRY(context.check());
   if (!found) {  // the cache is in trouble: the registry may still have it
     log::warning(found.error().describe());
     return std::nullopt;
@@ -126,29 +128,41 @@ Result<registry::Client::RawManifest> Store::Impl::fetch_manifest(Source& source
 
 // A registry takes a manifest only when it has what that names, but for its subject, which may come
 // later or never, and for layers that lie elsewhere.
-void Store::Impl::note_descriptors(Source& source, const std::string& repository,
-                                   const oci::ManifestDocument& document) {
-  if (source.local_file(document.digest)) return;
+Result<void> Store::Impl::note_descriptors(Source& source, const std::string& repository,
+                                           const oci::ManifestDocument& document,
+                                           const Context& context) {
+  if (source.local_file(document.digest)) return {};
+  const std::string key =
+      fmt::format("{} {} {}", source.name(), repository, document.digest.text());
   {
     MutexLock lock(mutex);
-    if (noted.size() >= kNotedManifests) noted.clear();
-    if (!noted.insert(fmt::format("{} {} {}", source.name(), repository, document.digest.text()))
-             .second) {
-      return;
-    }
+    if (noted.contains(key)) return {};
   }
-  const auto note = [&](const oci::Descriptor& descriptor) {
+  std::vector<const oci::Descriptor*> fresh;
+  const auto look = [&](const oci::Descriptor& descriptor) {
     if (!descriptor.urls.empty()) return;
-    if (remembered().seen(source.name(), repository, descriptor.digest)) return;
-    remembered().set_seen(source.name(), repository, descriptor.digest, descriptor.size,
-                          descriptor.media_type);
+    if (!remembered().seen(source.name(), repository, descriptor.digest)) {
+      fresh.push_back(&descriptor);
+    }
   };
   if (const oci::Manifest* manifest = document.manifest()) {
-    note(manifest->config);
-    std::ranges::for_each(manifest->layers, note);
+    look(manifest->config);
+    std::ranges::for_each(manifest->layers, look);
   } else if (const oci::Index* index = document.index()) {
-    std::ranges::for_each(index->manifests, note);
+    std::ranges::for_each(index->manifests, look);
   }
+  // Writing may have to evict, and wait for who counts the folder.
+  if (!fresh.empty() && context.is_nonblocking()) {
+    return Error(Errc::would_block, "what the manifest names is to be written down");
+  }
+  for (const oci::Descriptor* descriptor : fresh) {
+    remembered().set_seen(source.name(), repository, descriptor->digest, descriptor->size,
+                          descriptor->media_type);
+  }
+  MutexLock lock(mutex);
+  if (noted.size() >= kNotedManifests) noted.clear();
+  noted.insert(key);
+  return {};
 }
 
 Result<void> Store::Impl::check_visible(Source& source, const std::string& repository,
@@ -185,7 +199,9 @@ Result<std::shared_ptr<BlobReader>> Store::Impl::open_blob(const std::shared_ptr
     if (auto right = verify({}, digest); !right) return std::move(right).error().with_context(name);
     return make_empty_reader();
   }
-  auto found = core->cache.find(digest);
+  auto found = core->cache.find(digest, context);
+  if (!found && found.error().code() == Errc::would_block) return std::move(found).error();
+  TRY(context.check());
   if (!found) log::warning(fmt::format("{}: {}", name, found.error().message()));
   if (found && *found) {
     if ((*found)->size != size) {
@@ -225,7 +241,7 @@ Result<oci::ManifestDocument> Store::manifest(const std::shared_ptr<Source>& sou
     return std::move(parsed).error().with_context(
         object_name("manifest", *source, repository, digest));
   }
-  impl_->note_descriptors(*source, repository, *parsed);
+  TRY(impl_->note_descriptors(*source, repository, *parsed, context));
   return *std::move(parsed);
 }
 

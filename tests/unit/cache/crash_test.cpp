@@ -9,6 +9,7 @@
 #include <fstream>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "cache/fault_point.hpp"
 #include "unit/cache/cache_fixture.hpp"
@@ -110,8 +111,7 @@ TEST_F(CrashTest, WhatWasSyncedIsTrustedAfterTheMachinesEnd) {
   }
   end_machine("boot-2");
   const auto cache = open();
-  std::atomic<int> hashed = 0;
-  const auto blob = cache->find(digest);
+  const auto blob = cache->find(digest, Context{}.nonblocking());
   ASSERT_THAT(blob, IsOk());
   ASSERT_TRUE(blob->has_value());
   EXPECT_FALSE(std::filesystem::exists(folder() / "journal")) << "it was not hashed again";
@@ -137,6 +137,41 @@ TEST_F(CrashTest, WhatWasNotSyncedIsHashedAgainAfterTheMachinesEnd) {
   ASSERT_THAT(found, IsOk());
   EXPECT_FALSE(found->has_value());
   expect_blobs_verified();
+}
+
+TEST_F(CrashTest, WhoMustNotWaitDoesNotHashAgain) {
+  const Digest digest = digest_of(as_bytes("not synced"));
+  ASSERT_THAT(open()->put(digest, as_bytes("not synced")), IsOk());
+  end_machine("boot-2");
+  const auto cache = open();
+  const Context now = Context{}.nonblocking();
+  EXPECT_THAT(cache->find(digest, now), HasCode(Errc::would_block));
+  EXPECT_THAT(cache->get(digest, 100, now), HasCode(Errc::would_block));
+  EXPECT_THAT(cache->join(digest, 10, now), HasCode(Errc::would_block));
+  EXPECT_THAT(cache->get(digest, 100), IsOk());
+  EXPECT_THAT(cache->get(digest, 100, now), IsOkAndHolds("not synced"));
+}
+
+TEST_F(CrashTest, ABlobIsHashedAgainOnceHoweverManyAsk) {
+  const std::string bytes = content(9 * kMiB, 5);
+  const Digest digest = digest_of(as_bytes(bytes));
+  ASSERT_THAT(open()->put(digest, as_bytes(bytes)), IsOk());
+  end_machine("boot-2");
+  const auto cache = open();
+  static std::atomic<int> hashed;
+  hashed = 0;
+  fault_hook = [](const char* point) { hashed += std::string_view(point) == "blob.hash" ? 1 : 0; };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        const auto found = cache->find(digest);
+        EXPECT_TRUE(found && found->has_value());
+      });
+    }
+  }
+  fault_hook = nullptr;
+  EXPECT_EQ(hashed, 1);
 }
 
 TEST_F(CrashTest, ASyncPointOfTheNextBootDoesNotCoverTheLast) {

@@ -50,6 +50,17 @@ TEST_F(PartialTest, TheSameDigestIsTheSameObject) {
   EXPECT_EQ(first, join(*cache, digest_, bytes_.size()));
 }
 
+TEST_F(PartialTest, WhoMustNotWaitGetsWhatIsJoinedAlready) {
+  const auto cache = open();
+  const Context now = Context{}.nonblocking();
+  EXPECT_THAT(cache->join(digest_, bytes_.size(), now), HasCode(Errc::would_block));
+  EXPECT_FALSE(std::filesystem::exists(ingest_path(digest_)));
+  const auto first = join(*cache, digest_, bytes_.size());
+  EXPECT_THAT(cache->join(digest_, bytes_.size(), now), IsOkAndHolds(first));
+  EXPECT_THAT(cache->join(digest_, 5, now), HasCode(Errc::would_block));
+  EXPECT_EQ(first->state(), State::filling) << "only who may wait drops it";
+}
+
 TEST_F(PartialTest, ADownloadBeginsInTheChunkOfItsOffset) {
   const auto cache = open();
   const auto partial = join(*cache, digest_, bytes_.size());

@@ -259,6 +259,16 @@ TEST_F(FetchTest, ASmallBlobDoesNotQueueBehindLargeOnesThatStall) {
   gate->open();
 }
 
+TEST_F(FetchTest, WhoMustNotWaitDoesNotBeginAPartialBlob) {
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  EXPECT_FALSE(one->file_range(0, 10).has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "cache" / "ingest"));
+  EXPECT_EQ(cache_->status()->partial, 0U);
+  EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
 TEST_F(FetchTest, ClosingTheStoreEndsWaitingReads) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);

@@ -106,6 +106,22 @@ TEST_F(LayoutSourceTest, BlobsAreReadInPlace) {
   }
 }
 
+TEST_F(LayoutSourceTest, WhoMustNotWaitDoesNotHashTheFile) {
+  const std::string bytes = sample_bytes(5 * kMiB);
+  const Part blob = put(bytes, "application/octet-stream");
+  write_index({});
+  const auto source = layout();
+  const auto one = *store_->open_blob(source, "", blob.digest, blob.size, Context().nonblocking());
+  std::byte byte{};
+  const auto last = std::span(&byte, 1);
+  EXPECT_THAT(one->read(0, last, Context().nonblocking()), IsOk());
+  EXPECT_THAT(one->read(blob.size - 1, last, Context().nonblocking()), HasCode(Errc::would_block));
+  EXPECT_FALSE(one->settled());
+  EXPECT_THAT(one->read(blob.size - 1, last, soon()), IsOk());
+  EXPECT_TRUE(one->settled());
+  EXPECT_THAT(one->read(blob.size - 1, last, Context().nonblocking()), IsOk());
+}
+
 TEST_F(LayoutSourceTest, ADamagedFileIsNotBelieved) {
   std::string bytes = sample_bytes(5 * kMiB);
   const Part large = put(bytes, "application/octet-stream");

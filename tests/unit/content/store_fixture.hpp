@@ -19,7 +19,8 @@ class StoreFixture : public ::testing::Test {
   void open(content::StoreOptions options = {}, std::uint64_t limit = 256 * kMiB) {
     store_.reset();
     cache_.reset();
-    auto cache = cache::Cache::open({.folder = folder_ / "cache", .limit = limit});
+    auto cache =
+        cache::Cache::open({.folder = folder_ / "cache", .limit = limit, .boot_id = boot_});
     ASSERT_THAT(cache, IsOk());
     cache_ = std::move(*cache);
     store_ = std::make_unique<content::Store>(*cache_, std::move(options));
@@ -54,6 +55,7 @@ class StoreFixture : public ::testing::Test {
   }
 
   TempDir folder_;
+  std::string boot_ = "boot-1";  ///< another one: the machine was started again
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<content::Store> store_;
   std::shared_ptr<FakeSource> source_ = std::make_shared<FakeSource>();

@@ -118,6 +118,25 @@ TEST_F(StoreTest, OfflineShowsWhatIsCachedAndSaysWhatIsNot) {
   EXPECT_EQ(source_->heads(), 0);
 }
 
+TEST_F(StoreTest, WhoMustNotWaitDoesNotHashWhatTheMachineMayHaveLost) {
+  const Image image = push_image(*source_, {1000});
+  auto document = store_->manifest(source_, "a", image.manifest.digest, soon());
+  ASSERT_THAT(document, IsOk());
+  const auto layer = document->manifest()->layers[0];
+  ASSERT_THAT(read_all(*reader(layer.digest, layer.size)), IsOk());
+  boot_ = "boot-2";
+  open();
+  const Context now = Context().nonblocking();
+  EXPECT_THAT(store_->open_blob(source_, "a", layer.digest, layer.size, now),
+              HasCode(Errc::would_block));
+  EXPECT_THAT(store_->manifest(source_, "a", image.manifest.digest, now),
+              HasCode(Errc::would_block));
+  const auto asked = source_->gets().size();
+  EXPECT_THAT(read_all(*reader(layer.digest, layer.size)), IsOkAndHolds(image.layers[0]));
+  EXPECT_THAT(store_->open_blob(source_, "a", layer.digest, layer.size, now), IsOk());
+  EXPECT_EQ(source_->gets().size(), asked) << "it was there, and right";
+}
+
 TEST_F(StoreTest, GivesASmallBlobWhole) {
   const std::string bytes = sample_bytes(3000);
   const Digest digest = source_->add(bytes);

@@ -66,22 +66,27 @@ class Cache {
   ~Cache();
 
   /// A complete blob, and touches its recency. nullopt when absent. A blob that was linked after
-  /// the last sync point of a machine that ended since is hashed again first.
-  Result<std::optional<Blob>> find(const Digest& digest);
+  /// the last sync point of a machine that ended since is hashed again first, once however many
+  /// ask; would_block where the Context does not allow that.
+  Result<std::optional<Blob>> find(const Digest& digest, const Context& context = {});
   /// Is it there? Without touching or opening.
   bool contains(const Digest& digest) const;
 
   /// Joins the partial blob, or begins it. Every caller of this process gets the same object.
   /// `size` is what the descriptor promises; a partial blob of another size is dropped.
   /// Errc::no_space when the folder cannot take even its bookkeeping: the caller then reads past
-  /// the cache. Errc::unsupported for digests that cannot be verified.
-  Result<std::shared_ptr<Partial>> join(const Digest& digest, std::uint64_t size);
+  /// the cache. Errc::unsupported for digests that cannot be verified. A non-blocking Context gets
+  /// what this process has joined already, else would_block: beginning may evict, wait and hash.
+  Result<std::shared_ptr<Partial>> join(const Digest& digest, std::uint64_t size,
+                                        const Context& context = {});
 
   /// Stores small content whole; verifies it first (digest_mismatch). no_space when there is no
   /// room.
   Result<void> put(const Digest& digest, ByteView bytes);
-  /// A whole small blob from the cache; nullopt when absent. too_large beyond `limit`.
-  Result<std::optional<std::string>> get(const Digest& digest, std::size_t limit);
+  /// A whole small blob from the cache; nullopt when absent. too_large beyond `limit`; would_block
+  /// as find().
+  Result<std::optional<std::string>> get(const Digest& digest, std::size_t limit,
+                                         const Context& context = {});
 
   Remembered& remembered() noexcept;
 
