@@ -43,8 +43,8 @@ Result<bool> verify_again(Store& store, const Blob& blob, const struct stat& inf
   if (!room) return true;
   if (const auto grown = store.journal().add(blob.digest)) {
     room->spend(*grown);
-    // Its change time becomes one of this boot: the next sync point covers it for good.
-    ::fchmod(blob.fd.get(), 0444);
+    // Its time becomes one of this boot: the next sync point covers it for good.
+    static_cast<void>(seal(blob.fd.get(), Seal::now));
   }
   return true;
 }
@@ -129,9 +129,7 @@ Result<void> put_blob(Store& store, const Digest& digest, ByteView bytes) {
   std::string name;
   Fd fd = TRY(unnamed_file(store, folder, name));
   auto written = pwrite_all(fd.get(), bytes, 0);
-  if (written && ::fchmod(fd.get(), 0444) != 0) {
-    written = Error::from_errno(errno, "protecting a blob of the cache");
-  }
+  if (written) written = seal(fd.get(), Seal::before_name);
   if (!written) {
     if (!name.empty()) ::unlinkat(store.root(), name.c_str(), 0);
     return std::move(written).error().with_context(
@@ -140,6 +138,8 @@ Result<void> put_blob(Store& store, const Digest& digest, ByteView bytes) {
   const std::uint64_t lines = TRY(store.journal().add(digest));
   fault_point("put.link");
   TRY(link_unnamed(store, digest, fd.get(), name));
+  static_cast<void>(
+      seal(fd.get(), Seal::now));  // or it is hashed once more after the machine's end
   struct stat info{};
   const bool linked = ::fstat(fd.get(), &info) == 0 && info.st_nlink > 0;
   room.spend(lines + growth.bytes() + (linked ? allocated(info) : 0));
@@ -152,7 +152,7 @@ Result<bool> link_blob(Store& store, Room& room, const Digest& digest, int fd,
                        const std::string& name) {
   const std::string folder = fmt::format("blobs/{}", digest.algorithm_name());
   const FolderGrowth growth(store.root(), folder.c_str());
-  if (::fchmod(fd, 0444) != 0) return Error::from_errno(errno, "protecting a blob of the cache");
+  TRY(seal(fd, Seal::before_name));
   const std::uint64_t lines = TRY(store.journal().add(digest));
   fault_point("publish.rename");
   const std::string target = blob_name(digest);
@@ -168,6 +168,7 @@ Result<bool> link_blob(Store& store, Room& room, const Digest& digest, int fd,
     return Error::from_errno(error, fmt::format("storing {} in the cache", digest.text()));
   }
   struct stat info{};
+  if (result == 0) static_cast<void>(seal(fd, Seal::now));
   if (result == 0 && ::fstat(fd, &info) == 0) {
     store.unsynced.fetch_add(static_cast<std::uint64_t>(info.st_size));
   }

@@ -25,10 +25,6 @@ constexpr std::size_t kReadLimit = 64 * 1024 * 1024;
 constexpr std::size_t kSingleSyncs = 32;
 constexpr off_t kLong = 128 * 1024;  // about a thousand blobs
 
-std::int64_t change_time(const struct stat& info) {
-  return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec;
-}
-
 // A killed sync() leaves one that it renamed: its lines still count.
 std::vector<std::string> journal_files(const Folder& folder) {
   std::vector<std::string> files;
@@ -65,7 +61,9 @@ void Journal::trust(const Digest& digest) {
 }
 
 bool Journal::trusts(const Digest& digest, const struct stat& info) {
-  const bool synced = state_.trusts(folder_, change_time(info));
+  const auto sealed = sealed_at(info);
+  if (!sealed) return false;  // somebody wrote to it, whatever lines say
+  const bool synced = state_.trusts(folder_, *sealed);
   MutexLock lock(mutex_);
   if (trusted_.contains(digest.text())) return true;
   // Lines of another boot are read once: no more of them come.

@@ -16,10 +16,11 @@ namespace berth::cache {
 
 /// What was linked into blobs/ since the last sync point, so that one need not sync per blob.
 ///
-/// A blob is trusted when its change time lies before a sync point of the boot that linked it, or
-/// when a line of this boot names it. All else may have been in memory only when the machine ended,
-/// and is hashed again first. The names alone would not do: after the machine's end they may be
-/// lost with the rest; a change time lies in the inode that it speaks of.
+/// A blob is trusted when the time at which it was sealed lies before a sync point of the boot that
+/// linked it, or when a line of this boot names it. All else may have been in memory only when the
+/// machine ended, or was written to since, and is hashed again first. The names alone would not do:
+/// after the machine's end they may be lost with the rest; the time lies in the inode that it
+/// speaks of.
 /// Thread safe; lock-free between processes.
 class Journal {
  public:
@@ -32,7 +33,7 @@ class Journal {
   Result<std::uint64_t> add(const Digest& digest);
   /// It was hashed and is right: this process need not do it again.
   void trust(const Digest& digest);
-  /// `info` is the blob's: its change time says when it was linked.
+  /// `info` is the blob's: it says when it was sealed.
   bool trusts(const Digest& digest, const struct stat& info);
   bool empty() const;
   /// So many lines that a sync point is worth its time even to a command that ends.

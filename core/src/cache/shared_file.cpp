@@ -16,6 +16,9 @@
 namespace berth::cache {
 namespace {
 
+constexpr long kMilli = 1'000'000;             // nanoseconds
+constexpr time_t kNeverCovered = 0x7FFF'0000;  // in 2038: the last that every file system can write
+
 struct flock range(short type, std::uint64_t start, std::uint64_t length) noexcept {
   struct flock lock{};
   lock.l_type = type;
@@ -109,6 +112,26 @@ void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
 
 void futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t bits) noexcept {
   ::syscall(SYS_futex, &word, FUTEX_WAKE_BITSET, INT32_MAX, nullptr, nullptr, bits);
+}
+
+Result<void> seal(int fd, Seal when) {
+  struct timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = kNeverCovered;
+  if (when == Seal::now) {
+    ::clock_gettime(CLOCK_REALTIME, &times[1]);
+    // Rounded up: a sync point that came before must not cover it.
+    const long millis = (times[1].tv_nsec + kMilli - 1) / kMilli;
+    times[1].tv_sec += millis / 1000;
+    times[1].tv_nsec = millis % 1000 * kMilli;
+  }
+  if (::fchmod(fd, 0444) == 0 && ::futimens(fd, times) == 0) return {};
+  return Error::from_errno(errno, "protecting a blob of the cache");
+}
+
+std::optional<std::int64_t> sealed_at(const struct stat& info) noexcept {
+  if (info.st_mtim.tv_nsec % kMilli != 0) return std::nullopt;
+  return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
 std::uint64_t allocated(int fd) noexcept {

@@ -60,6 +60,17 @@ void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
                 std::chrono::nanoseconds limit, std::uint32_t bits) noexcept;
 void futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t bits) noexcept;
 
+/// Marks a verified file as one that nobody writes to any more: mode 0444, and a time of last
+/// change that is a whole millisecond. Whoever writes to it later sets another. (Not the change
+/// time of the inode: that moves with every other name that the file gets or loses.)
+enum class Seal : bool {
+  before_name,  ///< a time that no sync point will ever cover
+  now,          ///< it has its name: the next sync point covers it
+};
+Result<void> seal(int fd, Seal when);
+/// When it was sealed, in nanoseconds since 1970; nullopt when it was written to since, or never.
+std::optional<std::int64_t> sealed_at(const struct stat& info) noexcept;
+
 /// Bytes of allocated blocks, which is what the quota counts. 0 when it cannot be told.
 std::uint64_t allocated(int fd) noexcept;
 inline std::uint64_t allocated(const struct stat& info) noexcept {

@@ -53,12 +53,6 @@ Result<void> copy_range(const BlobReader::FileRange& from, int to, std::uint64_t
   return {};
 }
 
-Result<bool> clone(BlobReader& reader, int fd) {
-  if (!reader.complete() || reader.size() == 0) return false;
-  const auto whole = reader.file_range(0, reader.size());
-  return whole && whole->offset == 0 && ::ioctl(fd, FICLONE, whole->fd) == 0;
-}
-
 Result<void> copy_piece(BlobReader& reader, int fd, std::uint64_t offset, std::uint64_t length,
                         const Context& context) {
   const auto range = TRY(reader.wait_for_range(offset, length, context));
@@ -70,11 +64,29 @@ Result<void> copy_piece(BlobReader& reader, int fd, std::uint64_t offset, std::u
 
 }  // namespace
 
-Result<void> copy_bytes(BlobReader& reader, int fd,
-                        const std::function<void(std::uint64_t)>& progress,
+bool clone_blob(BlobReader& reader, int fd) {
+  if (!reader.settled() || reader.size() == 0) return false;
+  const auto whole = reader.file_range(0, reader.size());
+  return whole && whole->offset == 0 && ::ioctl(fd, FICLONE, whole->fd) == 0;
+}
+
+Result<bool> await_in_cache(BlobReader& reader, const Arrived& progress, const Context& context) {
+  for (std::uint64_t offset = 0; offset < reader.size() && !reader.cache_file();) {
+    TRY(context.check());
+    const std::uint64_t length = std::min(kPiece, reader.size() - offset);
+    const auto range = TRY(reader.wait_for_range(offset, length, context));
+    if (!range) return false;
+    offset += length;
+    progress(offset);
+  }
+  if (!reader.cache_file()) return false;
+  progress(reader.size());
+  return true;
+}
+
+Result<void> copy_bytes(BlobReader& reader, int fd, const Arrived& progress,
                         const Context& context) {
-  const bool cloned = TRY(clone(reader, fd));
-  if (cloned) {
+  if (clone_blob(reader, fd)) {
     progress(reader.size());
     return {};
   }

@@ -32,6 +32,8 @@ class CachedReader final : public BlobReader {
     return FileRange{blob_.fd.get(), offset};
   }
 
+  std::optional<int> cache_file() const override { return blob_.fd.get(); }
+
  private:
   const std::shared_ptr<Core> core_;
   const cache::Blob blob_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/content/copy.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +27,13 @@ namespace {
 
 /// A download that was dropped for wrong bytes is begun again this often in all.
 constexpr int kAttempts = 2;
+
+bool on_one_file_system(const std::filesystem::path& one, const std::filesystem::path& other) {
+  struct stat first{};
+  struct stat second{};
+  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev;
+}
 
 /// The sum over all blobs, told one call at a time.
 class Meter {
@@ -53,7 +62,8 @@ class BlobCopier {
       : request_(request),
         layout_(layout),
         blobs_(plan.blobs),
-        meter_(request.options.progress, plan.bytes) {}
+        meter_(request.options.progress, plan.bytes),
+        one_file_system_(on_one_file_system(request.store.cache().folder(), layout.folder())) {}
 
   Result<void> run() BERTH_EXCLUDES(mutex_);
 
@@ -61,12 +71,16 @@ class BlobCopier {
   void work(const Context& context) BERTH_EXCLUDES(mutex_);
   Result<void> copy(const oci::Descriptor& blob, const Context& context);
   Result<void> write(const oci::Descriptor& blob, std::uint64_t& moved, const Context& context);
+  /// Lets the layout have what the cache has, without a copy. False: it must be copied.
+  Result<bool> share(BlobReader& reader, const std::filesystem::path& target,
+                     const Arrived& progress, const Context& context);
 
   const CopyRequest& request_;
   const LayoutWriter& layout_;
   const std::vector<oci::Descriptor>& blobs_;
   Meter meter_;
   std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> one_file_system_;  ///< the cache's and the layout's
   std::stop_source stop_;
   Mutex mutex_;
   std::optional<Error> error_ BERTH_GUARDED_BY(mutex_);
@@ -129,13 +143,36 @@ Result<void> BlobCopier::write(const oci::Descriptor& blob, std::uint64_t& moved
   const auto reader = TRY(request_.store.open_blob(request_.source, request_.repository,
                                                    blob.digest, blob.size, context));
   TRY(layout_.make_folder(blob.digest));
-  NewFile file = TRY(NewFile::create(layout_.blob(blob.digest)));
   const auto progress = [&](std::uint64_t done) {
     meter_.move(moved, done);
     moved = done;
   };
+  const std::filesystem::path target = layout_.blob(blob.digest);
+  const bool shared = TRY(share(*reader, target, progress, context));
+  if (shared) return {};
+  NewFile file = TRY(NewFile::create(target));
   TRY(copy_bytes(*reader, file.fd(), progress, context));
   return file.commit();
+}
+
+// A layout's blobs are as immutable as the cache's: blocks of two files, or one file under two
+// names, save the second writing and the second room (docs/decisions/0008).
+Result<bool> BlobCopier::share(BlobReader& reader, const std::filesystem::path& target,
+                               const Arrived& progress, const Context& context) {
+  if (!one_file_system_) return false;
+  const bool whole = TRY(await_in_cache(reader, progress, context));
+  const auto file = whole ? reader.cache_file() : std::nullopt;
+  if (!file) return false;
+  NewFile clone = TRY(NewFile::create(target));
+  if (clone_blob(reader, clone.fd())) {
+    TRY(clone.commit());
+    return true;
+  }
+  Fd own(::fcntl(*file, F_DUPFD_CLOEXEC, 0));
+  if (own && NewFile::second_name(target, std::move(own)).commit()) return true;
+  one_file_system_ =
+      false;  // as bind mounts seem, and are not for this: the next is not waited for
+  return false;
 }
 
 }  // namespace

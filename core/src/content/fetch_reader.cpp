@@ -113,6 +113,12 @@ bool FetchReader::settled() const noexcept {
   return !bound_ || bound_->partial().settled();
 }
 
+std::optional<int> FetchReader::cache_file() const {
+  const std::shared_ptr<Attempt> attempt = bound();
+  if (!attempt || bypass() || !attempt->partial().settled()) return std::nullopt;
+  return attempt->partial().fd();
+}
+
 std::optional<Result<void>> FetchReader::step(Attempt& attempt,
                                               const std::shared_ptr<Attempt>& shared, Wait& wait,
                                               const Context& context) {

@@ -23,6 +23,7 @@ class FetchReader final : public BlobReader {
   std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t length) override;
   Result<std::optional<FileRange>> wait_for_range(std::uint64_t offset, std::uint64_t length,
                                                   const Context& context) override;
+  std::optional<int> cache_file() const override;
 
  private:
   struct Wait;

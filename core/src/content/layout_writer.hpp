@@ -18,6 +18,7 @@ class LayoutWriter {
   /// folder that has files and is no layout.
   static Result<LayoutWriter> open(const std::filesystem::path& layout);
 
+  const std::filesystem::path& folder() const noexcept { return layout_; }
   std::filesystem::path blob(const Digest& digest) const;
   /// Is the blob there, with this size and digest? It is hashed: a file of the right name may have
   /// been cut or damaged by whoever wrote it.

@@ -14,6 +14,11 @@ namespace berth::content {
 class NewFile {
  public:
   static Result<NewFile> create(const std::filesystem::path& target);
+  /// A file that exists already: commit() gives it this name beside those that it has. Not for a
+  /// file system other than its own.
+  static NewFile second_name(const std::filesystem::path& target, Fd file) {
+    return {target, std::move(file)};
+  }
 
   int fd() const noexcept { return atomic_ ? atomic_->fd() : nameless_.get(); }
   /// Replaces what stands there.

@@ -173,6 +173,26 @@ class WholeRegistry(Case):
         self.berth("cp", "-r", f"oci:{layout}:tiny/files", str(self.folder / "files"))
         self.assertEqual(subprocess.run(["diff", "-r", str(self.folder / "files"), str(self.artifact)]).returncode, 0)
 
+    def test_a_layout_shares_the_caches_room_and_cannot_spoil_the_cache(self):
+        # S208
+        self.fill()
+        layout = self.folder / "layout"
+        self.berth("cp", f"{self.r.host}/multi/app:v1", f"oci:{layout}:v1")
+        blobs = [b for b in (layout / "blobs/sha256").iterdir() if b.stat().st_size > 100_000]
+        self.assertTrue(blobs)
+        for blob in blobs:
+            cached = self.folder / "cache/blobs/sha256" / blob.name
+            blob.chmod(0o644)
+            with open(blob, "r+b") as file:
+                file.write(b"spoilt")
+            if cached.stat().st_ino == blob.stat().st_ino:
+                self.assertNotEqual(sha256(cached), blob.name)
+        self.berth("cp", f"{self.r.host}/multi/app:v1", f"oci:{self.folder / 'again'}:v1")
+        for blob in (self.folder / "again/blobs/sha256").iterdir():
+            self.assertEqual(sha256(blob), blob.name)
+        self.berth("cp", f"{self.r.host}/multi/app:v1/manifest.json", self.folder / "manifest.json")
+        self.assertEqual((self.folder / "manifest.json").stat().st_nlink, 1)
+
     def test_folders_are_copied_whole(self):
         # S203
         self.fill()

@@ -129,6 +129,27 @@ TEST_F(CacheTest, VerifyDropsWhatWasChanged) {
   EXPECT_TRUE(cache->contains(good));
 }
 
+TEST_F(CacheTest, WhatWasWrittenToIsHashedBeforeItIsBelieved) {
+  const auto cache = open();
+  const Digest same = digest_of(as_bytes("same"));
+  const Digest other = digest_of(as_bytes("other"));
+  ASSERT_THAT(cache->put(same, as_bytes("same")), IsOk());
+  ASSERT_THAT(cache->put(other, as_bytes("other")), IsOk());
+  // Through a second name, as a layout has it; by a process that minds no modes.
+  for (const auto& [digest, bytes] : {std::pair(same, "same"), std::pair(other, "wrong")}) {
+    std::filesystem::create_hard_link(blob_path(digest), dir_ / digest.text());
+    ASSERT_EQ(::chmod((dir_ / digest.text()).c_str(), 0600), 0);
+    std::ofstream(dir_ / digest.text()) << bytes;
+  }
+  EXPECT_THAT(cache->find(same, Context{}.nonblocking()), HasCode(Errc::would_block));
+  EXPECT_EQ(read_blob(*cache, same), "same");
+  EXPECT_THAT(cache->find(same, Context{}.nonblocking()), IsOk()) << "hashed once is enough";
+  const auto found = cache->find(other);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_FALSE(found->has_value());
+  EXPECT_FALSE(cache->contains(other));
+}
+
 TEST_F(CacheTest, MakesTheFolderAgainAfterItWasRemoved) {
   const auto cache = open();
   std::filesystem::remove_all(folder());

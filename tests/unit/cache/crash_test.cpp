@@ -36,6 +36,9 @@ class CrashTest : public CacheTest {
     ASSERT_EQ(::stat(blob_path(digest).c_str(), &before), 0);
     ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0600), 0);
     std::ofstream(blob_path(digest), std::ios::binary) << bytes;
+    // The disk lost it: nobody wrote.
+    const struct timespec times[2] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(::utimensat(AT_FDCWD, blob_path(digest).c_str(), times, 0), 0);
     ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0444), 0);
   }
   std::shared_ptr<Partial> join(Cache& cache, const Digest& digest, const std::string& bytes) {
@@ -115,6 +118,23 @@ TEST_F(CrashTest, WhatWasSyncedIsTrustedAfterTheMachinesEnd) {
   ASSERT_THAT(blob, IsOk());
   ASSERT_TRUE(blob->has_value());
   EXPECT_FALSE(std::filesystem::exists(folder() / "journal")) << "it was not hashed again";
+}
+
+TEST_F(CrashTest, AnotherNameThatComesAndGoesCostsNoTrust) {
+  const Digest digest = digest_of(as_bytes("shared"));
+  {
+    const auto cache = open();
+    ASSERT_THAT(cache->put(digest, as_bytes("shared")), IsOk());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ASSERT_THAT(cache->sync(), IsOk());
+  }
+  end_machine("boot-2");
+  const auto cache = open();
+  std::filesystem::create_hard_link(blob_path(digest), dir_ / "layout");
+  std::filesystem::remove(dir_ / "layout");
+  const auto blob = cache->find(digest, Context{}.nonblocking());
+  ASSERT_THAT(blob, IsOk());
+  EXPECT_TRUE(blob->has_value());
 }
 
 TEST_F(CrashTest, WhatWasNotSyncedIsHashedAgainAfterTheMachinesEnd) {

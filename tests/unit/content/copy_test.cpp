@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/content/copy.hpp"
 
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -92,6 +97,38 @@ TEST_F(CopyTest, CopiesOnlyWhatTheLayoutDoesNotHold) {
   expect_layers(image);
   EXPECT_EQ(std::filesystem::last_write_time(blob(image.digests[1])), before);
   EXPECT_THAT(tags(), ::testing::ElementsAre("v1", "v2"));
+}
+
+TEST_F(CopyTest, ALayoutOnTheSameFileSystemSharesTheCachesFiles) {
+  const Image image = push_image(*source_, {9 * kMiB, 1000});
+  ASSERT_THAT(copy(image.manifest.digest, "v1"), IsOk());
+  expect_layers(image);
+  const Digest& layer = image.digests[1];
+  const auto cached = folder_ / "cache/blobs/sha256" / std::string(layer.hex());
+  struct stat ours{};
+  struct stat theirs{};
+  ASSERT_EQ(::stat(cached.c_str(), &ours), 0);
+  ASSERT_EQ(::stat(blob(layer).c_str(), &theirs), 0);
+  const Fd from(::open(cached.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd to(::open((folder_ / "clone").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const bool clones = ::ioctl(to.get(), FICLONE, from.get()) == 0;
+  EXPECT_EQ(ours.st_ino == theirs.st_ino, !clones) << "where blocks are shared the files are two";
+  std::filesystem::remove_all(layout_);
+  const auto one = reader(layer, image.layers[0].size());
+  EXPECT_TRUE(one->complete()) << "the cache has lost nothing";
+}
+
+TEST_F(CopyTest, ALayoutOnAnotherFileSystemIsACopy) {
+  const Image image = push_image(*source_, {9 * kMiB, 1000});
+  // Every Linux has it, and nobody's cache is there.
+  const auto elsewhere = std::filesystem::path("/dev/shm") / folder_.path().filename();
+  ASSERT_THAT(content::copy_to_layout(*store_, source_, "a", image.manifest.digest, elsewhere, "v1",
+                                      {}, soon()),
+              IsOk());
+  const auto copied = elsewhere / "blobs/sha256" / std::string(image.digests[1].hex());
+  EXPECT_EQ(file(copied), image.layers[0]);
+  EXPECT_EQ(std::filesystem::hard_link_count(copied), 1U);
+  std::filesystem::remove_all(elsewhere);
 }
 
 TEST_F(CopyTest, ATagMovesToTheNewManifest) {

@@ -43,6 +43,9 @@ class BlobReader {
                                                           const Context& /*context*/) {
     return file_range(offset, length);
   }
+  /// The cache's own file of the blob, once it is complete and verified. It may be given a second
+  /// name and must not be written to. It stays open while the reader lives. nullopt: there is none.
+  virtual std::optional<int> cache_file() const { return std::nullopt; }
 };
 
 struct StoreOptions {
