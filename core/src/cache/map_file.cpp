@@ -181,7 +181,7 @@ std::atomic<std::uint32_t>& MapFile::changes() const noexcept { return header().
 HashPoint MapFile::load() const noexcept {
   HashPoint best;
   std::uint64_t newest = 0;
-  for (const std::uint64_t i : {0, 1}) {
+  for (const std::uint64_t i : {std::uint64_t{0}, std::uint64_t{1}}) {
     const Slot& found = slot(i);
     const std::uint64_t sequence = found.sequence.load(std::memory_order_acquire);
     if (sequence <= newest || found.checksum != found.sum(sequence)) continue;
