@@ -135,15 +135,15 @@ Result<void> put_blob(Store& store, const Digest& digest, ByteView bytes) {
     return std::move(written).error().with_context(
         fmt::format("storing {} in the cache", digest.text()));
   }
-  const std::uint64_t lines = TRY(store.journal().add(digest));
+  room.spend(TRY(store.journal().add(digest)));
   fault_point("put.link");
   TRY(link_unnamed(store, digest, fd.get(), name));
   static_cast<void>(
       seal(fd.get(), Seal::now));  // or it is hashed once more after the machine's end
   struct stat info{};
   const bool linked = ::fstat(fd.get(), &info) == 0 && info.st_nlink > 0;
-  room.spend(lines + growth.bytes() + (linked ? allocated(info) : 0));
-  store.unsynced.fetch_add(bytes.size());
+  room.spend(growth.bytes() + (linked ? allocated(info) : 0));
+  store.index_stale = true;
   store.recency().touch(digest);
   return {};
 }
@@ -153,7 +153,7 @@ Result<bool> link_blob(Store& store, Room& room, const Digest& digest, int fd,
   const std::string folder = fmt::format("blobs/{}", digest.algorithm_name());
   const FolderGrowth growth(store.root(), folder.c_str());
   TRY(seal(fd, Seal::before_name));
-  const std::uint64_t lines = TRY(store.journal().add(digest));
+  room.spend(TRY(store.journal().add(digest)));
   fault_point("publish.rename");
   const std::string target = blob_name(digest);
   int result =
@@ -163,14 +163,13 @@ Result<bool> link_blob(Store& store, Room& room, const Digest& digest, int fd,
     if (result == 0) ::unlinkat(store.root(), name.c_str(), 0);
   }
   const int error = errno;
-  room.spend(lines + growth.bytes());
+  room.spend(growth.bytes());
   if (result != 0 && error != EEXIST) {
     return Error::from_errno(error, fmt::format("storing {} in the cache", digest.text()));
   }
-  struct stat info{};
-  if (result == 0) static_cast<void>(seal(fd, Seal::now));
-  if (result == 0 && ::fstat(fd, &info) == 0) {
-    store.unsynced.fetch_add(static_cast<std::uint64_t>(info.st_size));
+  if (result == 0) {
+    static_cast<void>(seal(fd, Seal::now));
+    store.index_stale = true;
   }
   store.recency().touch(digest);
   return result == 0;
@@ -183,6 +182,7 @@ void drop_blob(Store& store, const Digest& digest) {
   if (::fstatat(store.root(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       ::unlinkat(store.root(), name.c_str(), 0) == 0) {
     store.quota().release(allocated(info));
+    store.index_stale = true;
   }
   store.quota().end_change();
 }

@@ -11,6 +11,7 @@
 #include "berth/digest/hasher.hpp"
 
 #include "cache/cache_impl.hpp"
+#include "cache/index_file.hpp"
 #include "cache/partial_impl.hpp"
 
 namespace berth::cache {
@@ -33,6 +34,10 @@ Result<void> check_fits(Store& store, const Digest& digest, std::uint64_t size) 
                            text::format_size(store.quota().limit())));
 }
 
+std::string folder_name(const Digest& digest) {
+  return ingest_name(digest).substr(std::string_view("ingest/").size());
+}
+
 }  // namespace
 
 Cache::Cache(std::unique_ptr<Impl> impl)
@@ -44,11 +49,13 @@ Cache::~Cache() {
   if (store->folder().read_only()) return;
   // A command that ends does not wait for the disk: what it linked is hashed again should the
   // machine end before the next sync point, and that costs less than a sync for every command.
+  // What it leaves half done would be fetched again.
+  Impl::sync_partials(*store, impl_->take_joined());
   Result<void> ended;
   if (store->journal().is_long()) {
     ended = sync();
-  } else if (impl_->index_stale.load()) {
-    ended = impl_->index.write(*store);
+  } else if (store->index_stale.exchange(false)) {
+    ended = write_index(*store);
   }
   if (!ended) log::debug("cache: " + ended.error().describe());
 }
@@ -94,19 +101,11 @@ std::shared_ptr<Partial> Cache::Impl::known_partial(const Digest& digest) {
   return nullptr;
 }
 
-std::vector<std::shared_ptr<Partial>> Cache::Impl::live_partials() {
+std::vector<std::string> Cache::Impl::take_joined() {
   MutexLock lock(join_mutex);
-  std::vector<std::shared_ptr<Partial>> live;
-  for (auto it = partials.begin(); it != partials.end();) {
-    auto partial = it->second.lock();
-    if (partial == nullptr) {
-      it = partials.erase(it);
-      continue;
-    }
-    live.push_back(std::move(partial));
-    ++it;
-  }
-  return live;
+  std::vector<std::string> names(joined.begin(), joined.end());
+  joined.clear();
+  return names;
 }
 
 Result<std::shared_ptr<Partial>> Cache::join(const Digest& digest, std::uint64_t size,
@@ -147,6 +146,7 @@ Result<std::shared_ptr<Partial>> Cache::Impl::open_partial(const Digest& digest,
     static_cast<void>(partial->advance(Context{}));
   }
   MutexLock lock(join_mutex);
+  if (partial->state() == State::filling) joined.insert(folder_name(digest));
   partials.insert_or_assign(digest, partial);
   if (partials.size() % 256 == 0) {
     std::erase_if(partials, [](const auto& entry) { return entry.second.expired(); });
@@ -178,12 +178,6 @@ Result<std::optional<std::string>> Cache::get(const Digest& digest, std::size_t 
 Remembered& Cache::remembered() noexcept { return *impl_->remembered; }
 
 std::uint64_t Cache::limit() const { return impl_->store()->quota().limit(); }
-
-void Cache::list_in_index(const std::string& reference, const std::string& media_type,
-                          const Digest& digest, std::uint64_t size) {
-  impl_->index.add(*impl_->store(), reference, media_type, digest, size);
-  impl_->index_stale = true;
-}
 
 const std::filesystem::path& Cache::folder() const noexcept { return impl_->options.folder; }
 

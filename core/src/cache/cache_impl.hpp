@@ -2,12 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 #include "berth/base/single_flight.hpp"
 #include "berth/cache/cache.hpp"
 
-#include "cache/index_file.hpp"
 #include "cache/store.hpp"
 
 namespace berth::cache {
@@ -23,7 +23,9 @@ struct Cache::Impl {
   std::shared_ptr<Partial> known_partial(const Digest& digest) BERTH_EXCLUDES(join_mutex);
   Result<std::shared_ptr<Partial>> open_partial(const Digest& digest, std::uint64_t size,
                                                 const Context& context) BERTH_EXCLUDES(join_mutex);
-  std::vector<std::shared_ptr<Partial>> live_partials();
+  /// The folders of the partial blobs that were joined since it was last asked.
+  std::vector<std::string> take_joined() BERTH_EXCLUDES(join_mutex);
+  static void sync_partials(Store& store, const std::vector<std::string>& names);
 
   const Options options;
   mutable Mutex mutex;
@@ -32,9 +34,8 @@ struct Cache::Impl {
   SingleFlight<std::shared_ptr<Partial>> joins;
   Mutex join_mutex;
   std::unordered_map<Digest, std::weak_ptr<Partial>> partials BERTH_GUARDED_BY(join_mutex);
+  std::set<std::string> joined BERTH_GUARDED_BY(join_mutex);
   std::unique_ptr<Remembered> remembered;
-  IndexFile index;
-  std::atomic<bool> index_stale{false};
 };
 
 /// remembered.cpp. `store` gives the one that is current.

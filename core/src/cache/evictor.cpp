@@ -41,7 +41,10 @@ std::optional<std::uint64_t> evict_blob(Store& store, const std::string& path) {
   const std::uint64_t bytes = allocated(fd->get());
   store.quota().begin_change();
   const bool removed = ::unlinkat(store.root(), path.c_str(), 0) == 0;
-  if (removed) store.quota().release(bytes);
+  if (removed) {
+    store.quota().release(bytes);
+    store.index_stale = true;
+  }
   store.quota().end_change();
   return removed ? bytes : 0;
 }
@@ -52,9 +55,11 @@ std::uint64_t evict_tree(Store& store, const std::string& path) {
   store.quota().begin_change();
   std::uint64_t bytes = 0;
   if (::renameat(store.root(), path.c_str(), store.root(), taken.c_str()) == 0) {
-    bytes = allocated_below(store.root(), taken);
+    const std::uint64_t before = allocated_below(store.root(), taken);
     remove_tree(store.root(), taken);
+    bytes = before - std::min(before, allocated_below(store.root(), taken));
     store.quota().release(bytes);
+    store.index_stale = true;
   }
   store.quota().end_change();
   return bytes;

@@ -5,54 +5,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <map>
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include "berth/base/log.hpp"
-#include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/oci/layout.hpp"
 
 #include "cache/append_file.hpp"
+#include "cache/remembered_lines.hpp"
 
 namespace berth::cache {
 namespace {
 
-constexpr const char* kImages = "images";
 constexpr const char* kIndex = "index.json";
 constexpr const char* kLayout = "oci-layout";
-constexpr std::size_t kLimit = 16 * 1024 * 1024;
+constexpr std::size_t kLimit = 256 * 1024 * 1024;
 constexpr int kDepth = 4;  // an index of indexes of images; deeper ones are not listed
-
-// The last line about a reference counts: a tag moves.
-using Images = std::map<std::string, oci::Descriptor>;
-
-Images read_images(const Store& store) {
-  Images images;
-  const auto text = read_file_at(store.root(), kImages, kLimit);
-  if (!text) return images;
-  for_each_line(*text, [&images](std::string_view line) {
-    const auto fields = text::split(line, ' ');
-    if (fields.size() != 4) return;
-    const auto reference = text::percent_decode(fields[0]);
-    const auto media_type = text::percent_decode(fields[1]);
-    const auto digest = Digest::parse(fields[2]);
-    const auto size = text::parse_unsigned(fields[3]);
-    if (!reference || !media_type || !digest || !size) return;
-    oci::Descriptor descriptor{.media_type = *media_type,
-                               .digest = *digest,
-                               .size = *size,
-                               .artifact_type = {},
-                               .annotations = {},
-                               .platform = {},
-                               .urls = {}};
-    descriptor.annotations.emplace_back(oci::annotation::kRefName, *reference);
-    images.insert_or_assign(*reference, std::move(descriptor));
-  });
-  return images;
-}
 
 // Complete: the manifest and all that it names, down to the layers, are in blobs/.
 bool is_complete(const Store& store, const Digest& digest, const std::string& media_type,
@@ -79,33 +50,55 @@ Result<void> write_changed(Store& store, const char* name, const std::string& te
   return replace_file(store, name, text);
 }
 
-}  // namespace
-
-void IndexFile::add(Store& store, const std::string& reference, const std::string& media_type,
-                    const Digest& digest, std::uint64_t size) {
-  const std::string line = fmt::format("{} {} {} {}\n", text::percent_encode(reference, "/:@"),
-                                       text::percent_encode(media_type, "/+"), digest.text(), size);
-  auto added = [&]() -> Result<void> {
-    TRY(store.check_writable());
-    MutexLock lock(mutex_);
-    const auto images = read_images(store);
-    const auto found = images.find(reference);
-    if (found != images.end() && found->second.digest == digest) return {};
-    Room room = TRY(Room::take(store, line.size() + kSlack));
-    room.spend(TRY(append_lines(store.root(), kImages, line)));
-    return {};
-  }();
-  if (!added) log::debug("cache: an image is not listed: " + added.error().describe());
+// The tags of one repository, without what else is remembered of it: there may be thousands.
+RepositoryRecords read_tags(const Store& store, const std::string& path) {
+  RepositoryRecords records;
+  const auto text = read_file_at(store.root(), path, kLimit);
+  if (!text) return records;
+  for_each_line(*text, [&records](std::string_view line) {
+    if (line.starts_with("T ") || line.starts_with("D ")) records.apply(line);
+  });
+  return records;
 }
 
-Result<void> IndexFile::write(Store& store) {
-  MutexLock lock(mutex_);
+void add_complete(const Store& store, const std::string& repository, const std::string& path,
+                  std::vector<oci::Descriptor>& listed) {
+  for (const auto& [tag, value] : read_tags(store, path).tags) {
+    struct stat info{};
+    if (::fstatat(store.root(), blob_name(value.digest).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !is_complete(store, value.digest, value.media_type, kDepth)) {
+      continue;
+    }
+    oci::Descriptor descriptor{.media_type = value.media_type,
+                               .digest = value.digest,
+                               .size = static_cast<std::uint64_t>(info.st_size),
+                               .artifact_type = {},
+                               .annotations = {},
+                               .platform = {},
+                               .urls = {}};
+    descriptor.annotations.emplace_back(oci::annotation::kRefName, repository + ":" + tag);
+    listed.push_back(std::move(descriptor));
+  }
+}
+
+}  // namespace
+
+Result<void> write_index(Store& store) {
   std::vector<oci::Descriptor> listed;
-  for (auto& [reference, descriptor] : read_images(store)) {
-    if (is_complete(store, descriptor.digest, descriptor.media_type, kDepth)) {
-      listed.push_back(std::move(descriptor));
+  for (const std::string& folder : names_in(store.root(), "remembered")) {
+    const auto registry = name_of_file(folder, "");
+    // A layout's blobs are read in place: none of its images is here.
+    if (!registry || registry->empty() || registry->starts_with("oci:")) continue;
+    for (const std::string& file : names_in(store.root(), "remembered/" + folder)) {
+      const auto repository = name_of_file(file, ".records");
+      if (!repository || repository->empty()) continue;
+      add_complete(store, fmt::format("{}/{}", *registry, *repository),
+                   fmt::format("remembered/{}/{}", folder, file), listed);
     }
   }
+  std::ranges::sort(listed, {}, [](const oci::Descriptor& descriptor) {
+    return descriptor.annotations.front().second;
+  });
   TRY(write_changed(store, kLayout, std::string(oci::kLayoutFile)));
   return write_changed(store, kIndex, oci::write_index(listed));
 }

@@ -2,11 +2,14 @@
 #include "cache/ingest.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -26,12 +29,8 @@ bool rename_if_free(int root, const std::string& from, const std::string& to) no
          (errno == EINVAL && ::renameat(root, from.c_str(), root, to.c_str()) == 0);
 }
 
-Result<Ingest> open_files(int root, const std::string& folder) {
-  Fd map_fd = TRY(open_at(root, folder + "/map", O_RDWR | O_NOFOLLOW));
-  MapFile map = TRY(MapFile::open(map_fd.get()));
-  Fd data = TRY(open_at(root, folder + "/data", O_RDWR | O_NOFOLLOW));
-  return Ingest{std::move(data), std::move(map_fd), std::move(map)};
-}
+// What is open is not evicted, also when it is a blob by then: evictors look at this lock.
+void mark_open(const Fd& data) noexcept { ::flock(data.get(), LOCK_SH | LOCK_NB); }
 
 bool is_under_name(int root, const std::string& folder, int map_fd) noexcept {
   struct stat mine{};
@@ -42,26 +41,32 @@ bool is_under_name(int root, const std::string& folder, int map_fd) noexcept {
 }
 
 // Moved aside in one step, so that nobody opens half of it; only then taken apart.
-void remove_folder(Store& store, const std::string& folder, int map_fd) noexcept {
+// False: it was not under its name.
+bool remove_folder(Store& store, const std::string& folder, int map_fd) noexcept {
   const std::string trash = fmt::format("ingest/{}", temporary_name("trash"));
-  if (!is_under_name(store.root(), folder, map_fd)) return;
-  if (!rename_if_free(store.root(), folder, trash)) return;
-  if (!is_under_name(store.root(), trash, map_fd)) {
+  if (!is_under_name(store.root(), folder, map_fd)) return false;
+  if (!rename_if_free(store.root(), folder, trash)) return false;
+  const bool ours = is_under_name(store.root(), trash, map_fd);
+  if (!ours) {
     // Stopped between the look and the rename for so long that the next attempt had the name.
-    if (rename_if_free(store.root(), trash, folder)) return;
-    if (auto other = open_files(store.root(), trash)) {
+    if (rename_if_free(store.root(), trash, folder)) return false;
+    if (auto other = open_ingest_files(store.root(), trash)) {
       other->map.fail();
       other->map.changed();
+      store.quota().release(other->map.charged().exchange(0));
     }
   }
   fault_point("ingest.trash");
   remove_tree(store.root(), trash);
+  return ours;
 }
 
-Result<void> fill_folder(Store& store, const std::string& folder, const Digest& digest,
+Result<void> fill_folder(Store& store, const std::string& map_name, const Digest& digest,
                          std::uint64_t size, Ingest& ingest) {
-  ingest.map_fd = TRY(open_at(store.root(), folder + "/map", O_RDWR | O_CREAT | O_EXCL));
-  ingest.data = TRY(open_at(store.root(), folder + "/data", O_RDWR | O_CREAT, 0600));
+  const int folder = ingest.folder.get();
+  ingest.map_fd = TRY(open_at(folder, map_name, O_RDWR | O_CREAT | O_EXCL));
+  ingest.data = TRY(open_at(folder, "data", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  mark_open(ingest.data);
   if (::ftruncate(ingest.data.get(), static_cast<off_t>(size)) != 0) {
     return Error::from_errno(errno, "sizing a partial blob");
   }
@@ -76,7 +81,7 @@ void remove_broken(Store& store, const std::string& folder) noexcept {
   if (::faccessat(store.root(), folder.c_str(), F_OK, 0) != 0) return;
   const std::string trash = fmt::format("ingest/{}", temporary_name("trash"));
   if (!rename_if_free(store.root(), folder, trash)) return;
-  if (open_files(store.root(), trash) && rename_if_free(store.root(), trash, folder)) return;
+  if (open_ingest_files(store.root(), trash) && rename_if_free(store.root(), trash, folder)) return;
   remove_tree(store.root(), trash);
 }
 
@@ -91,8 +96,11 @@ Result<std::optional<Ingest>> create_folder(Store& store, const Digest& digest,
   if (::mkdirat(store.root(), temporary.c_str(), 0700) != 0) {
     return Error::from_errno(errno, fmt::format("beginning {} in the cache", digest.text()));
   }
-  Ingest ingest{Fd{}, Fd{}, TRY(MapFile::complete(0))};
-  auto filled = fill_folder(store, temporary, digest, size, ingest);
+  Ingest ingest{Fd{}, Fd{}, TRY(MapFile::complete(0)), Fd{}};
+  auto filled = [&]() -> Result<void> {
+    ingest.folder = TRY(open_at(store.root(), temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    return fill_folder(store, "map", digest, size, ingest);
+  }();
   if (filled) {
     // One slack stays with it: what being published takes must be there when all else is full.
     const std::uint64_t charge = allocated_below(store.root(), temporary) + kSlack;
@@ -110,34 +118,63 @@ Result<std::optional<Ingest>> create_folder(Store& store, const Digest& digest,
       fmt::format("beginning {} in the cache", digest.text()));
 }
 
+// One process makes the new map, the others wait for it; but for a stopped one not longer than for
+// any other lock.
+bool wait_to_recover(int map_fd) {
+  const auto deadline = std::chrono::steady_clock::now() + kStall;
+  while (!try_lock(map_fd, LockKind::exclusive, lock_byte::kRecover)) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+// A map that says what the record says, under the name of the old one.
+Result<Ingest> replace_map(Store& store, const Digest& digest, const SyncedRecord& record,
+                           int folder) {
+  for (const std::string& name : names_in(folder, ".")) {  // of who was killed over this
+    if (name.starts_with(".map")) ::unlinkat(folder, name.c_str(), 0);
+  }
+  Room room = TRY(Room::take(store, map_bytes(record.size) + kSlack));
+  Ingest ingest{Fd{}, Fd{}, TRY(MapFile::complete(0)),
+                TRY(open_at(folder, ".", O_RDONLY | O_DIRECTORY))};
+  const std::string temporary = temporary_name("map");
+  TRY(fill_folder(store, temporary, digest, record.size, ingest));
+  for (std::uint64_t i = 0; i < record.written.size(); ++i) {
+    ingest.map.exchange(i, Chunk{}, Chunk{.written = record.written[i]});
+  }
+  if (record.point.count > 0) ingest.map.save(record.point);
+  ingest.map.charged().store(allocated_below(folder, "."));
+  room.spend(allocated(ingest.map_fd.get()));
+  try_lock(ingest.map_fd.get(), LockKind::shared, lock_byte::kJoined);
+  fault_point("ingest.recover");
+  if (::renameat(folder, temporary.c_str(), folder, "map") != 0) {
+    return Error::from_errno(errno, "making the map of a partial blob anew");
+  }
+  return ingest;
+}
+
 // After the end of the machine the map holds whatever pages reached the disk: only what the synced
-// record says counts. The folder is taken aside meanwhile, so that one process does it.
+// record says counts. nullopt: look again.
 Result<std::optional<Ingest>> recover(Store& store, const Digest& digest, std::uint64_t size,
                                       const Ingest& old) {
   const std::string name = ingest_name(digest);
-  const std::string aside = fmt::format("ingest/{}", temporary_name("recover"));
-  if (!rename_if_free(store.root(), name, aside)) return std::optional<Ingest>();
-  const auto drop = [&] {
-    const std::uint64_t bytes = allocated_below(store.root(), aside);
-    store.quota().begin_change();
-    remove_tree(store.root(), aside);
-    store.quota().release(bytes);
-    store.quota().end_change();
-    return std::optional<Ingest>();
-  };
-  const auto record = read_synced(store.root(), aside);
-  if (!record || record->size != size || old.map.digest() != digest.text()) return drop();
-  ::unlinkat(store.root(), (aside + "/map").c_str(), 0);
-  Ingest ingest{Fd{}, Fd{}, TRY(MapFile::complete(0))};
-  if (!fill_folder(store, aside, digest, size, ingest)) return drop();
-  for (std::uint64_t i = 0; i < record->written.size(); ++i) {
-    ingest.map.exchange(i, Chunk{}, Chunk{.written = record->written[i]});
+  try_lock(old.map_fd.get(), LockKind::shared, lock_byte::kJoined);  // not to be evicted meanwhile
+  const bool first = wait_to_recover(old.map_fd.get());
+  // Whoever was first has put another map in its place.
+  if (!is_under_name(store.root(), name, old.map_fd.get())) return std::optional<Ingest>();
+  const auto record = read_synced(old.folder.get());
+  if (first && record && record->size == size && old.map.digest() == digest.text()) {
+    auto ingest = replace_map(store, digest, *record, old.folder.get());
+    if (!ingest) return std::move(ingest).error();
+    if (!is_under_name(store.root(), name, ingest->map_fd.get())) return std::optional<Ingest>();
+    return std::optional<Ingest>(std::move(*ingest));
   }
-  if (record->point.count > 0) ingest.map.save(record->point);
-  ingest.map.charged().store(allocated_below(store.root(), aside));
-  try_lock(ingest.map_fd.get(), LockKind::shared, lock_byte::kJoined);
-  if (!rename_if_free(store.root(), aside, name)) return drop();
-  return std::optional<Ingest>(std::move(ingest));
+  const std::uint64_t bytes = allocated_below(store.root(), name);
+  store.quota().begin_change();
+  if (remove_folder(store, name, old.map_fd.get())) store.quota().release(bytes);
+  store.quota().end_change();
+  return std::optional<Ingest>();
 }
 
 // nullopt: what was there is gone now; look again.
@@ -163,11 +200,20 @@ Result<std::optional<Ingest>> take_up(Store& store, const Digest& digest, std::u
 
 }  // namespace
 
+Result<Ingest> open_ingest_files(int root, const std::string& folder) {
+  Fd dir = TRY(open_at(root, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  Fd map_fd = TRY(open_at(dir.get(), "map", O_RDWR | O_NOFOLLOW));
+  MapFile map = TRY(MapFile::open(map_fd.get()));
+  Fd data = TRY(open_at(dir.get(), "data", O_RDWR | O_NOFOLLOW));
+  mark_open(data);
+  return Ingest{std::move(data), std::move(map_fd), std::move(map), std::move(dir)};
+}
+
 Result<Ingest> open_ingest(Store& store, const Digest& digest, std::uint64_t size) {
   const std::string name = ingest_name(digest);
   // Each round ends because another process made progress; a bound all the same.
   for (int round = 0; round < 64; ++round) {
-    auto found = open_files(store.root(), name);
+    auto found = open_ingest_files(store.root(), name);
     std::optional<Ingest> ingest;
     if (found) {
       ingest = TRY(take_up(store, digest, size, std::move(*found)));
@@ -193,14 +239,17 @@ void remove_ingest(Store& store, const Digest& digest, const Ingest& ingest) noe
 
 std::optional<std::uint64_t> evict_ingest(Store& store, const std::string& name) noexcept {
   const std::string folder = "ingest/" + name;
-  auto ingest = open_files(store.root(), folder);
+  auto ingest = open_ingest_files(store.root(), folder);
   if (!ingest) {
+    // Any other error says nothing about the folder: too many open files, a disk that fails.
+    const Errc code = ingest.error().code();
+    if (code != Errc::not_found && code != Errc::corrupt) return {};
     // Half taken apart; whoever did it may still give its room back, so this must not.
-    const std::uint64_t bytes = allocated_below(store.root(), folder);
+    const std::uint64_t before = allocated_below(store.root(), folder);
     store.quota().begin_change();
     remove_tree(store.root(), folder);
     store.quota().end_change();
-    return bytes;
+    return before - std::min(before, allocated_below(store.root(), folder));
   }
   if (!try_lock(ingest->map_fd.get(), LockKind::exclusive, lock_byte::kJoined)) return {};
   ingest->map.fail();

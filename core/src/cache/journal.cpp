@@ -102,7 +102,8 @@ void Journal::load_file(const std::string& name) {
 }
 
 Result<void> Journal::sync() {
-  if (empty()) return {};
+  // Lines of other boots alone are no news: they wait for who hashes.
+  if (read(journal_files(folder_)).here.empty()) return {};
   // Read before anything else: what is linked from now on belongs to the next sync point.
   const std::int64_t now = file_system_now();
   ::renameat(folder_.root(), kName, folder_.root(), (kName + temporary_name("sync")).c_str());
@@ -111,7 +112,12 @@ Result<void> Journal::sync() {
   for (std::string& name : journal_files(folder_)) {
     if (name != kName) taken.push_back(std::move(name));
   }
-  TRY(flush(taken));
+  const Named named = read(taken);
+  TRY(flush(named.here));
+  std::string kept;
+  for (const auto& [digest, boot] : named.elsewhere) kept += fmt::format("{} {}\n", boot, digest);
+  // Reserved by whoever wrote them first, and given back below.
+  if (!kept.empty()) state_.data().used.fetch_add(TRY(append_lines(folder_.root(), kName, kept)));
   fault_point("journal.flushed");
   state_.set_synced(folder_, now);
   std::uint64_t freed = 0;
@@ -120,26 +126,37 @@ Result<void> Journal::sync() {
     if (::fstatat(folder_.root(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (::unlinkat(folder_.root(), name.c_str(), 0) == 0) freed += allocated(info);
   }
-  // Like Quota::release, but nothing else of the quota is needed here.
-  std::uint64_t used = state_.data().used.load();
-  while (!state_.data().used.compare_exchange_weak(used, used - std::min(used, freed))) {
-  }
+  state_.release(freed);
   MutexLock lock(mutex_);
   seen_.clear();
   return {};
 }
 
-Result<void> Journal::flush(const std::vector<std::string>& names) {
-  std::set<std::string> digests;
+Journal::Named Journal::read(const std::vector<std::string>& names) const {
+  Named named;
   for (const std::string& name : names) {
-    auto text = read_file_at(folder_.root(), name, kReadLimit);
+    const auto text = read_file_at(folder_.root(), name, kReadLimit);
     if (!text) continue;
     for_each_line(*text, [&](std::string_view line) {
       const std::size_t space = line.find(' ');
       if (space == std::string_view::npos) return;
-      digests.emplace(line.substr(space + 1));
+      std::string digest(line.substr(space + 1));
+      if (line.substr(0, space) == folder_.boot_id()) {
+        named.here.insert(std::move(digest));
+      } else {
+        named.elsewhere.emplace(std::move(digest), line.substr(0, space));
+      }
     });
   }
+  std::erase_if(named.elsewhere, [&](const auto& entry) {
+    const auto digest = Digest::parse(entry.first);
+    return named.here.contains(entry.first) || !digest ||
+           ::faccessat(folder_.root(), blob_name(*digest).c_str(), F_OK, 0) != 0;
+  });
+  return named;
+}
+
+Result<void> Journal::flush(const std::set<std::string>& digests) {
   if (digests.size() > kSingleSyncs) {
     if (::syncfs(folder_.root()) == 0) return {};
     return Error::from_errno(errno, "syncing the cache's file system");

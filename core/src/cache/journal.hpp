@@ -49,7 +49,13 @@ class Journal {
   };
   void load() BERTH_REQUIRES(mutex_);
   void load_file(const std::string& name) BERTH_REQUIRES(mutex_);
-  Result<void> flush(const std::vector<std::string>& names);
+  /// What lines speak of: those of this boot, and those of others that were not hashed since.
+  struct Named {
+    std::set<std::string> here;
+    std::map<std::string, std::string> elsewhere;  ///< digest to boot
+  };
+  Named read(const std::vector<std::string>& names) const;
+  Result<void> flush(const std::set<std::string>& digests);
 
   const Folder& folder_;
   const SharedState& state_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -10,6 +11,7 @@
 
 #include "cache/cache_impl.hpp"
 #include "cache/evictor.hpp"
+#include "cache/index_file.hpp"
 #include "cache/partial_impl.hpp"
 
 namespace berth::cache {
@@ -70,7 +72,6 @@ Result<std::uint64_t> Cache::prune(std::uint64_t keep, const Context& context) {
     if (!bytes) break;
     freed += *bytes;
   }
-  impl_->index_stale = true;
   return freed;
 }
 
@@ -82,20 +83,36 @@ Result<void> Cache::set_limit(std::uint64_t bytes, const Context& context) {
   return {};
 }
 
-Result<void> Cache::sync() {
-  const auto store = impl_->store();
-  if (store->folder().read_only()) return {};
-  for (const auto& partial : impl_->live_partials()) {
-    auto synced = partial->impl_->sync();
+// Whoever fills them, and whether anybody does: the next process takes them up.
+void Cache::Impl::sync_partials(Store& store, const std::vector<std::string>& names) {
+  bool any = false;
+  for (const std::string& name : names) {
+    if (name.starts_with(".")) continue;
+    const auto synced = sync_ingest(store, name);
+    any |= synced.value_or(false);
     // Dropped meanwhile, or the disk is full: that costs bytes fetched again, no more.
     if (!synced) log::debug("cache: " + synced.error().describe());
   }
-  const std::uint64_t unsynced = store->unsynced.load();
-  TRY(store->journal().sync());
-  store->unsynced.fetch_sub(unsynced);
-  if (unsynced == 0 && !impl_->index_stale.exchange(false)) return {};
-  impl_->index_stale = false;
-  return impl_->index.write(*store);
+  if (!any) return;
+  const auto folder = open_at(store.root(), "ingest", O_RDONLY | O_DIRECTORY);
+  if (folder) ::fsync(folder->get());
+}
+
+Result<void> Cache::sync_data() {
+  const auto store = impl_->store();
+  if (store->folder().read_only()) return {};
+  impl_->take_joined();
+  impl_->sync_partials(*store, names_in(store->root(), "ingest"));
+  return store->journal().sync();
+}
+
+Result<void> Cache::sync() {
+  TRY(sync_data());
+  const auto store = impl_->store();
+  if (store->folder().read_only() || !store->index_stale.exchange(false)) return {};
+  auto written = write_index(*store);
+  if (!written) store->index_stale = true;
+  return written;
 }
 
 }  // namespace berth::cache

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -55,15 +57,32 @@ struct MapFile::Header {
 };
 
 // Two of them, written in turns: a process that is killed while it writes one leaves the other.
+// Read while it is written, so it is copied word by word, and the copy is what the checksum is of.
 struct MapFile::Slot {
-  std::atomic<std::uint64_t> sequence;
-  std::uint64_t count;
-  std::uint64_t checksum;
-  Hasher::State state;
+  using Words = std::array<std::uint64_t, Hasher::kStateSize / 8>;
 
-  std::uint64_t sum(std::uint64_t number) const noexcept {
-    return cache::checksum(std::as_bytes(std::span(&count, 1))) ^ cache::checksum(state) ^
-           (number * 0x9e3779b97f4a7c15ULL);
+  std::atomic<std::uint64_t> sequence;
+  std::atomic<std::uint64_t> count;
+  std::atomic<std::uint64_t> checksum;
+  std::atomic<std::uint64_t> state[Hasher::kStateSize / 8];
+
+  static std::uint64_t sum(const HashPoint& point, std::uint64_t number) noexcept {
+    return cache::checksum(std::as_bytes(std::span(&point.count, 1))) ^
+           cache::checksum(point.state) ^ (number * 0x9e3779b97f4a7c15ULL);
+  }
+  HashPoint copy() const noexcept {
+    Words words{};
+    std::ranges::transform(state, words.begin(), [](const std::atomic<std::uint64_t>& word) {
+      return word.load(std::memory_order_relaxed);
+    });
+    return {count.load(std::memory_order_relaxed), std::bit_cast<Hasher::State>(words)};
+  }
+  void put(const HashPoint& point) noexcept {
+    count.store(point.count, std::memory_order_relaxed);
+    const auto words = std::bit_cast<Words>(point.state);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      state[i].store(words[i], std::memory_order_relaxed);
+    }
   }
 };
 
@@ -184,9 +203,10 @@ HashPoint MapFile::load() const noexcept {
   for (const std::uint64_t i : {std::uint64_t{0}, std::uint64_t{1}}) {
     const Slot& found = slot(i);
     const std::uint64_t sequence = found.sequence.load(std::memory_order_acquire);
-    if (sequence <= newest || found.checksum != found.sum(sequence)) continue;
+    const HashPoint point = found.copy();
+    if (sequence <= newest || found.checksum.load() != Slot::sum(point, sequence)) continue;
     newest = sequence;
-    best = {found.count, found.state};
+    best = point;
   }
   // Another build may keep its states otherwise: then the hash begins again, and nothing else.
   if (header().version != 0 && header().hash_format != Hasher::kStateFormat) return {};
@@ -201,9 +221,8 @@ void MapFile::save(const HashPoint& point) noexcept {
   const std::uint64_t next = std::max(slot(0).sequence.load(), slot(1).sequence.load()) + 1;
   Slot& target = slot(next);
   target.sequence.exchange(0, std::memory_order_acq_rel);  // before anything below changes
-  target.count = point.count;
-  target.state = point.state;
-  target.checksum = target.sum(next);
+  target.put(point);
+  target.checksum.store(Slot::sum(point, next), std::memory_order_relaxed);
   target.sequence.store(next, std::memory_order_release);
   header().hashed.store(point.count, std::memory_order_release);
 }

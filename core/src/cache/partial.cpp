@@ -2,6 +2,7 @@
 #include "berth/cache/partial.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,7 +65,8 @@ int Partial::Impl::read_fd() const {
   MutexLock lock(file_mutex);
   if (!published_file) {
     auto blob = open_at(store->root(), blob_name(digest), O_RDONLY | O_NOFOLLOW);
-    if (blob) published_file = std::move(*blob);
+    // Open is open: the lock keeps it from being evicted, or tells that it is.
+    if (blob && ::flock(blob->get(), LOCK_SH | LOCK_NB) == 0) published_file = std::move(*blob);
   }
   return published_file.get();
 }
@@ -94,37 +96,6 @@ void Partial::Impl::drop() {
   remove_ingest(*store, digest, ingest);
 }
 
-Result<void> Partial::Impl::sync() {
-  SyncedRecord record;
-  {
-    MutexLock lock(mutex);
-    if (state() != State::filling || ingest.map.has(MapFile::kTainted) || hashing) return {};
-    record.point = ingest.map.load();
-  }
-  record.size = size();
-  std::uint64_t held = 0;
-  for (std::uint64_t i = 0; i < ingest.map.chunks(); ++i) {
-    record.written.push_back(ingest.map.chunk(i).written);
-    held += record.written.back();
-  }
-  {
-    MutexLock lock(mutex);
-    if (std::exchange(synced_bytes, held) == held) return {};
-  }
-  if (::fdatasync(ingest.data.get()) != 0) {
-    return Error::from_errno(errno, fmt::format("syncing {} in the cache", digest.text()));
-  }
-  Room room = TRY(Room::take(*store, kSlack + record.written.size() * 4));
-  const std::string name = ingest_name(digest) + "/synced";
-  const std::uint64_t before = allocated_below(store->root(), name);
-  TRY(write_synced(*store, ingest_name(digest), record));
-  const std::uint64_t after = allocated_below(store->root(), name);
-  const std::uint64_t bytes = after - std::min(after, before);
-  ingest.map.charged().fetch_add(bytes);
-  room.spend(bytes);
-  return {};
-}
-
 Partial::Partial(std::shared_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 Partial::~Partial() = default;
@@ -136,6 +107,9 @@ State Partial::state() const { return impl_->state(); }
 bool Partial::settled() const {
   // Who was passed by in the middle of a write may have changed bytes after they were read.
   return state() == State::complete && !impl_->ingest.map.has(MapFile::kTainted);
+}
+bool Partial::tainted() const {
+  return impl_->ingest.map.has(MapFile::kTainted) && state() != State::complete;
 }
 std::uint64_t Partial::available(std::uint64_t offset) const { return impl_->available(offset); }
 int Partial::fd() const noexcept { return impl_->read_fd(); }
@@ -150,7 +124,12 @@ Result<void> Partial::read(std::span<std::byte> out, std::uint64_t offset) const
     return Error(Errc::io, fmt::format("reading {} from the cache: bytes {} to {} are not there",
                                        digest().text(), offset, offset + out.size()));
   }
-  return pread_exact(impl_->read_fd(), out, offset);
+  const int fd = impl_->read_fd();
+  if (fd < 0) {
+    return Error(Errc::io, fmt::format("reading {} from the cache: it was evicted meanwhile",
+                                       digest().text()));
+  }
+  return pread_exact(fd, out, offset);
 }
 
 Result<std::uint64_t> Partial::advance(const Context& context) { return impl_->advance(context); }

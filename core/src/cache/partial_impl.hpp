@@ -70,9 +70,6 @@ struct Partial::Impl {
   Result<void> link(int fd, const std::string& name);
   void published();
 
-  /// A sync point: data first, then the record that speaks of it.
-  Result<void> sync();
-
   const std::shared_ptr<Store> store;
   const Digest digest;
   Ingest ingest;
@@ -85,7 +82,6 @@ struct Partial::Impl {
   std::optional<std::uint64_t> front_locked BERTH_GUARDED_BY(mutex);  ///< the byte
   /// Belongs to the thread that has the front.
   std::optional<Hasher> hasher;
-  std::uint64_t synced_bytes BERTH_GUARDED_BY(mutex) = 0;
 
   /// The blob under its name, where that is not the file `data`: after a tainted one was copied.
   mutable Mutex file_mutex;

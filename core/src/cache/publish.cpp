@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ Result<void> Partial::Impl::link(int fd, const std::string& name) {
           fmt::format("cache: {} is verified but not kept: its folder was removed", digest.text()));
     }
   } else if (!linked) {
-    if (charged) ingest.map.charged().fetch_add(kSlack);
+    ingest.map.charged().fetch_add(room.keep());
     return std::move(linked).error();
   }
   fault_point("publish.linked");
@@ -89,7 +90,10 @@ void Partial::Impl::published() {
 Result<void> Partial::Impl::publish_copy() {
   constexpr std::size_t kBlock = 256 * 1024;
   const std::string name = fmt::format("ingest/{}", temporary_name("copy"));
+  fault_point("publish.copy");
   Fd copy = TRY(open_at(store->root(), name, O_RDWR | O_CREAT | O_EXCL));
+  // Who has this attempt open reads the copy from then on, and keeps it from being evicted.
+  ::flock(copy.get(), LOCK_SH | LOCK_NB);
   std::uint64_t counted = 0;
   auto copied = [&]() -> Result<void> {
     Hasher copy_hasher = TRY(Hasher::create(digest.algorithm()));
@@ -121,6 +125,10 @@ Result<void> Partial::Impl::publish_copy() {
   if (::fstat(copy.get(), &info) == 0 && info.st_nlink > 0 &&
       ::unlinkat(store->root(), name.c_str(), 0) == 0) {
     store->quota().release(counted);
+  }
+  if (copied) {
+    MutexLock lock(file_mutex);
+    if (!published_file) published_file = std::move(copy);
   }
   return copied;
 }

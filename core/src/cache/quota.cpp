@@ -79,18 +79,14 @@ bool Quota::try_reserve(std::uint64_t bytes) noexcept {
   return true;
 }
 
-void Quota::release(std::uint64_t bytes) noexcept {
-  // Somebody else's `rm` inside the folder must not wrap the count round.
-  std::uint64_t now = used();
-  while (!state_.data().used.compare_exchange_weak(now, now - std::min(now, bytes))) {
-  }
-}
+void Quota::release(std::uint64_t bytes) noexcept { state_.release(bytes); }
 
 void Quota::begin_change() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + kStall;
   for (;;) {
     {
       MutexLock lock(mutex_);
+      state_.join_session();
       if (!scanning_ &&
           (changes_ > 0 || try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte))) {
         ++changes_;

@@ -250,6 +250,8 @@ RememberedTag FileRemembered::set_tag(const std::string& registry, const std::st
   const auto known = tags.find(tag);
   if (known != tags.end() && known->second.digest == value.digest) {
     value.first_seen = known->second.first_seen;
+  } else {
+    store->index_stale = true;
   }
   append(*store, path, tag_line(tag, value));
   return value;
@@ -261,7 +263,9 @@ void FileRemembered::forget_tag(const std::string& registry, const std::string& 
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
   MutexLock lock(mutex_);
-  if (load(*store, path).records.tags.contains(tag)) append(*store, path, forget_line(tag));
+  if (!load(*store, path).records.tags.contains(tag)) return;
+  store->index_stale = true;
+  append(*store, path, forget_line(tag));
 }
 
 std::optional<SeenDigest> FileRemembered::seen(const std::string& registry,

@@ -75,12 +75,13 @@ Result<Fd> open_or_create(const Folder& folder) {
 
 // Somebody alone on the folder may be counting it. A stopped one holds nobody up for longer than
 // any other stopped process does.
-void wait_for_session(int fd) {
+bool wait_for_session(int fd) {
   const auto deadline = std::chrono::steady_clock::now() + kStall;
   while (!try_lock(fd, LockKind::shared, SharedState::kSessionByte)) {
-    if (std::chrono::steady_clock::now() >= deadline) return;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  return true;
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ Result<SharedState> SharedState::open(const Folder& folder) {
   state.writable_ = true;
   state.alone_ = try_lock(state.fd(), LockKind::exclusive, kSessionByte);
   if (!state.alone_) {
-    wait_for_session(state.fd());
+    state.in_session_ = wait_for_session(state.fd());
     return state;
   }
   StateData& data = state.data();
@@ -115,6 +116,17 @@ Result<SharedState> SharedState::open(const Folder& folder) {
           .count());
   if (data.attempts.load() < now) data.attempts.store(now);
   return state;
+}
+
+void SharedState::join_session() const noexcept {
+  if (!in_session_) in_session_ = try_lock(fd(), LockKind::shared, kSessionByte);
+}
+
+void SharedState::release(std::uint64_t bytes) const noexcept {
+  // Somebody else's `rm` inside the folder must not wrap the count round.
+  std::uint64_t used = data().used.load();
+  while (!data().used.compare_exchange_weak(used, used - std::min(used, bytes))) {
+  }
 }
 
 void SharedState::share() noexcept {

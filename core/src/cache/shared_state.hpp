@@ -47,6 +47,11 @@ class SharedState {
   bool alone() const noexcept { return alone_; }
   /// The figures cannot be trusted: a new file, a process that was killed, another boot.
   bool needs_scan() const noexcept { return needs_scan_; }
+  /// Joins the session where open() had to give up waiting for one who was alone and stopped. Kept
+  /// apart by the caller.
+  void join_session() const noexcept;
+  /// Takes `bytes` off the count.
+  void release(std::uint64_t bytes) const noexcept;
   /// Lets other processes in.
   void share() noexcept;
   /// The file was removed, with or without the folder around it.
@@ -75,6 +80,7 @@ class SharedState {
   Fd fd_;
   Mapping mapping_;
   bool alone_ = false;
+  mutable bool in_session_ = true;
   bool needs_scan_ = false;
   bool writable_ = false;
 };

@@ -30,7 +30,10 @@ Result<std::shared_ptr<Store>> Store::open(const Options& options) {
   store->evictor_ = std::make_unique<Evictor>(*store);
   if (store->state_.alone()) store->clean_up();
   store->recency_ = std::make_unique<Recency>(store->folder_, store->quota_->limit());
-  if (store->state_.needs_scan()) store->quota_->scan();
+  if (store->state_.needs_scan()) {
+    store->quota_->scan();
+    store->index_stale = true;  // whoever was killed may have changed what it lists
+  }
   store->state_.share();
   return store;
 }
@@ -56,12 +59,20 @@ Result<void> Store::check_writable() const {
 
 Result<Room> Room::take(Store& store, std::uint64_t bytes) {
   bool scanned = false;
+  // However much is evicted, others may take it: then this one gives up, having had its share.
+  std::uint64_t evicted = 0;
   for (;;) {
     store.quota().begin_change();
     if (store.quota().try_reserve(bytes)) return Room(store, bytes);
     // Evicting is a change of its own, and a scan waits for all of them.
     store.quota().end_change();
-    if (bytes <= store.quota().limit() && store.evictor().evict_one()) continue;
+    const std::uint64_t limit = store.quota().limit();
+    if (bytes <= limit && evicted <= limit) {
+      if (const auto freed = store.evictor().evict_one()) {
+        evicted += *freed;
+        continue;
+      }
+    }
     if (!scanned && store.quota().scan_again()) {
       scanned = true;
       continue;

@@ -41,10 +41,10 @@ class Store {
   /// Errc::denied in a read-only folder.
   Result<void> check_writable() const;
 
+  /// index.json may list what is not whole any more, or not list what is.
+  std::atomic<bool> index_stale{false};
   /// Who hashes a blob that is not trusted yet, for all who ask for it.
   SingleFlight<bool> hashing;
-  /// Bytes of blobs that were linked by this process and not synced yet.
-  std::atomic<std::uint64_t> unsynced{0};
 
  private:
   Store(Folder folder, SharedState state);
@@ -71,6 +71,8 @@ class Room {
         reserved_(other.reserved_) {}
   Room& operator=(Room&&) = delete;
   ~Room();
+  /// What was not spent stays counted, and is the caller's from now on. Returns how much.
+  std::uint64_t keep() noexcept { return std::exchange(reserved_, 0); }
   /// `bytes` of what was reserved were taken on the disk (or more: the file system decides).
   void spend(std::uint64_t bytes) noexcept;
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
 
-#include "berth/base/atomic_file.hpp"
 #include "berth/base/try.hpp"
 
 #include "cache/ingest.hpp"
@@ -13,6 +15,7 @@
 namespace berth::cache {
 namespace {
 
+constexpr const char* kName = "synced";
 constexpr char kMagic[8] = {'b', 'e', 'r', 't', 'h', 's', 'y', '1'};
 constexpr std::size_t kFixed = 8 + 8 + 8 + 8 + Hasher::kStateSize;
 constexpr std::size_t kLimit = 64 * 1024 * 1024;
@@ -32,8 +35,7 @@ T take(std::string_view& in) {
 
 }  // namespace
 
-Result<void> write_synced(const Store& store, const std::string& folder,
-                          const SyncedRecord& record) {
+Result<void> write_synced(int folder, const SyncedRecord& record) {
   std::string text(kMagic, sizeof kMagic);
   append(text, std::uint64_t{Hasher::kStateFormat});
   append(text, record.size);
@@ -41,11 +43,21 @@ Result<void> write_synced(const Store& store, const std::string& folder,
   append(text, record.point.state);
   for (const std::uint32_t written : record.written) append(text, written);
   append(text, checksum(as_bytes(text)));
-  return write_file_atomically(store.folder().path() / folder / "synced", text, 0600, true);
+  const std::string temporary = temporary_name("synced");
+  const Fd file = TRY(open_at(folder, temporary, O_WRONLY | O_CREAT | O_EXCL));
+  auto written = write_all(file.get(), as_bytes(text));
+  // On the disk before it has its name, and its name before anybody counts on it.
+  if (written &&
+      (::fdatasync(file.get()) != 0 || ::renameat(folder, temporary.c_str(), folder, kName) != 0 ||
+       (::fsync(folder) != 0 && errno != EINVAL))) {
+    written = Error::from_errno(errno, "writing down a sync point of a partial blob");
+  }
+  if (!written) ::unlinkat(folder, temporary.c_str(), 0);
+  return written;
 }
 
-Result<SyncedRecord> read_synced(int root, const std::string& folder) {
-  const std::string text = TRY(read_file_at(root, folder + "/synced", kLimit));
+Result<SyncedRecord> read_synced(int folder) {
+  const std::string text = TRY(read_file_at(folder, kName, kLimit));
   const Error broken(Errc::corrupt, "the record of a partial blob's last sync point is broken");
   if (text.size() < kFixed + 8 || text.compare(0, 8, kMagic, 8) != 0) return broken;
   std::string_view in = text;

@@ -192,10 +192,6 @@ Result<void> copy_to_layout(Store& store, const std::shared_ptr<Source>& source,
     std::erase_if(plan.roots.front().annotations,
                   [](const auto& pair) { return pair.first == oci::annotation::kRefName; });
     plan.roots.front().annotations.emplace_back(oci::annotation::kRefName, tag);
-    // Whole in the cache, too, unless it was full: the cache lists what it finds complete.
-    const oci::Descriptor& root = plan.roots.front();
-    store.cache().list_in_index(source->name() + "/" + repository + ":" + tag, root.media_type,
-                                root.digest, root.size);
   }
   return writer.add(plan.roots);
 }

@@ -207,12 +207,30 @@ class WholeRegistry(Case):
         self.berth("cp", "-r", f"{self.r.host}/a", self.folder / "repository")
         self.assertEqual((self.folder / "repository/other/layers/00.tar.gz").read_bytes(), b"in a")
 
+    def listed(self):
+        index = json.loads((self.folder / "cache/index.json").read_text())
+        return sorted(m["annotations"]["org.opencontainers.image.ref.name"] for m in index["manifests"])
+
     def test_the_cache_is_a_layout_that_lists_what_is_complete(self):
         self.fill()
-        self.berth("cp", f"{self.r.host}/multi/app:v1", f"oci:{self.folder}/layout")
-        index = json.loads((self.folder / "cache/index.json").read_text())
-        names = [m["annotations"]["org.opencontainers.image.ref.name"] for m in index["manifests"]]
-        self.assertEqual(names, [f"{self.r.host}/multi/app:v1"])
+        self.berth("cp", f"{self.r.host}/multi/app:v1", f"oci:{self.folder}/layout:mine")
+        self.assertEqual(self.listed(), [f"{self.r.host}/multi/app:v1"])
+        self.berth("cp", f"oci:{self.folder}/layout:mine", f"oci:{self.folder}/other:again")
+        self.assertEqual(self.listed(), [f"{self.r.host}/multi/app:v1"])
+        self.berth("cache", "prune", "--all")
+        self.assertEqual(self.listed(), [])
+
+    def test_what_a_mount_read_whole_is_an_image_of_the_cache(self):
+        self.fill()
+        mnt = self.mount(self.r.host)
+        self.sh(f"cat {mnt}/a/other/manifest.json {mnt}/a/other/config.json {mnt}/a/other/layers/* > /dev/null")
+        self.sh(f"cat {mnt}/a/b:latest/manifest.json > /dev/null")
+        raw = (mnt / "a/other/manifest.json").read_bytes()
+        self.unmount(mnt)
+        self.assertEqual(self.listed(), [f"{self.r.host}/a:other"])
+        image = f"oci:{self.folder}/cache:{self.r.host}/a:other"
+        self.assertEqual(subprocess.run([tool("skopeo"), "inspect", "--raw", image], check=True, capture_output=True).stdout, raw)
+        subprocess.run([tool("skopeo"), "copy", "-q", image, f"oci:{self.folder}/out:v1"], check=True)
 
     def test_single_mounts_of_a_repository_and_of_a_tag(self):
         self.fill()

@@ -8,10 +8,12 @@
 #include <csignal>
 #include <fstream>
 #include <random>
+#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "cache/fault_point.hpp"
+#include "cache/ingest.hpp"
 #include "unit/cache/cache_fixture.hpp"
 
 namespace berth::cache::test {
@@ -40,6 +42,23 @@ class CrashTest : public CacheTest {
     const struct timespec times[2] = {before.st_atim, before.st_mtim};
     ASSERT_EQ(::utimensat(AT_FDCWD, blob_path(digest).c_str(), times, 0), 0);
     ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0444), 0);
+  }
+  /// A process that is killed after it wrote the first bytes. Returns its attempt's number.
+  std::uint64_t leave_unsynced(const Digest& digest, const std::string& bytes, std::size_t count) {
+    Signals signals;
+    Child writer([&] {
+      const auto cache = open();
+      const auto partial = join(*cache, digest, bytes);
+      auto download = partial->begin_download(0);
+      static_cast<void>((*download)->write(as_bytes(bytes.substr(0, count))));
+      signals.number(1) = static_cast<std::int64_t>(partial->attempt());
+      signals.raise(0);
+      for (;;) ::pause();
+      return 0;
+    });
+    EXPECT_TRUE(signals.wait_for(0));
+    writer.kill();
+    return static_cast<std::uint64_t>(signals.number(1).load());
   }
   std::shared_ptr<Partial> join(Cache& cache, const Digest& digest, const std::string& bytes) {
     auto partial = cache.join(digest, bytes.size());
@@ -224,7 +243,7 @@ TEST_F(CrashTest, APartialBlobCountsUpToItsLastSyncPoint) {
     const auto partial = join(*cache, digest, bytes);
     auto download = partial->begin_download(0);
     static_cast<void>((*download)->write(as_bytes(bytes.substr(0, 6 * kMiB))));
-    if (!cache->sync()) return 1;
+    if (!cache->sync_data()) return 1;
     static_cast<void>((*download)->write(as_bytes(bytes.substr(6 * kMiB, 3 * kMiB))));
     signals.raise(0);
     for (;;) ::pause();
@@ -240,17 +259,112 @@ TEST_F(CrashTest, APartialBlobCountsUpToItsLastSyncPoint) {
   EXPECT_EQ(read_blob(*cache, digest), bytes);
 }
 
+TEST_F(CrashTest, AProcessThatEndsLeavesItsPartialBlobsSynced) {
+  const std::string bytes = content(5 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  {
+    const auto cache = open();
+    auto partial = join(*cache, digest, bytes);
+    auto download = partial->begin_download(0);
+    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, kMiB))));
+    download->reset();
+    partial.reset();  // nobody reads it any more: interrupted
+  }
+  end_machine("boot-2");
+  const auto cache = open();
+  const auto partial = join(*cache, digest, bytes);
+  EXPECT_EQ(partial->available(0), kMiB);
+  EXPECT_EQ(fill(*partial, bytes), bytes.size() - kMiB);
+  EXPECT_EQ(read_blob(*cache, digest), bytes);
+}
+
+TEST_F(CrashTest, WhatAKilledProcessLeftIsSyncedByTheNext) {
+  const std::string bytes = content(5 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  leave_unsynced(digest, bytes, kMiB);
+  ASSERT_THAT(open()->sync_data(), IsOk());
+  end_machine("boot-2");
+  const auto cache = open();
+  EXPECT_EQ(join(*cache, digest, bytes)->available(0), kMiB);
+}
+
+TEST_F(CrashTest, ASyncPointIsMadeWhileAnotherThreadHashes) {
+  const std::string bytes = content(33 * kMiB, 4);
+  const Digest digest = digest_of(as_bytes(bytes));
+  const auto cache = open();
+  const auto partial = join(*cache, digest, bytes);
+  auto download = partial->begin_download(0);
+  {
+    std::jthread writer([&] {
+      for (std::size_t at = 0; at < 32 * kMiB; at += 64 * 1024) {
+        static_cast<void>((*download)->write(as_bytes(bytes.substr(at, 64 * 1024))));
+      }
+    });
+    for (int i = 0; i < 20; ++i) ASSERT_THAT(cache->sync_data(), IsOk());
+  }
+  ASSERT_THAT(cache->sync_data(), IsOk());
+  const Ingest left = *open_ingest_files(AT_FDCWD, ingest_path(digest));
+  const auto record = read_synced(left.folder.get());
+  ASSERT_THAT(record, IsOk());
+  EXPECT_EQ(record->point.count, 32 * kMiB);
+  Hasher hasher = *Hasher::create(Algorithm::sha256);
+  hasher.update(as_bytes(bytes).first(32 * kMiB));
+  EXPECT_EQ(std::move(*Hasher::resume(Algorithm::sha256, record->point.state)).finish(),
+            std::move(hasher).finish());
+}
+
+TEST_F(CrashTest, SeveralProcessesTakeUpWhatTheMachineLeft) {
+  const std::string bytes = content(9 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  leave_unsynced(digest, bytes, 6 * kMiB);
+  ASSERT_THAT(open()->sync_data(), IsOk());
+  end_machine("boot-2");
+  Signals signals;
+  const auto work = [&] {
+    const auto cache = open();
+    if (!signals.wait_for(0)) return 1;
+    const auto partial = join(*cache, digest, bytes);
+    if (partial->available(0) < 6 * kMiB) return 2;
+    std::size_t written = 0;
+    if (fill_to_end(*partial, bytes, &written) != State::complete) return 3;
+    signals.number(1) += static_cast<std::int64_t>(written);
+    return read_blob(*cache, digest) == bytes ? 0 : 4;
+  };
+  {
+    Child a(work);
+    Child b(work);
+    Child c(work);
+    signals.raise(0);
+    EXPECT_EQ(a.wait(), 0);
+    EXPECT_EQ(b.wait(), 0);
+    EXPECT_EQ(c.wait(), 0);
+  }
+  EXPECT_EQ(signals.number(1), static_cast<std::int64_t>(3 * kMiB)) << "no byte twice";
+}
+
+TEST_F(CrashTest, AProcessKilledWhileItRecoversLeavesItToTheNext) {
+  const std::string bytes = content(9 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  leave_unsynced(digest, bytes, 6 * kMiB);
+  ASSERT_THAT(open()->sync_data(), IsOk());
+  end_machine("boot-2");
+  fault_hook = [](const char* point) {
+    if (std::string_view(point) == "ingest.recover") ::raise(SIGKILL);
+  };
+  Child killed([&] {
+    join(*open(), digest, bytes);
+    return 0;
+  });
+  EXPECT_EQ(killed.wait(), 128 + SIGKILL);
+  fault_hook = nullptr;
+  const auto cache = open();
+  EXPECT_EQ(join(*cache, digest, bytes)->available(0), 6 * kMiB);
+}
+
 TEST_F(CrashTest, APartialBlobWithoutASyncPointBeginsAnewAfterTheMachinesEnd) {
   const std::string bytes = content(5 * kMiB, 8);
   const Digest digest = digest_of(as_bytes(bytes));
-  std::uint64_t attempt = 0;
-  {
-    const auto cache = open();
-    const auto partial = join(*cache, digest, bytes);
-    attempt = partial->attempt();
-    auto download = partial->begin_download(0);
-    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, kMiB))));
-  }
+  const std::uint64_t attempt = leave_unsynced(digest, bytes, kMiB);
   end_machine("boot-2");
   const auto cache = open();
   const auto partial = join(*cache, digest, bytes);
@@ -278,6 +392,85 @@ TEST_F(CrashTest, ABrokenRecordOfASyncPointIsNotBelieved) {
   end_machine("boot-2");
   const auto cache = open();
   EXPECT_EQ(join(*cache, digest, bytes)->available(0), 0U);
+}
+
+TEST_F(CrashTest, AProcessKilledAnywhereLeavesNothingWrong) {
+  const std::string bytes = content(5 * kMiB, 3);
+  const Digest digest = digest_of(as_bytes(bytes));
+  const Digest small = digest_of(as_bytes("small"));
+  static const char* kill_at;
+  for (const char* point :
+       {"chunk.write", "chunk.written", "front.save", "ingest.rename", "ingest.trash",
+        "publish.closed", "publish.rename", "publish.linked", "put.link", "journal.renamed",
+        "journal.flushed", "partial.synced", "evict.locked"}) {
+    kill_at = point;
+    fault_hook = [](const char* here) {
+      if (std::string_view(here) == kill_at) ::raise(SIGKILL);
+    };
+    Child child([&] {
+      const auto cache = open(64 * kMiB);
+      {
+        const auto partial = join(*cache, digest, bytes);
+        auto download = partial->begin_download(0);
+        static_cast<void>((*download)->write(as_bytes(bytes.substr(0, kMiB))));
+        static_cast<void>(cache->sync_data());
+        static_cast<void>((*download)->write(as_bytes(bytes.substr(kMiB))));
+      }
+      static_cast<void>(cache->put(small, as_bytes("small")));
+      static_cast<void>(cache->sync());
+      static_cast<void>(cache->prune(0, Context{}));
+      return 0;
+    });
+    EXPECT_EQ(child.wait(), 128 + SIGKILL) << point << " is passed";
+    fault_hook = nullptr;
+    expect_blobs_verified();
+    const auto cache = open(64 * kMiB);
+    EXPECT_GE(cache->status()->used + 4096, disk_usage(folder())) << point;
+    const auto partial = join(*cache, digest, bytes);
+    EXPECT_EQ(fill_to_end(*partial, bytes), State::complete) << point;
+    EXPECT_EQ(read_blob(*cache, digest), bytes) << point;
+    EXPECT_THAT(cache->put(small, as_bytes("small")), IsOk()) << point;
+    EXPECT_EQ(read_blob(*cache, small), "small") << point;
+    std::filesystem::remove_all(folder());
+  }
+}
+
+TEST_F(CrashTest, ALostStateOrRecencyIsMadeAgain) {
+  const std::string bytes = content(9 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  const Digest older = digest_of(as_bytes("older"));
+  {
+    const auto cache = open(64 * kMiB);
+    ASSERT_THAT(cache->put(older, as_bytes("older")), IsOk());
+    // The coarse clock of the file system must have moved on in between.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    fill(*join(*cache, digest, bytes), bytes);
+  }
+  std::filesystem::remove(folder() / "state");
+  std::filesystem::remove(folder() / "recency");
+  const auto cache = open(64 * kMiB);
+  EXPECT_GE(cache->status()->used, disk_usage(folder())) << "counted by a scan";
+  EXPECT_LT(cache->status()->used, disk_usage(folder()) + 64 * 1024);
+  EXPECT_TRUE(std::filesystem::exists(folder() / "recency"));
+  ASSERT_THAT(cache->prune(cache->status()->used - 1, Context{}), IsOk());
+  EXPECT_FALSE(cache->contains(older)) << "by the files' own times it goes first";
+  EXPECT_EQ(read_blob(*cache, digest), bytes);
+}
+
+TEST_F(CrashTest, LinesOfAnotherBootOutliveASyncPoint) {
+  const Digest old = digest_of(as_bytes("old"));
+  ASSERT_THAT(open()->put(old, as_bytes("old")), IsOk());
+  overwrite(old, "OLD");
+  end_machine("boot-2");
+  const auto cache = open();
+  ASSERT_THAT(cache->put(digest_of(as_bytes("new")), as_bytes("new")), IsOk());
+  ASSERT_THAT(cache->sync(), IsOk());
+  std::ostringstream journal;
+  journal << std::ifstream(folder() / "journal").rdbuf();
+  EXPECT_EQ(journal.str(), "boot-1 " + old.text() + "\n");
+  const auto found = cache->find(old);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_FALSE(found->has_value()) << "hashed, and wrong";
 }
 
 TEST_F(CrashTest, WhatAKilledProcessLeftUnderNoNameIsCleanedUp) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/index_file.hpp"
+// DESIGN section 4: index.json lists complete images only.
+#include <sys/stat.h>
 
 #include <fstream>
 #include <sstream>
@@ -19,7 +20,8 @@ class IndexFileTest : public CacheTest {
   /// An image of one layer, complete in the cache.
   Digest put_image(Cache& cache, const std::string& layer) {
     const std::string config = R"({"architecture":"amd64","os":"linux"})";
-    EXPECT_THAT(cache.put(digest_of(as_bytes(config)), as_bytes(config)), IsOk());
+    config_ = digest_of(as_bytes(config));
+    EXPECT_THAT(cache.put(*config_, as_bytes(config)), IsOk());
     layer_ = digest_of(as_bytes(layer));
     EXPECT_THAT(cache.put(*layer_, as_bytes(layer)), IsOk());
     manifest_ = fmt::format(
@@ -31,19 +33,26 @@ class IndexFileTest : public CacheTest {
     EXPECT_THAT(cache.put(digest, as_bytes(manifest_)), IsOk());
     return digest;
   }
+  void set_tag(Cache& cache, const std::string& tag, const Digest& digest,
+               const std::string& registry = "r.example") {
+    cache.remembered().set_tag(
+        registry, "a", tag,
+        {digest, manifest_.size(), kType, "", Clock::SystemTime{}, Clock::SystemTime{}});
+  }
   std::string index() const {
     std::ostringstream text;
     text << std::ifstream(folder() / "index.json").rdbuf();
     return text.str();
   }
   std::string manifest_;
+  std::optional<Digest> config_;
   std::optional<Digest> layer_;
 };
 
 TEST_F(IndexFileTest, ListsWhatIsComplete) {
   const auto cache = open();
   const Digest digest = put_image(*cache, "layer");
-  cache->list_in_index("r.example/a:v1", kType, digest, manifest_.size());
+  set_tag(*cache, "v1", digest);
   ASSERT_THAT(cache->sync(), IsOk());
   EXPECT_NE(index().find(digest.text()), std::string::npos);
   EXPECT_NE(index().find("r.example/a:v1"), std::string::npos);
@@ -55,20 +64,64 @@ TEST_F(IndexFileTest, ListsWhatIsComplete) {
 TEST_F(IndexFileTest, DelistsWhatIsNotCompleteAnyMore) {
   const auto cache = open();
   const Digest digest = put_image(*cache, "layer");
-  cache->list_in_index("r.example/a:v1", kType, digest, manifest_.size());
+  set_tag(*cache, "v1", digest);
   ASSERT_THAT(cache->sync(), IsOk());
-  std::filesystem::remove(blob_path(*layer_));
-  cache->list_in_index("r.example/a:v2", kType, digest, manifest_.size());
+  ASSERT_NE(index().find(digest.text()), std::string::npos);
+  // Evicted: the least recently used, which the layer is, and nothing else.
+  for (const Digest& used : {digest, *config_}) EXPECT_THAT(cache->find(used), IsOk());
+  ASSERT_THAT(cache->prune(cache->status()->used - 1, Context{}), IsOk());
+  ASSERT_FALSE(cache->contains(*layer_));
+  ASSERT_TRUE(cache->contains(digest));
   ASSERT_THAT(cache->sync(), IsOk());
   EXPECT_EQ(index().find(digest.text()), std::string::npos);
+}
+
+TEST_F(IndexFileTest, DelistsWhatVerifyDropped) {
+  const auto cache = open();
+  const Digest digest = put_image(*cache, "layer");
+  set_tag(*cache, "v1", digest);
+  ASSERT_THAT(cache->sync(), IsOk());
+  ASSERT_NE(index().find(digest.text()), std::string::npos);
+  ASSERT_EQ(::chmod(blob_path(*layer_).c_str(), 0600), 0);
+  std::ofstream(blob_path(*layer_)) << "worse";
+  ASSERT_THAT(cache->verify(nullptr, Context{}), IsOk());
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_EQ(index().find(digest.text()), std::string::npos);
+}
+
+TEST_F(IndexFileTest, ATagThatIsForgottenOrOfALayoutIsNotListed) {
+  const auto cache = open();
+  const Digest digest = put_image(*cache, "layer");
+  set_tag(*cache, "v1", digest);
+  set_tag(*cache, "v2", digest);
+  set_tag(*cache, "v3", digest, "oci:/srv/layout");
+  cache->remembered().forget_tag("r.example", "a", "v1");
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_EQ(index().find("r.example/a:v1"), std::string::npos);
+  EXPECT_NE(index().find("r.example/a:v2"), std::string::npos);
+  EXPECT_EQ(index().find("v3"), std::string::npos);
+}
+
+TEST_F(IndexFileTest, WhatBecomesCompleteAfterItsTagWasReadIsListed) {
+  const auto cache = open();
+  const Digest digest = put_image(*cache, "layer");
+  const std::string manifest = manifest_;
+  ASSERT_THAT(cache->prune(0, Context{}), IsOk());
+  ASSERT_THAT(cache->put(digest, as_bytes(manifest)), IsOk());
+  set_tag(*cache, "v1", digest);
+  ASSERT_THAT(cache->sync(), IsOk());
+  ASSERT_EQ(index().find(digest.text()), std::string::npos) << "no layer is there yet";
+  put_image(*cache, "layer");
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_NE(index().find(digest.text()), std::string::npos);
 }
 
 TEST_F(IndexFileTest, AReferenceLeadsToItsLastImage) {
   const auto cache = open();
   const Digest first = put_image(*cache, "one");
-  cache->list_in_index("r.example/a:v1", kType, first, manifest_.size());
+  set_tag(*cache, "v1", first);
   const Digest second = put_image(*cache, "two");
-  cache->list_in_index("r.example/a:v1", kType, second, manifest_.size());
+  set_tag(*cache, "v1", second);
   ASSERT_THAT(cache->sync(), IsOk());
   EXPECT_EQ(index().find(first.text()), std::string::npos);
   EXPECT_NE(index().find(second.text()), std::string::npos);
@@ -79,7 +132,7 @@ TEST_F(IndexFileTest, SurvivesTheProcess) {
   {
     const auto cache = open();
     digest = put_image(*cache, "layer");
-    cache->list_in_index("r.example/a:v1", kType, digest, manifest_.size());
+    set_tag(*cache, "v1", digest);
   }
   EXPECT_NE(index().find(digest.text()), std::string::npos) << "written when the cache closes";
 }

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "berth/cache/partial.hpp"
 
 #include "cache/ingest.hpp"
@@ -22,6 +24,12 @@ class MapFileTest : public ::testing::Test {
     auto map = MapFile::create(fd_.get(), digest_, size, 7, "boot");
     EXPECT_THAT(map, IsOk());
     return std::move(*map);
+  }
+  /// Somebody sleeps on the map, or is about to.
+  bool is_waiting() const {
+    std::uint32_t waiters = 0;
+    EXPECT_EQ(::pread(fd_.get(), &waiters, 4, 40), 4);
+    return waiters != 0;
   }
   static HashPoint point(std::uint64_t count) {
     HashPoint point{.count = count, .state = {}};
@@ -80,6 +88,46 @@ TEST_F(MapFileTest, FailingIsForWhatIsNotPublished) {
   MapFile complete = *MapFile::complete(5);
   EXPECT_FALSE(complete.fail());
   EXPECT_EQ(complete.hashed(), 5U);
+}
+
+TEST_F(MapFileTest, AWaiterHasABitForEachUnitOfBytes) {
+  constexpr std::uint64_t kUnit = 256 * 1024;
+  EXPECT_EQ(MapFile::waiters_of(0, 1), 1U);
+  EXPECT_EQ(MapFile::waiters_of(kUnit - 1, kUnit), 1U);
+  EXPECT_EQ(MapFile::waiters_of(kUnit, kUnit + 1), 2U);
+  EXPECT_EQ(MapFile::waiters_of(kUnit - 1, kUnit + 1), 3U);
+  EXPECT_EQ(MapFile::waiters_of(31 * kUnit, 33 * kUnit), 0x80000001U) << "in turn";
+  EXPECT_EQ(MapFile::waiters_of(0, 33 * kUnit), MapFile::kAllWaiters);
+  EXPECT_EQ(MapFile::waiters_of(5, 5), MapFile::kNoWaiters);
+}
+
+TEST_F(MapFileTest, AWaiterIsWokenByItsBit) {
+  MapFile map = create(9 * kMiB);
+  // Several times: one that is only about to sleep sees the change without being woken.
+  for (int i = 0; i < 20; ++i) {
+    const std::uint32_t seen = map.changes();
+    const auto begun = std::chrono::steady_clock::now();
+    {
+      std::jthread waiter([&] { map.wait(seen, std::chrono::seconds(20), 4); });
+      while (!is_waiting()) std::this_thread::yield();
+      map.changed(i % 2 == 0 ? 4 : MapFile::kAllWaiters);
+    }
+    ASSERT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(19));
+  }
+}
+
+TEST_F(MapFileTest, ASlotIsReadWholeWhileItIsWritten) {
+  MapFile map = create(9 * kMiB);
+  map.save(point(1));
+  std::atomic<bool> ended = false;
+  std::jthread writer([&] {
+    for (std::uint64_t i = 2; i < 20'000; ++i) map.save(point(i));
+    ended = true;
+  });
+  while (!ended) {
+    const HashPoint found = map.load();
+    ASSERT_EQ(found.state, found.count == 0 ? HashPoint{}.state : point(found.count).state);
+  }
 }
 
 TEST_F(MapFileTest, RefusesWhatIsNotAMap) {

@@ -110,22 +110,59 @@ TEST_F(ProcessesTest, AReaderSeesTheBytesInsideAChunkOfAnotherProcess) {
 }
 
 TEST_F(ProcessesTest, AWaiterIsWokenByAnotherProcess) {
-  Signals signals;
+  const auto cache = open();
+  const auto partial = join(*cache);
+  auto download = partial->begin_download(0);
+  // Not by Partial::wait(), which looks again by itself.
+  Child waiter([&] {
+    auto fd = open_at(AT_FDCWD, ingest_path(digest_) / "map", O_RDWR);
+    const auto map = MapFile::open(fd->get());
+    map->wait(map->changes(), std::chrono::seconds(20), MapFile::waiters_of(0, 1));
+    return 0;
+  });
+  const auto fd = open_at(AT_FDCWD, ingest_path(digest_) / "map", O_RDONLY);
+  std::uint32_t waiters = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  while (waiters == 0) ASSERT_EQ(::pread(fd->get(), &waiters, 4, 40), 4);
+  ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(0, 10))), IsOkAndHolds(true));
+  EXPECT_EQ(waiter.wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(19));
+}
+
+TEST_F(ProcessesTest, BytesOfATaintedAttemptAreNotToBeBelieved) {
+  fault_hook = stop_here;
   Child writer([&] {
     const auto cache = open();
     const auto partial = join(*cache);
-    if (!signals.wait_for(0)) return 1;
-    return fill(*partial, bytes_) == bytes_.size() ? 0 : 1;
+    auto download = partial->begin_download(0);
+    point_to_stop_at = "chunk.write";
+    return (*download)->write(as_bytes(std::string(5000, 'X'))) ? 0 : 2;
   });
+  wait_until_stopped(writer);
   const auto cache = open();
   const auto partial = join(*cache);
-  signals.raise(0);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (partial->state() == State::filling && std::chrono::steady_clock::now() < deadline) {
-    partial->wait(partial->changes(), std::chrono::seconds(1), Context{});
-  }
-  EXPECT_EQ(partial->state(), State::complete);
-  EXPECT_EQ(writer.wait(), 0);
+  EXPECT_FALSE(partial->tainted());
+  clock_.pass(kStall);
+  auto download = partial->begin_download(0);
+  ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(0, kMiB))), IsOkAndHolds(true));
+  EXPECT_GE(partial->available(0), kMiB);
+  EXPECT_TRUE(partial->tainted());
+  // Between the end of the hash and the copy it is still not.
+  static Partial* looked_at;
+  static bool tainted_at_copy;
+  looked_at = partial.get();
+  fault_hook = [](const char* point) {
+    if (std::string_view(point) == "publish.copy") tainted_at_copy = looked_at->tainted();
+  };
+  ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(kMiB))), IsOkAndHolds(true));
+  EXPECT_TRUE(tainted_at_copy);
+  EXPECT_FALSE(partial->tainted());
+  EXPECT_FALSE(partial->settled()) << "what was read before may have been changed";
+  EXPECT_GE(partial->fd(), 0);
+  // The copy is open in this process: it is not evicted.
+  ASSERT_THAT(cache->prune(0, Context{}), IsOk());
+  EXPECT_TRUE(cache->contains(digest_));
+  writer.kill();
 }
 
 TEST_F(ProcessesTest, WhatAKilledProcessHeldIsFree) {
@@ -290,10 +327,11 @@ TEST_F(ProcessesTest, AProcessKilledBetweenLinkingAndSayingSoLeavesTheBlobComple
     EXPECT_EQ(writer.wait(), 128 + SIGKILL) << point;
     fault_hook = nullptr;
     const auto cache = open();
-    const auto partial = join(*cache);
+    auto partial = join(*cache);
     EXPECT_THAT(partial->advance(Context{}), IsOkAndHolds(bytes_.size())) << point;
     EXPECT_EQ(partial->state(), State::complete) << point;
     EXPECT_EQ(read_blob(*cache, digest_), bytes_) << point;
+    partial.reset();  // what is open stays
     ASSERT_THAT(cache->prune(0, Context{}), IsOk());
   }
 }

@@ -101,14 +101,15 @@ class Cache {
   Result<void> set_limit(std::uint64_t bytes, const Context& context);
   std::uint64_t limit() const;
 
-  /// A sync point: what was linked before it survives the end of the machine unquestioned. Called
-  /// when idle; waits for the disk. The destructor does it only when a thousand blobs wait for one:
-  /// a command that ends leaves it to the next process that is idle.
+  /// A sync point: what was linked before it survives the end of the machine unquestioned, and
+  /// partial blobs, whoever fills them, count up to it. Waits for the disk: called now and then
+  /// while bytes arrive. The destructor does it for blobs only when a thousand wait for it: a
+  /// command that ends leaves them to the next process that is idle; and for the partial blobs that
+  /// this process joined.
+  Result<void> sync_data();
+  /// The same, and rewrites index.json: the tags that are remembered (Remembered::set_tag) and
+  /// whose images are complete. Called when idle.
   Result<void> sync();
-  /// Declares an image complete for index.json (its manifest and all it names are in blobs/);
-  /// index.json is rewritten by sync().
-  void list_in_index(const std::string& reference, const std::string& media_type,
-                     const Digest& digest, std::uint64_t size);
 
   const std::filesystem::path& folder() const noexcept;
 

@@ -69,11 +69,16 @@ class Partial {
   /// Complete, and what was read before it was is certain to be what was verified.
   bool settled() const;
 
+  /// Somebody stopped in the middle of a write may still change bytes that were written again
+  /// since: whoever looks at this after available() and is told no has got bytes that stay.
+  bool tainted() const;
+
   /// Bytes that can be read in a row from `offset` on, also those that other processes wrote.
   std::uint64_t available(std::uint64_t offset) const;
   /// Reads bytes that are available. Errc::io when they are not any more.
   Result<void> read(std::span<std::byte> out, std::uint64_t offset) const;
-  /// The data file, for splicing what is available. Stays open while this object lives.
+  /// The data file, for splicing what is available. Stays open while this object lives. -1 where it
+  /// was evicted before this process could open it.
   int fd() const noexcept;
 
   /// The right to download the first chunk at or after `offset` that is not full. nullopt: nothing
@@ -88,7 +93,8 @@ class Partial {
   Result<std::uint64_t> advance(const Context& context);
   std::uint64_t hashed() const;
 
-  /// Blocks until something changed since `seen` (bytes, front, state; here or in another process),
+  /// Blocks until something changed since `seen` (bytes, state; here or in another process; a step
+  /// of the hash wakes nobody),
   /// at most `limit` (and never longer than 200 ms: somebody killed wakes nobody). Returns a number
   /// to give to the next call. `for_byte`: who waits for this byte alone is not woken for others,
   /// but for every change of state.
