@@ -31,17 +31,19 @@ Result<bool> same_state(Algorithm algorithm, const Hasher& a, const Hasher::Stat
 }  // namespace
 
 Bypass::Bypass(std::shared_ptr<Core> core, std::shared_ptr<const Origin> origin, Digest digest,
-               std::uint64_t size, std::shared_ptr<Attempt> attempt)
+               std::uint64_t size, std::shared_ptr<Attempt> attempt, bool bound)
     : core_(std::move(core)),
       origin_(std::move(origin)),
       digest_(std::move(digest)),
       size_(size),
       piece_size_(piece_size_of(size)),
       pieces_((size + piece_size_ - 1) / piece_size_),
-      attempt_(std::move(attempt)) {}
+      attempt_(std::move(attempt)),
+      took_(bound) {}
 
 Result<void> Bypass::read(std::uint64_t offset, std::span<std::byte> out, const Context& context) {
-  MutexLock lock(mutex_);
+  TRY(turns_.begin(context));
+  const Turns::Held turn(turns_);
   if (failed_) return *failed_;
   if (core_->options.verify_full) TRY(reach(pieces_ - 1, context));
   while (!out.empty()) {
@@ -126,12 +128,24 @@ Result<void> Bypass::load(Piece& into, std::uint64_t index, const Context& conte
   into.index = UINT64_MAX;
   into.used = ++uses_;
   into.bytes.resize(std::min(piece_size_, size_ - begin));
-  if (attempt_ && attempt_->partial().available(begin) >= into.bytes.size()) {
-    if (attempt_->partial().read(into.bytes, begin)) return {};
-  }
-  auto loaded = load_from_source(into.bytes, begin, context);
+  const std::size_t held = TRY(load_from_attempt(into.bytes, begin));
+  const auto rest = std::span(into.bytes).subspan(held);
+  auto loaded = rest.empty() ? Result<void>() : load_from_source(rest, begin + held, context);
   if (!loaded) stream_.reset();
   return loaded;
+}
+
+// What a reader was given before it went past the cache is available still, unless the attempt has
+// failed: fetched again it might be other bytes, and the digest would speak of those.
+Result<std::size_t> Bypass::load_from_attempt(std::span<std::byte> out, std::uint64_t offset) {
+  if (!attempt_) return std::size_t{0};
+  cache::Partial& partial = attempt_->partial();
+  std::size_t held = std::min<std::uint64_t>(partial.available(offset), out.size());
+  if (held > 0 && !partial.read(out.first(held), offset)) held = 0;
+  took_ |= held > 0;
+  if (partial.state() != cache::State::failed) return held;
+  if (took_) return wrong("the download that it was read from so far was dropped");
+  return std::size_t{0};
 }
 
 Result<void> Bypass::load_from_source(std::span<std::byte> out, std::uint64_t offset,

@@ -9,6 +9,7 @@
 
 #include "content/attempt.hpp"
 #include "content/pump.hpp"
+#include "content/turn.hpp"
 
 namespace berth::content {
 
@@ -21,15 +22,14 @@ inline constexpr std::uint64_t kBypassSkip = 64 * 1024 * 1024;
 /// saved hash state for each. Thread safe; reads wait for one another.
 class Bypass {
  public:
-  /// `attempt`: bytes that the cache did take, or nullptr; a reader that was given some of them
-  /// must go on with it.
+  /// `attempt`: bytes that the cache did take, or nullptr. `bound`: the reader was given some of
+  /// them, so that they are what is hashed, and nothing is right once that attempt has failed.
   Bypass(std::shared_ptr<Core> core, std::shared_ptr<const Origin> origin, Digest digest,
-         std::uint64_t size, std::shared_ptr<Attempt> attempt);
+         std::uint64_t size, std::shared_ptr<Attempt> attempt, bool bound);
 
   /// Fills `out`, which must not go beyond the end. Errc::no_space, with the remedy, when more than
   /// kBypassSkip bytes lie between it and what is hashed.
-  Result<void> read(std::uint64_t offset, std::span<std::byte> out, const Context& context)
-      BERTH_EXCLUDES(mutex_);
+  Result<void> read(std::uint64_t offset, std::span<std::byte> out, const Context& context);
 
  private:
   struct Piece {
@@ -38,17 +38,17 @@ class Bypass {
     Bytes bytes;
   };
 
-  Result<const Piece*> piece(std::uint64_t index, const Context& context) BERTH_REQUIRES(mutex_);
-  Result<void> reach(std::uint64_t index, const Context& context) BERTH_REQUIRES(mutex_);
-  Result<void> hash_next(Piece& into, const Context& context) BERTH_REQUIRES(mutex_);
-  Result<void> load_again(Piece& into, std::uint64_t index, const Context& context)
-      BERTH_REQUIRES(mutex_);
-  Result<void> load(Piece& into, std::uint64_t index, const Context& context)
-      BERTH_REQUIRES(mutex_);
+  Result<const Piece*> piece(std::uint64_t index, const Context& context);
+  Result<void> reach(std::uint64_t index, const Context& context);
+  Result<void> hash_next(Piece& into, const Context& context);
+  Result<void> load_again(Piece& into, std::uint64_t index, const Context& context);
+  Result<void> load(Piece& into, std::uint64_t index, const Context& context);
+  /// The bytes of the attempt that lie at the beginning of a piece. Returns how many.
+  Result<std::size_t> load_from_attempt(std::span<std::byte> out, std::uint64_t offset);
   Result<void> load_from_source(std::span<std::byte> out, std::uint64_t offset,
-                                const Context& context) BERTH_REQUIRES(mutex_);
-  Piece& oldest() BERTH_REQUIRES(mutex_);
-  Error wrong(std::string_view what) BERTH_REQUIRES(mutex_);
+                                const Context& context);
+  Piece& oldest();
+  Error wrong(std::string_view what);
 
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<const Origin> origin_;
@@ -58,15 +58,17 @@ class Bypass {
   const std::uint64_t pieces_;
   const std::shared_ptr<Attempt> attempt_;
 
-  Mutex mutex_;
+  Turns turns_;
+  // All that follows belongs to whoever has the turn.
+  bool took_;  ///< bytes of the attempt
   /// Before piece i; one more than the pieces that are hashed.
-  std::vector<Hasher::State> states_ BERTH_GUARDED_BY(mutex_);
-  Piece slots_[2] BERTH_GUARDED_BY(mutex_);
-  std::uint64_t uses_ BERTH_GUARDED_BY(mutex_) = 0;
-  std::optional<registry::BlobStream> stream_ BERTH_GUARDED_BY(mutex_);
-  std::uint64_t stream_at_ BERTH_GUARDED_BY(mutex_) = 0;
-  ByteView rest_ BERTH_GUARDED_BY(mutex_);  ///< of what the stream gave last
-  std::optional<Error> failed_ BERTH_GUARDED_BY(mutex_);
+  std::vector<Hasher::State> states_;
+  Piece slots_[2];
+  std::uint64_t uses_ = 0;
+  std::optional<registry::BlobStream> stream_;
+  std::uint64_t stream_at_ = 0;
+  ByteView rest_;  ///< of what the stream gave last
+  std::optional<Error> failed_;
 };
 
 }  // namespace berth::content

@@ -35,10 +35,14 @@ struct Core {
                                        std::uint64_t size) BERTH_EXCLUDES(mutex);
   void shutdown() BERTH_EXCLUDES(mutex);
 
-  /// Is the whole digest wanted before the first byte?
-  bool verifies_first(std::uint64_t size) const noexcept {
-    return size <= kVerifyFirst || options.verify_full;
-  }
+  /// Is the whole digest wanted before the first byte? So it is for configs of any size.
+  bool verifies_first(const Digest& digest, std::uint64_t size) BERTH_EXCLUDES(mutex);
+  /// A manifest names it as its config.
+  void note_config(const oci::Descriptor& config) BERTH_EXCLUDES(mutex);
+
+  /// Bytes arrived: brings the cache to a sync point now and then, on a thread that fetches nothing
+  /// meanwhile, so that the machine's end does not cost a whole download.
+  void sync_when_due();
 
   cache::Cache& cache;
   const StoreOptions options;
@@ -46,9 +50,13 @@ struct Core {
   Notifier notifier;
   Counting counting;
   std::atomic<bool> closed = false;
+  std::atomic<bool> syncing = false;
+  std::atomic<std::uint64_t> synced_bytes = 0;    ///< fetched when the last one began
+  std::atomic<Clock::SteadyTime::rep> synced_at;  ///< and when that was
 
   Mutex mutex;
   std::map<Digest, std::weak_ptr<Fetch>> fetches BERTH_GUARDED_BY(mutex);
+  std::set<Digest> large_configs BERTH_GUARDED_BY(mutex);
   /// Identity of local files (layouts) that were found right: see local_reader.cpp.
   std::set<std::string> verified_files BERTH_GUARDED_BY(mutex);
 };

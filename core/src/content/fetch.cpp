@@ -17,6 +17,8 @@ constexpr std::chrono::milliseconds kParkedAtLeast{20};  ///< however many reade
 constexpr std::chrono::seconds kRefused{5};
 /// Ranges of one blob beside its stream.
 constexpr std::size_t kRanges = 8;
+/// Failures that are remembered for who has not looked yet.
+constexpr std::size_t kFailures = 4 * kRanges;
 
 }  // namespace
 
@@ -99,24 +101,25 @@ void Fetch::want_stream(bool now) {
 void Fetch::submit_stream(std::chrono::nanoseconds delay) {
   stream_state_ = delay.count() > 0 ? StreamState::parked : StreamState::queued;
   const TransferKind kind = size_ <= kVerifyFirst ? TransferKind::brief : TransferKind::bulk;
-  core_->scheduler.submit(
+  const bool submitted = core_->scheduler.submit(
       origins_.front()->source->name(), kind,
       [self = shared_from_this(), ticket = ++stream_ticket_] { self->run_stream(ticket); }, delay);
+  if (!submitted) stream_state_ = StreamState::idle;  // whoever waits asks again
 }
 
 bool Fetch::want_range(std::uint64_t begin, std::uint64_t end) {
   MutexLock lock(mutex_);
-  const auto covers = [begin](const Range& range) {
-    return range.begin <= begin && begin < range.end;
-  };
+  const auto covers = [begin](const Range& range) { return range.has(begin); };
   if (origins_.empty() || ranges_.size() >= kRanges || std::ranges::any_of(ranges_, covers)) {
     return false;
   }
   const Range range{begin, std::min(end, size_)};
   ranges_.push_back(range);
-  core_->scheduler.submit(origins_.front()->source->name(), TransferKind::brief,
-                          [self = shared_from_this(), range] { self->run_range(range); });
-  return true;
+  const bool submitted =
+      core_->scheduler.submit(origins_.front()->source->name(), TransferKind::brief,
+                              [self = shared_from_this(), range] { self->run_range(range); });
+  if (!submitted) ranges_.pop_back();
+  return submitted;
 }
 
 std::uint64_t Fetch::front(const Attempt& attempt) const {
@@ -132,10 +135,17 @@ std::uint64_t Fetch::failures() const {
   return failures_;
 }
 
-Fetch::Failure Fetch::failure(const std::shared_ptr<const Origin>& origin) const {
+std::optional<Fetch::Failure> Fetch::failure(std::uint64_t seen, std::uint64_t byte,
+                                             const std::shared_ptr<const Origin>& origin) const {
   MutexLock lock(mutex_);
-  const auto own = std::ranges::find(last_failures_, origin, &Failure::origin);
-  return own == last_failures_.end() ? last_failures_.back() : *own;
+  std::uint64_t number = failures_;
+  for (auto it = last_failures_.rbegin(); it != last_failures_.rend() && number > seen;
+       ++it, --number) {
+    if (!it->range.has(byte)) continue;
+    const auto own = std::ranges::find(it->failures, origin, &Failure::origin);
+    return own == it->failures.end() ? it->failures.back() : *own;
+  }
+  return std::nullopt;
 }
 
 void Fetch::note_failed(Attempt& attempt) {
@@ -153,7 +163,7 @@ std::optional<Context> Fetch::running_context() const {
   return Context().with_stop(stop_.get_token());
 }
 
-void Fetch::record(std::vector<Failure> failures) {
+void Fetch::record(std::vector<Failure> failures, Range range) {
   if (failures.empty()) return;
   MutexLock lock(mutex_);
   ++failures_;
@@ -161,7 +171,8 @@ void Fetch::record(std::vector<Failure> failures) {
     refused_ = failures.back().error;
     refused_until_ = core_->options.clock->ticks() + kRefused;
   }
-  last_failures_ = std::move(failures);
+  last_failures_.push_back({range, std::move(failures)});
+  if (last_failures_.size() > kFailures) last_failures_.pop_front();
 }
 
 void Fetch::run_stream(std::uint64_t ticket) {
@@ -175,7 +186,7 @@ void Fetch::run_stream(std::uint64_t ticket) {
   if (context) {
     auto current = attempt(*context);
     if (!current && context->check()) {
-      record({std::move(current).error()});
+      record({std::move(current).error()}, kEverything);
     } else if (current) {
       outcome = fill(**current, *context);
     }
@@ -201,7 +212,7 @@ Fetch::Outcome Fetch::fill(Attempt& attempt, const Context& context) {
     if (failures.size() == before) return outcome;
     if (!context.check()) return outcome;
   }
-  record(std::move(failures));
+  record(std::move(failures), kEverything);
   return Outcome::ended;
 }
 
@@ -211,11 +222,12 @@ Fetch::Outcome Fetch::fill_from(Attempt& attempt, const std::shared_ptr<const Or
   const auto moved = [this](std::uint64_t position) {
     MutexLock lock(mutex_);
     stream_position_ = position;
+    core_->sync_when_due();
   };
   while (context.check() && partial.state() == cache::State::filling) {
     auto begun = partial.begin_download(0);
     if (!begun) {
-      cache_failed(attempt, std::move(begun).error());
+      cache_failed(attempt, std::move(begun).error(), kEverything);
       return Outcome::ended;
     }
     // All is there, or another process is filling on: one download, not two that take turns.
@@ -229,7 +241,7 @@ Fetch::Outcome Fetch::fill_from(Attempt& attempt, const std::shared_ptr<const Or
       return Outcome::ended;
     }
     if (end.kind == PumpEnd::Kind::cache_failed) {
-      cache_failed(attempt, std::move(*end.error));
+      cache_failed(attempt, std::move(*end.error), kEverything);
       return Outcome::ended;
     }
   }
@@ -240,7 +252,7 @@ Fetch::Outcome Fetch::fill_from(Attempt& attempt, const std::shared_ptr<const Or
 Fetch::Outcome Fetch::advance(Attempt& attempt, const Context& context) {
   auto hashed = attempt.partial().advance(context);
   if (!hashed && context.check()) {
-    cache_failed(attempt, std::move(hashed).error());
+    cache_failed(attempt, std::move(hashed).error(), kEverything);
     return Outcome::ended;
   }
   if (attempt.partial().state() == cache::State::filling) return Outcome::parked;
@@ -248,7 +260,7 @@ Fetch::Outcome Fetch::advance(Attempt& attempt, const Context& context) {
   return Outcome::ended;
 }
 
-void Fetch::cache_failed(Attempt& attempt, Error error) {
+void Fetch::cache_failed(Attempt& attempt, Error error, Range range) {
   if (error.code() == Errc::digest_mismatch) {
     ++core_->counting.digest_mismatches;
     log::warning(fmt::format("blob {}: {}", digest_.text(), error.message()));
@@ -258,7 +270,7 @@ void Fetch::cache_failed(Attempt& attempt, Error error) {
     return;  // readers see it by the state: those that got bytes end, the others begin again
   }
   const bool past_cache = error.code() != Errc::digest_mismatch;
-  record({Failure{std::move(error), past_cache, nullptr}});
+  record({Failure{std::move(error), past_cache, nullptr}}, range);
 }
 
 void Fetch::run_range(Range range) {
@@ -281,15 +293,15 @@ void Fetch::fill_range(Attempt& attempt, Range range, const Context& context) {
     std::uint64_t at = range.begin;
     while (at < range.end && context.check() && partial.state() == cache::State::filling) {
       auto begun = partial.begin_download(at);
-      if (!begun) return cache_failed(attempt, std::move(begun).error());
+      if (!begun) return cache_failed(attempt, std::move(begun).error(), range);
       if (!*begun || (*begun)->position() >= range.end) return;
       cache::Download& download = **begun;
       PumpEnd end = pump(
           *origin, digest_, size_, download, std::min(download.end(), range.end), core_->counting,
-          [](std::uint64_t) {}, context);
+          [this](std::uint64_t) { core_->sync_when_due(); }, context);
       at = download.position();
       if (end.kind == PumpEnd::Kind::cache_failed) {
-        return cache_failed(attempt, std::move(*end.error));
+        return cache_failed(attempt, std::move(*end.error), range);
       }
       if (end.kind != PumpEnd::Kind::source_failed) continue;
       failures.push_back({std::move(*end.error), false, origin});
@@ -297,7 +309,7 @@ void Fetch::fill_range(Attempt& attempt, Range range, const Context& context) {
     }
     if (failures.empty() || failures.back().origin != origin) return;
   }
-  if (context.check()) record(std::move(failures));
+  if (context.check()) record(std::move(failures), range);
 }
 
 }  // namespace berth::content

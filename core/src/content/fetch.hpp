@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -33,7 +34,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   /// The last one stops what runs; what came stays in the partial blob.
   void close(const std::shared_ptr<const Origin>& origin) BERTH_EXCLUDES(mutex_);
 
-  /// Why nothing comes.
+  /// Why nothing comes. What failed for one range says nothing to who waits for other bytes.
   struct Failure {
     Error error;
     bool past_cache = false;  ///< the cache cannot take it: read past it
@@ -53,10 +54,13 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   /// How far the stream has come: bytes that lie little beyond this will be there soon.
   std::uint64_t front(const Attempt& attempt) const BERTH_EXCLUDES(mutex_);
 
-  /// How often a transfer ended with an error so far, and the last one; `origin`'s own where it was
-  /// asked.
+  /// How often a transfer ended with an error so far.
   std::uint64_t failures() const BERTH_EXCLUDES(mutex_);
-  Failure failure(const std::shared_ptr<const Origin>& origin) const BERTH_EXCLUDES(mutex_);
+  /// The last error since there were `seen` that keeps `byte` away; `origin`'s own where it was
+  /// asked.
+  std::optional<Failure> failure(std::uint64_t seen, std::uint64_t byte,
+                                 const std::shared_ptr<const Origin>& origin) const
+      BERTH_EXCLUDES(mutex_);
 
   /// An attempt was found failed: on_dropped is told, once.
   void note_failed(Attempt& attempt);
@@ -70,6 +74,13 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   struct Range {
     std::uint64_t begin;
     std::uint64_t end;
+    bool has(std::uint64_t byte) const noexcept { return begin <= byte && byte < end; }
+  };
+  /// The stream serves all: its failure is everybody's, also of who waits for the digest alone.
+  static constexpr Range kEverything{0, UINT64_MAX};
+  struct FailedTransfer {
+    Range range;
+    std::vector<Failure> failures;  ///< never empty: one for each origin that was asked
   };
   using Origins = std::vector<std::shared_ptr<const Origin>>;
 
@@ -83,8 +94,8 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   void fill_range(Attempt& attempt, Range range, const Context& context);
   /// What others left to hash.
   Outcome advance(Attempt& attempt, const Context& context);
-  void cache_failed(Attempt& attempt, Error error);
-  void record(std::vector<Failure> failures) BERTH_EXCLUDES(mutex_);
+  void cache_failed(Attempt& attempt, Error error, Range range);
+  void record(std::vector<Failure> failures, Range range) BERTH_EXCLUDES(mutex_);
   /// The attempt, or why there is none to be had, as far as it is known without asking the cache.
   std::optional<std::expected<std::shared_ptr<Attempt>, Failure>> known_attempt()
       BERTH_EXCLUDES(mutex_);
@@ -105,7 +116,8 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   std::optional<std::uint64_t> stream_position_ BERTH_GUARDED_BY(mutex_);
   std::vector<Range> ranges_ BERTH_GUARDED_BY(mutex_);
   std::uint64_t failures_ BERTH_GUARDED_BY(mutex_) = 0;
-  std::vector<Failure> last_failures_ BERTH_GUARDED_BY(mutex_);
+  /// The last ones, the newest at the end: it is number `failures_`.
+  std::deque<FailedTransfer> last_failures_ BERTH_GUARDED_BY(mutex_);
   std::optional<Error> refused_ BERTH_GUARDED_BY(mutex_);
   Clock::SteadyTime refused_until_ BERTH_GUARDED_BY(mutex_){};
 };

@@ -41,7 +41,8 @@ struct FetchReader::Wait {
 FetchReader::FetchReader(std::shared_ptr<Core> core, std::shared_ptr<Fetch> fetch, Origin origin)
     : core_(std::move(core)),
       fetch_(std::move(fetch)),
-      origin_(fetch_->open(std::move(origin))) {}
+      origin_(fetch_->open(std::move(origin))),
+      verifies_first_(core_->verifies_first(fetch_->digest(), fetch_->size())) {}
 
 FetchReader::~FetchReader() { fetch_->close(origin_); }
 
@@ -138,13 +139,14 @@ std::optional<Result<void>> FetchReader::step(Attempt& attempt,
     if (got) read_ahead(attempt, wait.end());
     return got;
   }
-  if (const std::uint64_t failures = fetch_->failures(); failures != wait.failures) {
-    auto failure = fetch_->failure(origin_);
-    if (!failure.past_cache) return std::move(failure.error);
-    go_past(shared, failure.error);
+  const std::uint64_t missing =
+      std::min(wait.offset + attempt.partial().available(wait.offset), wait.end());
+  if (auto failure = fetch_->failure(wait.failures, missing, origin_)) {
+    if (!failure->past_cache) return std::move(failure->error);
+    go_past(shared, failure->error);
     return std::nullopt;
   }
-  drive(attempt, wait);
+  drive(attempt, wait, missing);
   if (context.is_nonblocking()) {
     return Error(Errc::would_block, "the bytes are not there yet");
   }
@@ -157,8 +159,9 @@ std::optional<Result<void>> FetchReader::step(Attempt& attempt,
 bool FetchReader::may_give(const Attempt& attempt, std::uint64_t offset,
                            std::uint64_t length) const {
   if (attempt.partial().state() == cache::State::complete) return true;
-  if (core_->verifies_first(size()) || offset + length >= size()) return false;
-  return attempt.partial().available(offset) >= length;
+  if (verifies_first_ || offset + length >= size()) return false;
+  // In this order: bytes that were there before a writer was passed by are nobody's to change.
+  return attempt.partial().available(offset) >= length && !attempt.partial().tainted();
 }
 
 bool FetchReader::bind(const std::shared_ptr<Attempt>& attempt) {
@@ -184,23 +187,21 @@ std::shared_ptr<Bypass> FetchReader::go_past(const std::shared_ptr<Attempt>& att
   ++core_->counting.bypassed;
   log::warning(fmt::format("{} is read past the cache, and not kept: {}",
                            blob_name(*origin_, fetch_->digest()), why.message()));
-  bypass_ =
-      std::make_shared<Bypass>(core_, origin_, fetch_->digest(), size(), bound_ ? bound_ : attempt);
+  bypass_ = std::make_shared<Bypass>(core_, origin_, fetch_->digest(), size(),
+                                     bound_ ? bound_ : attempt, bound_ != nullptr);
   return bypass_;
 }
 
 // Sees to it that somebody brings what this read waits for.
-void FetchReader::drive(const Attempt& attempt, Wait& wait) {
+void FetchReader::drive(const Attempt& attempt, Wait& wait, std::uint64_t missing) {
   fetch_->want_stream();
-  const std::uint64_t missing =
-      std::min(wait.offset + attempt.partial().available(wait.offset), wait.end());
   const Clock::SteadyTime now = core_->options.clock->ticks();
   if (missing != wait.missing) {
     wait.missing = missing;
     wait.missing_since = now;
   }
   // The last byte waits for all others, and what is verified first is short: the stream does both.
-  if (missing == wait.end() || wait.end() >= size() || core_->verifies_first(size())) return;
+  if (missing == wait.end() || wait.end() >= size() || verifies_first_) return;
   const bool stuck = now - wait.missing_since > cache::kStall;
   if (missing <= fetch_->front(attempt) + kNear && !stuck) return;
   const std::uint64_t begin = missing / cache::kChunk * cache::kChunk;
@@ -241,8 +242,10 @@ std::optional<BlobReader::FileRange> FetchReader::file_range(std::uint64_t offse
       !bind(attempt)) {
     return std::nullopt;
   }
+  const int fd = attempt->partial().fd();
+  if (fd < 0) return std::nullopt;
   read_ahead(*attempt, offset + length);
-  return FileRange{attempt->partial().fd(), offset};
+  return FileRange{fd, offset};
 }
 
 Error FetchReader::dropped() const {

@@ -39,7 +39,7 @@ class FetchReader final : public BlobReader {
   std::shared_ptr<Bypass> bypass() const BERTH_EXCLUDES(mutex_);
   std::shared_ptr<Bypass> go_past(const std::shared_ptr<Attempt>& attempt, const Error& why)
       BERTH_EXCLUDES(mutex_);
-  void drive(const Attempt& attempt, Wait& wait) BERTH_EXCLUDES(mutex_);
+  void drive(const Attempt& attempt, Wait& wait, std::uint64_t missing) BERTH_EXCLUDES(mutex_);
   void read_ahead(const Attempt& attempt, std::uint64_t end) BERTH_EXCLUDES(mutex_);
   Error dropped() const;
   Error lied(int attempts) const;
@@ -47,6 +47,7 @@ class FetchReader final : public BlobReader {
   const std::shared_ptr<Core> core_;
   const std::shared_ptr<Fetch> fetch_;
   const std::shared_ptr<const Origin> origin_;
+  const bool verifies_first_;
 
   mutable Mutex mutex_;
   std::shared_ptr<Attempt> bound_ BERTH_GUARDED_BY(mutex_);

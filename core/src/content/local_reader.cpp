@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <utility>
 
 #include <fmt/core.h>
 
@@ -12,6 +11,7 @@
 #include "berth/digest/hasher.hpp"
 
 #include "content/readers.hpp"
+#include "content/turn.hpp"
 
 namespace berth::content {
 namespace {
@@ -63,28 +63,11 @@ class LocalReader final : public BlobReader {
   }
 
  private:
-  /// The right to hash: one thread has it.
-  class Turn {
-   public:
-    explicit Turn(LocalReader& reader)
-        : reader_(reader) {}
-    ~Turn() {
-      MutexLock lock(reader_.mutex_);
-      reader_.hashing_ = false;
-      reader_.free_.notify_all();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-   private:
-    LocalReader& reader_;
-  };
-
   Result<void> check_first(std::uint64_t offset, std::uint64_t length, const Context& context) {
     if (failed_) return wrong();
-    if (verified_ || (!core_->verifies_first(size_) && offset + length < size_)) return {};
-    TRY(wait_for_turn(context));
-    const Turn turn(*this);
+    if (verified_ || (!core_->verifies_first(digest_, size_) && offset + length < size_)) return {};
+    TRY(turns_.begin(context));
+    const Turns::Held turn(turns_);
     if (context.is_nonblocking() && size_ - hashed() > kAtOnce) return would_block();
     return hash_to(size_, context);
   }
@@ -92,27 +75,11 @@ class LocalReader final : public BlobReader {
   // A program that reads from start to end has its bytes hashed while they are in the processor's
   // cache; one that jumps about pays at its end.
   Result<void> hash_along(std::uint64_t end, const Context& context) {
-    if (verified_ || !try_turn()) return {};
-    const Turn turn(*this);
+    if (verified_ || !turns_.try_begin()) return {};
+    const Turns::Held turn(turns_);
     const std::uint64_t front = hashed();
     const std::uint64_t most = context.is_nonblocking() ? kAtOnce : kCatchUp;
     return end > front && end - front <= most ? hash_to(end, context) : Result<void>();
-  }
-
-  bool try_turn() BERTH_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    return !std::exchange(hashing_, true);
-  }
-
-  Result<void> wait_for_turn(const Context& context) BERTH_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    while (hashing_) {
-      if (context.is_nonblocking()) return would_block();
-      TRY(context.check());
-      free_.wait(mutex_, context);
-    }
-    hashing_ = true;
-    return {};
   }
 
   // From here on: with the turn.
@@ -158,10 +125,8 @@ class LocalReader final : public BlobReader {
 
   std::atomic<bool> verified_;
   std::atomic<bool> failed_ = false;
-  Mutex mutex_;
-  CondVar free_;
-  bool hashing_ BERTH_GUARDED_BY(mutex_) = false;
-  std::optional<Hasher> hasher_;  ///< belongs to whoever hashes
+  Turns turns_;
+  std::optional<Hasher> hasher_;  ///< belongs to whoever has the turn
 };
 
 }  // namespace

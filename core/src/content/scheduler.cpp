@@ -87,7 +87,7 @@ void Scheduler::State::grow(const std::shared_ptr<State>& self) {
     std::thread([self]() noexcept { self->work(self); }).detach();
     ++threads;
   } catch (const std::system_error& error) {
-    // A running thread will take the job; when there is none, whoever waits submits again.
+    // A running thread takes the job; when there is none submit() says so.
     log::warning(fmt::format("cannot start a thread for a download: {}", error.what()));
   }
 }
@@ -118,15 +118,20 @@ void Scheduler::State::work(const std::shared_ptr<State>& self) {
   changed.notify_all();
 }
 
-void Scheduler::submit(const std::string& lane, TransferKind kind, std::function<void()> job,
+bool Scheduler::submit(const std::string& lane, TransferKind kind, std::function<void()> job,
                        std::chrono::nanoseconds delay) {
   MutexLock lock(state_->mutex);
-  if (state_->closed) return;
+  if (state_->closed) return true;  // nobody waits for it any more
   const auto not_before = std::chrono::steady_clock::now() +
                           std::chrono::duration_cast<std::chrono::steady_clock::duration>(delay);
   state_->jobs.push_back({{lane, kind}, not_before, std::move(job)});
   state_->grow(state_);
+  if (state_->threads == 0) {
+    state_->jobs.pop_back();
+    return false;
+  }
   state_->changed.notify_all();
+  return true;
 }
 
 void Scheduler::shutdown() {

@@ -28,8 +28,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// `lane` is the registry's name. `delay`: not before then.
-  void submit(const std::string& lane, TransferKind kind, std::function<void()> job,
+  /// `lane` is the registry's name. `delay`: not before then. False: no thread could be started,
+  /// and none runs that would take it, so it is dropped: submit again later.
+  bool submit(const std::string& lane, TransferKind kind, std::function<void()> job,
               std::chrono::nanoseconds delay = {});
   /// Forgets what waits, and blocks until what runs has ended: tell it to stop first. What is
   /// submitted later is dropped. Never call it from a job.

@@ -241,6 +241,7 @@ Result<oci::ManifestDocument> Store::manifest(const std::shared_ptr<Source>& sou
     return std::move(parsed).error().with_context(
         object_name("manifest", *source, repository, digest));
   }
+  if (const oci::Manifest* image = parsed->manifest()) impl_->core->note_config(image->config);
   TRY(impl_->note_descriptors(*source, repository, *parsed, context));
   return *std::move(parsed);
 }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "content/notifier.hpp"
 #include "unit/content/store_fixture.hpp"
 
 namespace berth::test {
@@ -120,6 +121,24 @@ TEST_F(AttemptTest, WaitingReadsAreAnsweredBeforeTheDropIsTold) {
   threads.clear();
   EXPECT_EQ(failed, 4);
   EXPECT_EQ(wait_for_dropped(1), 1U);
+}
+
+TEST_F(AttemptTest, TheNewsOfADropWaitsForEachReadInProgress) {
+  const auto reads = std::make_shared<content::ReadCount>();
+  std::atomic<bool> answered = false;
+  std::atomic<bool> told = false;
+  content::Notifier notifier([&](const Digest&) {
+    EXPECT_TRUE(answered) << "told before the read was answered";
+    told = true;
+  });
+  auto guard = std::make_unique<content::ReadGuard>(*reads);
+  notifier.post(digest_of(as_bytes("x")), reads);
+  std::this_thread::yield();
+  answered = true;
+  guard.reset();
+  const Context limit = soon();
+  while (!told && limit.check()) std::this_thread::yield();
+  EXPECT_TRUE(told);
 }
 
 TEST_F(AttemptTest, TwoSizesOfOneDigestAreNotReadAtOnce) {

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <thread>
+#include <vector>
+
 #include <gmock/gmock.h>
+
+#include "berth/base/log.hpp"
 
 #include "unit/content/store_fixture.hpp"
 
@@ -88,6 +93,93 @@ TEST_F(BypassTest, OtherBytesTheSecondTimeAreAMismatch) {
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 6 * kMiB, 1000), IsOkAndHolds(bytes.substr(6 * kMiB, 1000)));
   EXPECT_THAT(read(*one, kMiB, 1000), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, HashesTheBytesThatWereGiven) {
+  open({}, 17 * kMiB);
+  const std::string kept = sample_bytes(11 * kMiB, 7);
+  const Digest kept_digest = digest_of(as_bytes(kept));
+  ASSERT_THAT(cache_->put(kept_digest, as_bytes(kept)), IsOk());
+  const auto held = cache_->find(kept_digest);  // leaves room for one chunk
+  const std::string bytes = sample_bytes(16 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.wrong_byte = kMiB + 5, .stall_at = kMiB + 300'000, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  auto given = read(*one, kMiB, 10);
+  ASSERT_THAT(given, IsOk());
+  ASSERT_NE(*given, bytes.substr(kMiB, 10));
+  ASSERT_TRUE(gate->wait_for_someone());
+  // The rest of that piece, and all others, come from the registry, and are right.
+  EXPECT_THAT(read(*one, 12 * kMiB, 10), IsOkAndHolds(bytes.substr(12 * kMiB, 10)));
+  ASSERT_EQ(store_->counters().bypassed, 1U);
+  EXPECT_THAT(read(*one, bytes.size() - 10, 10), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, IsOverWhenTheAttemptThatItBeganWithIs) {
+  open({}, 17 * kMiB);
+  const std::string kept = sample_bytes(11 * kMiB, 7);
+  const Digest kept_digest = digest_of(as_bytes(kept));
+  ASSERT_THAT(cache_->put(kept_digest, as_bytes(kept)), IsOk());
+  const auto held = cache_->find(kept_digest);
+  const std::string bytes = sample_bytes(16 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = kMiB + 300'000, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 10), IsOk());
+  ASSERT_TRUE(gate->wait_for_someone());
+  ASSERT_THAT(read(*one, 12 * kMiB, 10), IsOk());
+  ASSERT_EQ(store_->counters().bypassed, 1U);
+  (*cache_->join(digest, bytes.size()))->fail();
+  EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::digest_mismatch));
+  gate->open();
+}
+
+TEST_F(BypassTest, SixtyFourMiBAheadIsTheMost) {
+  open_tiny();
+  std::vector<std::string> lines;
+  Mutex mutex;
+  log::set_sink(
+      [&](log::Level, std::string_view line) {
+        MutexLock lock(mutex);
+        lines.emplace_back(line);
+      },
+      log::Level::warning);
+  const std::string bytes(70 * kMiB, 'x');
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  EXPECT_THAT(read(*one, 65 * kMiB, 10), HasCode(Errc::no_space));
+  EXPECT_THAT(read(*one, 65 * kMiB - 10, 10), IsOkAndHolds(std::string(10, 'x')));
+  log::set_sink(nullptr, log::Level::warning);
+  MutexLock lock(mutex);
+  EXPECT_THAT(lines, ::testing::Contains(HasSubstr("berth cache limit")));
+}
+
+TEST_F(BypassTest, AReadThatWaitsForAnotherEndsWithItsContext) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  std::jthread first([&] { EXPECT_THAT(read(*one, 2 * kMiB, 10), IsOk()); });
+  ASSERT_TRUE(gate->wait_for_someone());
+  std::byte byte{};
+  EXPECT_THAT(
+      one->read(0, std::span(&byte, 1), Context().with_timeout(std::chrono::milliseconds(1))),
+      HasCode(Errc::timeout));
+  gate->open();
+}
+
+TEST_F(BypassTest, ClosingTheStoreEndsIt) {
+  open_tiny();
+  const std::string bytes = sample_bytes(9 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 10), IsOk());
+  store_.reset();
+  EXPECT_THAT(read(*one, 10, 10), HasCode(Errc::cancelled));
 }
 
 TEST_F(BypassTest, AReadFarAheadIsRefusedWithTheRemedy) {

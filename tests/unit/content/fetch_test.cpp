@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include "support/fake_clock.hpp"
+#include "unit/content/images.hpp"
 #include "unit/content/store_fixture.hpp"
 
 namespace berth::test {
@@ -153,6 +155,57 @@ TEST_F(FetchTest, AWaitingReaderIsToldWhyTheDownloadFailed) {
   EXPECT_THAT(failed.error().message(), HasSubstr("the registry is down"));
   // The next read asks again.
   EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
+}
+
+TEST_F(FetchTest, AFailedRangeIsNoErrorOfWhoReadsElsewhere) {
+  const std::string bytes = sample_bytes(40 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = kMiB, .gate = gate});
+  const auto near = reader(digest, bytes.size());
+  const auto far = reader(digest, bytes.size());
+  ASSERT_THAT(read(*near, 0, 10), IsOk());
+  ASSERT_TRUE(gate->wait_for_someone());
+  std::jthread waiting(
+      [&] { EXPECT_THAT(read(*near, 2 * kMiB, 10), IsOkAndHolds(bytes.substr(2 * kMiB, 10))); });
+  for (int origins = 0; origins < 2; ++origins) {
+    source_->script({.error = Error(Errc::unavailable, "this part is away")});
+  }
+  EXPECT_THAT(read(*far, 30 * kMiB, 10), HasCode(Errc::unavailable));
+  gate->open();
+}
+
+TEST_F(FetchTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
+  std::string config = sample_bytes(5 * kMiB);
+  const Part part{std::string(oci::media::kImageConfig), source_->add(config), config.size()};
+  const std::string type(oci::media::kImageManifest);
+  const Digest manifest = source_->add_manifest(image_json(part, {}), type);
+  ASSERT_THAT(store_->manifest(source_, "a", manifest, soon()), IsOk());
+  source_->script({.wrong_byte = 5 * kMiB - 1});
+  source_->script({.wrong_byte = 5 * kMiB - 1});
+  const auto one = reader(part.digest, part.size);
+  EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::digest_mismatch));
+  EXPECT_THAT(read(*reader(part.digest, part.size), 0, 10), IsOkAndHolds(config.substr(0, 10)));
+}
+
+TEST_F(FetchTest, BytesThatArriveBringTheCacheToASyncPoint) {
+  FakeClock clock;
+  open({.clock = &clock});
+  const std::string bytes = sample_bytes(20 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.cut_at = 16 * kMiB, .stall_at = 10 * kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read(*one, 0, 10), IsOk());
+  ASSERT_TRUE(gate->wait_for_someone());
+  const std::filesystem::path record =
+      folder_ / "cache/ingest" / ("sha256-" + std::string(digest.hex())) / "synced";
+  EXPECT_FALSE(std::filesystem::exists(record));
+  clock.advance(std::chrono::seconds(61));
+  gate->open();
+  const Context limit = soon();
+  while (!std::filesystem::exists(record) && limit.check()) std::this_thread::yield();
+  EXPECT_TRUE(std::filesystem::exists(record));
 }
 
 TEST_F(FetchTest, ACutBodyIsTakenUpWhereItEnded) {
