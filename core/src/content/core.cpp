@@ -13,7 +13,7 @@ namespace berth::content {
 namespace {
 
 /// What may have to be fetched again after the end of the machine: whichever comes first.
-constexpr std::uint64_t kSyncBytes = std::uint64_t{1024} * 1024 * 1024;
+constexpr std::uint64_t kSyncBytes = std::uint64_t{8} * 1024 * 1024 * 1024;
 constexpr std::chrono::seconds kSyncTime{60};
 /// Configs beyond kVerifyFirst: there are hardly any. Beyond that many the set starts anew.
 constexpr std::size_t kLargeConfigs = 10'000;

@@ -7,6 +7,8 @@
 
 #include "berth/base/log.hpp"
 
+#include "content/spread.hpp"
+
 namespace berth::content {
 namespace {
 
@@ -188,7 +190,7 @@ void Fetch::run_stream(std::uint64_t ticket) {
     if (!current && context->check()) {
       record({std::move(current).error()}, kEverything);
     } else if (current) {
-      outcome = fill(**current, *context);
+      outcome = fill(*current, *context);
     }
   }
   MutexLock lock(mutex_);
@@ -204,7 +206,7 @@ void Fetch::run_stream(std::uint64_t ticket) {
 }
 
 // Each origin that a reader came by may serve all of them: the digest says what is right.
-Fetch::Outcome Fetch::fill(Attempt& attempt, const Context& context) {
+Fetch::Outcome Fetch::fill(const std::shared_ptr<Attempt>& attempt, const Context& context) {
   std::vector<Failure> failures;
   for (const auto& origin : origins()) {
     const std::size_t before = failures.size();
@@ -216,22 +218,34 @@ Fetch::Outcome Fetch::fill(Attempt& attempt, const Context& context) {
   return Outcome::ended;
 }
 
-Fetch::Outcome Fetch::fill_from(Attempt& attempt, const std::shared_ptr<const Origin>& origin,
+Fetch::Outcome Fetch::fill_from(const std::shared_ptr<Attempt>& shared,
+                                const std::shared_ptr<const Origin>& origin,
                                 std::vector<Failure>& failures, const Context& context) {
+  Attempt& attempt = *shared;
   cache::Partial& partial = attempt.partial();
-  const auto moved = [this](std::uint64_t position) {
+  const auto spread = std::make_shared<Spread>(core_, origin, shared, context);
+  const auto moved = [&](std::uint64_t position) {
+    spread->watch(position);
+    core_->sync_when_due();
     MutexLock lock(mutex_);
     stream_position_ = position;
-    core_->sync_when_due();
   };
   while (context.check() && partial.state() == cache::State::filling) {
+    const std::uint64_t changes = partial.changes();
     auto begun = partial.begin_download(0);
     if (!begun) {
       cache_failed(attempt, std::move(begun).error(), kEverything);
       return Outcome::ended;
     }
-    // All is there, or another process is filling on: one download, not two that take turns.
-    if (!*begun) return advance(attempt, context);
+    if (!*begun) {
+      // All is there, or another process is filling on: one download, not two that take turns. Of
+      // parts that are on their way the bytes are hashed as they come.
+      const Outcome outcome = advance(attempt, context);
+      if (outcome != Outcome::parked || !spread->is_busy()) return outcome;
+      moved(partial.available(0));
+      partial.wait(changes, kParked, context);
+      continue;
+    }
     cache::Download& download = **begun;
     moved(download.position());
     PumpEnd end =

@@ -88,9 +88,10 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   void run_stream(std::uint64_t ticket) BERTH_EXCLUDES(mutex_);
   void run_range(Range range) BERTH_EXCLUDES(mutex_);
   /// Fills from the front on: until the blob is complete, nobody wants it or another fills it.
-  Outcome fill(Attempt& attempt, const Context& context);
-  Outcome fill_from(Attempt& attempt, const std::shared_ptr<const Origin>& origin,
-                    std::vector<Failure>& failures, const Context& context);
+  Outcome fill(const std::shared_ptr<Attempt>& attempt, const Context& context);
+  Outcome fill_from(const std::shared_ptr<Attempt>& attempt,
+                    const std::shared_ptr<const Origin>& origin, std::vector<Failure>& failures,
+                    const Context& context);
   void fill_range(Attempt& attempt, Range range, const Context& context);
   /// What others left to hash.
   Outcome advance(Attempt& attempt, const Context& context);

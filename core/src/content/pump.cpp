@@ -19,9 +19,10 @@ std::string blob_name(const Origin& origin, const Digest& digest) {
 Result<registry::BlobStream> open_stream(const Origin& origin, const Digest& digest,
                                          std::uint64_t size, std::uint64_t offset,
                                          std::optional<std::uint64_t> length,
-                                         const Context& context) {
+                                         const Context& context, WithoutRanges otherwise) {
   auto opened = origin.source->get_blob(origin.repository, digest, offset, length, context);
-  if (!opened && offset > 0 && opened.error().code() == Errc::unsupported) {
+  if (!opened && offset > 0 && opened.error().code() == Errc::unsupported &&
+      otherwise == WithoutRanges::from_start) {
     opened = origin.source->get_blob(origin.repository, digest, 0, std::nullopt, context);
   }
   registry::BlobStream stream = TRY(std::move(opened));
@@ -41,10 +42,11 @@ PumpEnd source_failed(Error error) { return {PumpEnd::Kind::source_failed, std::
 
 PumpEnd pump(const Origin& origin, const Digest& digest, std::uint64_t size,
              cache::Download& download, std::uint64_t end, Counting& counting,
-             const std::function<void(std::uint64_t)>& moved, const Context& context) {
+             const std::function<void(std::uint64_t)>& moved, const Context& context,
+             WithoutRanges otherwise) {
   const std::uint64_t begin = download.position();
   const auto length = end < size ? std::optional(end - begin) : std::nullopt;
-  auto opened = open_stream(origin, digest, size, begin, length, context);
+  auto opened = open_stream(origin, digest, size, begin, length, context, otherwise);
   if (!opened) return source_failed(std::move(opened).error());
   std::uint64_t at = opened->offset;
   while (download.position() < end) {

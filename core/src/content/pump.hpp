@@ -19,12 +19,17 @@ struct Origin {
 /// "blob sha256:... of localhost:5000/a": how messages name it.
 std::string blob_name(const Origin& origin, const Digest& digest);
 
-/// Opens a blob at `offset`. Where the server has no ranges the whole body comes and starts at 0.
+/// What to do at a server that has no ranges: take the whole body from its start, or
+/// Errc::unsupported.
+enum class WithoutRanges : bool { from_start, fail };
+
+/// Opens a blob at `offset`.
 /// A total that is not `size` is Errc::digest_mismatch: not one byte of it can be right.
 Result<registry::BlobStream> open_stream(const Origin& origin, const Digest& digest,
                                          std::uint64_t size, std::uint64_t offset,
                                          std::optional<std::uint64_t> length,
-                                         const Context& context);
+                                         const Context& context,
+                                         WithoutRanges otherwise = WithoutRanges::from_start);
 
 /// How a transfer into the cache ended.
 struct PumpEnd {
@@ -42,6 +47,7 @@ struct PumpEnd {
 /// new position.
 PumpEnd pump(const Origin& origin, const Digest& digest, std::uint64_t size,
              cache::Download& download, std::uint64_t end, Counting& counting,
-             const std::function<void(std::uint64_t)>& moved, const Context& context);
+             const std::function<void(std::uint64_t)>& moved, const Context& context,
+             WithoutRanges otherwise = WithoutRanges::from_start);
 
 }  // namespace berth::content

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,6 +49,15 @@ class BlobReader {
   virtual std::optional<int> cache_file() const { return std::nullopt; }
 };
 
+/// When a blob that comes over one connection is fetched over more, by ranges.
+struct Spreading {
+  std::uint64_t from = 64 * 1024 * 1024;     ///< so many bytes must be left
+  std::uint64_t below = 200'000'000;         ///< bytes a second: what is faster needs no help
+  std::chrono::milliseconds measured{1000};  ///< so long
+  std::uint64_t part = 16 * 1024 * 1024;     ///< of one request; whole chunks of the cache
+  int jobs = 3;                              ///< connections beside the first
+};
+
 struct StoreOptions {
   bool verify_full =
       false;             ///< -o verify=full: no byte of any blob before its digest was found right
@@ -55,6 +65,7 @@ struct StoreOptions {
   /// Told after an attempt failed and its waiting reads were answered; on a thread that serves
   /// nothing.
   std::function<void(const Digest&)> on_dropped;
+  Spreading spreading;
   Clock* clock = &real_clock();
 };
 
