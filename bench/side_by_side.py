@@ -15,6 +15,7 @@ import pathlib
 import platform
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/support"))
-from registry import Registry  # noqa: E402
+from registry import Registry, die_with_parent, free_port  # noqa: E402
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -46,6 +47,34 @@ def run_timed(argv, env=None, stdout=subprocess.DEVNULL):
     if process.returncode != 0:
         raise RuntimeError(f"{argv}: exit {process.returncode}: {error.decode(errors='replace')[-500:]}")
     return Measured(wall, usage.ru_utime + usage.ru_stime)
+
+
+class Throttle:
+    """nginx on loopback before a registry, with a limit for each connection."""
+
+    def __init__(self, folder, registry, rate):
+        folder.mkdir()
+        self.host = f"127.0.0.1:{free_port()}"
+        self.config = folder / "nginx.conf"
+        self.config.write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{ access_log off; client_body_temp_path {folder}/body;\n"
+            f"proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
+            f"server {{ listen {self.host}; location / {{ proxy_pass http://{registry.host}; proxy_http_version 1.1; proxy_set_header Host $http_host;\n"
+            f"proxy_max_temp_file_size 0; limit_rate {rate}; }} }} }}\n")
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["nginx", "-c", str(self.config)], stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        for _ in range(100):
+            try:
+                socket.create_connection(self.host.split(":"), 1).close()
+                return self.host
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError("nginx did not start")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
 
 
 class Bench:
@@ -113,8 +142,8 @@ class Bench:
             self.rows.append(row)
 
     # Cases.
-    def pull(self, repository, case):
-        host, rounds = self.registry.host, self.rounds
+    def pull(self, repository, case, host=None, rounds=None, size=GIB):
+        host, rounds = host or self.registry.host, rounds or self.rounds
 
         def berth():
             return run_timed([str(self.bin / "berth"), "cp", f"{host}/{repository}:v1", f"oci:{self.fresh('berth-layout')}:v1"],
@@ -130,13 +159,22 @@ class Bench:
             contenders["skopeo copy"] = lambda: run_timed(
                 ["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{host}/{repository}:v1", f"oci:{self.fresh('skopeo')}:v1"], self.env)
         (self.folder / "out").mkdir(exist_ok=True)
-        self.interleave(case, contenders, GIB, rounds)
+        self.interleave(case, contenders, size, rounds)
 
     def case_pull_one(self):
         self.pull("bench/one", "pull, 1 layer of 1 GiB, to an OCI layout")
 
     def case_pull_many(self):
         self.pull("bench/many", "pull, 64 layers of 16 MiB, to an OCI layout")
+
+    def case_pull_slow(self):
+        """A server that bounds each connection, as many storages and networks do: nginx before the registry."""
+        if not shutil.which("nginx"):
+            return
+        with Throttle(self.folder / "nginx", self.registry, "24m") as host, open(self.plain, "rb") as file:
+            layer = self.registry.push_blob("bench/slow", file.read(192 * MIB))
+            self.registry.push_image("bench/slow", ["v1"], [layer])
+            self.pull("bench/slow", "pull, 1 layer of 192 MiB, 24 MiB/s a connection, to an OCI layout", host, min(self.rounds, 3), 192 * MIB)
 
     def mount(self, cache):
         mnt = self.fresh("mnt")
@@ -344,7 +382,7 @@ def main():
         bench = Bench(arguments, pathlib.Path(name).absolute())
         try:
             bench.prepare()
-            for case in arguments.cases or ["pull_one", "pull_many", "mount", "list", "cached_manifest", "verify"]:
+            for case in arguments.cases or ["pull_one", "pull_many", "pull_slow", "mount", "list", "cached_manifest", "verify"]:
                 getattr(bench, "case_" + case)()
         finally:
             bench.close()
