@@ -47,7 +47,7 @@ void write(Level level, std::string_view line) {
   writing = true;
   try {
     s.sink(level, line);
-  } catch (...) {  // a log line is never worth an operation
+  } catch (...) {  // NOLINT(bugprone-empty-catch): a log line is never worth an operation
   }
   writing = false;
 }

@@ -7,7 +7,7 @@ namespace berth::cache {
 
 Result<std::filesystem::path> default_folder(const Environment& environment, bool daemon) {
   if (const auto named = environment("BERTH_CACHE")) {
-    const std::filesystem::path path(*named);
+    std::filesystem::path path(*named);
     if (path.is_absolute()) return path;
     return Error(Errc::invalid_argument,
                  "BERTH_CACHE must be an absolute path: a relative one would be another cache in "

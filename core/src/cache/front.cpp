@@ -51,7 +51,7 @@ bool Partial::Impl::claim_front() {
   auto resumed = point.count > 0 ? Hasher::resume(digest.algorithm(), point.state)
                                  : Hasher::create(digest.algorithm());
   if (!resumed || resumed->count() != point.count) resumed = Hasher::create(digest.algorithm());
-  hasher.emplace(std::move(*resumed));
+  hasher.emplace(*resumed);
   if (hasher->count() != count) {
     HashPoint actual{.count = hasher->count(), .state = {}};
     hasher->save(actual.state);
