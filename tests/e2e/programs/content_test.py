@@ -217,7 +217,7 @@ class WholeRegistry(Case):
         self.assertEqual(self.listed(), [f"{self.r.host}/multi/app:v1"])
         self.berth("cp", f"oci:{self.folder}/layout:mine", f"oci:{self.folder}/other:again")
         self.assertEqual(self.listed(), [f"{self.r.host}/multi/app:v1"])
-        self.berth("cache", "prune", "--all")
+        self.berth("cache", "prune")
         self.assertEqual(self.listed(), [])
 
     def test_what_a_mount_read_whole_is_an_image_of_the_cache(self):

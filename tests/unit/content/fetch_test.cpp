@@ -65,6 +65,29 @@ TEST_F(FetchTest, GivesBytesBeforeTheRestHasArrived) {
   EXPECT_THAT(read_all(*one), IsOkAndHolds(bytes));
 }
 
+TEST_F(FetchTest, ARangeOfTheFileIsWaitedForAsARead) {
+  const std::string bytes = sample_bytes(8 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.wrong_byte = 7 * kMiB, .stall_at = 6 * kMiB, .gate = gate});
+  const auto one = reader(digest, bytes.size());
+  const auto range = one->wait_for_range(kMiB, 1000, soon());
+  ASSERT_THAT(range, IsOk());
+  ASSERT_TRUE(range->has_value());
+  std::string got(1000, '\0');
+  ASSERT_THAT(pread_exact((*range)->fd, std::as_writable_bytes(std::span(got)), (*range)->offset),
+              IsOk());
+  EXPECT_EQ(got, bytes.substr(kMiB, 1000));
+  EXPECT_FALSE(one->settled());
+  EXPECT_THAT(one->wait_for_range(6 * kMiB, 1000, Context().nonblocking()),
+              HasCode(Errc::would_block));
+  EXPECT_THAT(
+      one->wait_for_range(6 * kMiB, 1000, Context().with_timeout(std::chrono::milliseconds(1))),
+      HasCode(Errc::timeout));
+  gate->open();
+  EXPECT_THAT(one->wait_for_range(bytes.size() - 10, 10, soon()), HasCode(Errc::digest_mismatch));
+}
+
 TEST_F(FetchTest, HoldsBackSmallBlobsUntilTheyAreVerified) {
   const std::string bytes = sample_bytes(4 * kMiB);
   const Digest digest = source_->add(bytes);
