@@ -199,16 +199,22 @@ TEST_F(FetchTest, AFailedRangeIsNoErrorOfWhoReadsElsewhere) {
 }
 
 TEST_F(FetchTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
-  std::string config = sample_bytes(5 * kMiB);
+  const std::string config = sample_bytes(5 * kMiB);
   const Part part{std::string(oci::media::kImageConfig), source_->add(config), config.size()};
   const std::string type(oci::media::kImageManifest);
   const Digest manifest = source_->add_manifest(image_json(part, {}), type);
   ASSERT_THAT(store_->manifest(source_, "a", manifest, soon()), IsOk());
-  source_->script({.wrong_byte = 5 * kMiB - 1});
-  source_->script({.wrong_byte = 5 * kMiB - 1});
+  const auto gate = std::make_shared<Gate>();
+  source_->script({.stall_at = 5 * kMiB - 1, .gate = gate});
   const auto one = reader(part.digest, part.size);
-  EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::digest_mismatch));
-  EXPECT_THAT(read(*reader(part.digest, part.size), 0, 10), IsOkAndHolds(config.substr(0, 10)));
+  std::byte byte{};
+  const Context now = Context().nonblocking();
+  EXPECT_THAT(one->read(0, std::span(&byte, 1), now), HasCode(Errc::would_block));
+  ASSERT_TRUE(gate->wait_for_someone());
+  EXPECT_THAT(one->read(0, std::span(&byte, 1), now), HasCode(Errc::would_block));
+  EXPECT_FALSE(one->file_range(0, 10).has_value());
+  gate->open();
+  EXPECT_THAT(read(*one, 0, 10), IsOkAndHolds(config.substr(0, 10)));
 }
 
 TEST_F(FetchTest, BytesThatArriveBringTheCacheToASyncPoint) {
