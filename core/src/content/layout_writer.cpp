@@ -116,14 +116,7 @@ Result<bool> LayoutWriter::holds(const Digest& digest, std::uint64_t size,
     return false;
   }
   Hasher hasher = TRY(Hasher::create(digest.algorithm()));
-  Bytes buffer(256 * 1024);
-  while (hasher.count() < size) {
-    TRY(context.check());
-    const std::span<std::byte> piece(buffer.data(),
-                                     std::min<std::uint64_t>(buffer.size(), size - hasher.count()));
-    TRY(pread_exact(fd->get(), piece, hasher.count()));
-    hasher.update(piece);
-  }
+  TRY(update_from_file(hasher, fd->get(), size, context));
   return std::move(hasher).finish() == digest;
 }
 
