@@ -71,7 +71,7 @@ std::string path_variable(const std::vector<std::string>& env) {
   for (const std::string& entry : env) {
     if (name_of(entry) == "PATH") return entry.substr(std::min<std::size_t>(5, entry.size()));
   }
-  return "/usr/local/bin:/usr/bin:/bin";
+  return std::string(kDefaultPath);
 }
 
 bool is_program(const std::string& path) {
@@ -80,16 +80,10 @@ bool is_program(const std::string& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
-/// By the PATH that the program itself will see. Empty and relative entries are passed over: what
-/// runs with a user's credentials must not depend on the folder one happens to be in.
-Result<std::string> find_program(const std::string& name, const std::vector<std::string>& env) {
+/// By the PATH that the program itself will see.
+Result<std::string> program_of(const std::string& name, const std::vector<std::string>& env) {
   if (name.find('/') != std::string::npos) return name;
-  const std::string path = path_variable(env);
-  for (const std::string_view folder : text::split(path, ':')) {
-    if (!folder.starts_with('/')) continue;
-    std::string candidate = std::string(folder) + "/" + name;
-    if (is_program(candidate)) return candidate;
-  }
+  if (auto found = find_program(name, path_variable(env))) return *std::move(found);
   return Error(Errc::not_found, "there is no program '" + name + "' in PATH");
 }
 
@@ -145,10 +139,19 @@ class SpawnPlan {
 
 }  // namespace
 
+std::optional<std::string> find_program(std::string_view name, std::string_view path) {
+  for (const std::string_view folder : text::split(path, ':')) {
+    if (!folder.starts_with('/')) continue;
+    std::string candidate = std::string(folder) + "/" + std::string(name);
+    if (is_program(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
 Result<Child> spawn(const ProcessSpec& spec) {
   std::vector<std::string> env = environment_of(spec);
   std::vector<std::string> argv = spec.argv;
-  const std::string program = TRY(find_program(argv[0], env));
+  const std::string program = TRY(program_of(argv[0], env));
   Pipe in = TRY(make_pipe());
   Pipe out = TRY(make_pipe());
   Pipe err;

@@ -132,7 +132,12 @@ Result<Config> load_config(const Environment& environment) {
   if (const auto named = environment("BERTH_CONFIG")) {
     const path file(*named);
     Result<std::string> text = read_file(file, kFileLimit);
-    if (!text) return Error(std::move(text).error()).with_context("BERTH_CONFIG");
+    if (!text) {
+      // Not "not found": that would be the registry's word for what was asked of it.
+      const Errc code = text.error().code();
+      return Error(code == Errc::not_found ? Errc::invalid_argument : code,
+                   fmt::format("BERTH_CONFIG: {}", text.error().message()));
+    }
     return read_config(file, *text, environment);
   }
   std::vector<path> candidates;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/helper.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -37,26 +34,18 @@ bool has_control(std::string_view text) {
   });
 }
 
-bool is_program(const std::filesystem::path& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
+/// Not "not found", nor "unavailable": those would be the registry's word, or the word on it, and
+/// what was remembered of it would be forgotten, or served in its place.
+Error failure(std::string message) { return {Errc::unauthenticated, std::move(message)}; }
 
-/// The environment's own PATH, and only its absolute folders: a helper in the current folder would
-/// let whoever wrote that folder choose the program.
-Result<std::filesystem::path> find_program(const std::string& program,
-                                           const Environment& environment) {
-  const std::string path = environment("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
-  for (const std::string_view folder : text::split(path, ':')) {
-    if (folder.empty() || folder.front() != '/') continue;
-    std::filesystem::path candidate = std::filesystem::path(folder) / program;
-    if (is_program(candidate)) return candidate;
-  }
-  return Error(Errc::not_found,
-               fmt::format("{} is named by the configuration, but no folder of PATH has it: "
-                           "install it, or remove its line",
-                           program));
+/// By the environment's own PATH.
+Result<std::string> find_helper(const std::string& program, const Environment& environment) {
+  const std::string path = environment("PATH").value_or(std::string(kDefaultPath));
+  if (auto found = find_program(program, path)) return *std::move(found);
+  return failure(
+      fmt::format("{} is named by the configuration, but no folder of PATH has it: install it, or "
+                  "remove its line",
+                  program));
 }
 
 /// The helper may call berth, whose configuration may name the helper again.
@@ -152,7 +141,9 @@ Error run_failure(Error error, const std::string& name, const std::string& serve
                                             "for a terminal or an unlocked key ring?)",
                                             about));
   }
-  return std::move(error).with_context(about);
+  const bool of_its_own = error.code() == Errc::cancelled || error.code() == Errc::too_large;
+  if (of_its_own) return std::move(error).with_context(about);
+  return failure(fmt::format("{}: it cannot be started", about)).because(std::move(error));
 }
 
 }  // namespace
@@ -171,9 +162,9 @@ Result<std::optional<Credential>> ask_helper(const std::string& name, const std:
     return Error(Errc::would_block, fmt::format("{} must be asked first", program_of(name)));
   }
   std::vector<std::string> env = TRY(next_depth(name, environment));
-  const std::filesystem::path program = TRY(find_program(program_of(name), environment));
+  const std::string program = TRY(find_helper(program_of(name), environment));
   pass_on(environment, env);
-  const ProcessSpec spec{.argv = {program.string(), "get"},
+  const ProcessSpec spec{.argv = {program, "get"},
                          .input = server_url,
                          .env = std::nullopt,
                          .extra_env = std::move(env),
@@ -182,10 +173,8 @@ Result<std::optional<Credential>> ask_helper(const std::string& name, const std:
   if (!run) return run_failure(std::move(run).error(), name, server_url);
   if (text::trim(run->output) == kNotFound) return std::optional<Credential>();
   if (run->exit_code != 0) {
-    return Error(Errc::unavailable,
-                 fmt::format("{} failed for {} (exit status {}): {}", program_of(name), server_url,
-                             run->exit_code, shown_words(run->output)))
-        .retryable(false);
+    return failure(fmt::format("{} failed for {} (exit status {}): {}", program_of(name),
+                               server_url, run->exit_code, shown_words(run->output)));
   }
   return parse_answer(run->output, name);
 }

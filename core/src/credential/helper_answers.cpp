@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "berth/base/on_exit.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/helper.hpp"
 
@@ -18,6 +19,14 @@ constexpr std::chrono::seconds kMinimumAge{10};
 /// The failure of this caller's own deadline says nothing about the helper.
 bool is_callers_own(const HelperAnswers::Answer& answer, const Context& context) {
   return !answer && !context.check();
+}
+
+/// The helper's time was over and not the caller's: to the caller it failed, as one that says so.
+HelperAnswers::Answer as_failure(HelperAnswers::Answer answer, const Context& context) {
+  const bool is_late =
+      !answer && answer.error().code() == Errc::timeout && !is_callers_own(answer, context);
+  if (!is_late) return answer;
+  return Error(Errc::unauthenticated, answer.error().message());
 }
 
 }  // namespace
@@ -42,19 +51,26 @@ HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::str
       done_.wait(mutex_, context);
     }
   }
-  Answer answer = ask_helper(name, server_url, environment, context.with_timeout(timeout_));
-  if (context.is_nonblocking()) return answer;
+  if (context.is_nonblocking()) return ask_helper(name, server_url, environment, context);
+  // Whoever waits is woken however this ends, be it by an exception.
+  std::optional<Answer> kept;
+  const OnExit end([&] { settle(key, kept); });
+  Answer answer = as_failure(
+      ask_helper(name, server_url, environment, context.with_timeout(timeout_)), context);
+  if (!is_callers_own(answer, context)) kept = answer;
+  return answer;
+}
+
+void HelperAnswers::settle(const Key& key, const std::optional<Answer>& answer) {
   const MutexLock lock(mutex_);
   Entry& entry = entries_[key];
   entry.running = false;
-  entry.answer.reset();
-  if (!is_callers_own(answer, context)) {
-    entry.answer = answer;
+  entry.answer = answer;
+  if (answer) {
     entry.given = clock_.ticks();
-    entry.expires = clock_.ticks() + (answer ? lifetime_ : kFailureLifetime);
+    entry.expires = clock_.ticks() + (*answer ? lifetime_ : kFailureLifetime);
   }
   done_.notify_all();
-  return answer;
 }
 
 void HelperAnswers::forget(const std::string& server_url) {

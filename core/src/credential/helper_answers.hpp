@@ -37,6 +37,8 @@ class HelperAnswers {
     Clock::SteadyTime given{};
     Clock::SteadyTime expires{};
   };
+  /// One run is over; nullopt: with nothing that others may have.
+  void settle(const Key& key, const std::optional<Answer>& answer);
 
   Clock& clock_;
   std::chrono::seconds timeout_;

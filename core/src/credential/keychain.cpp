@@ -242,7 +242,10 @@ Result<std::shared_ptr<const AuthFile>> Keychain::Impl::load(const FileSource& s
   const Errc code = file.error().code();
   if (code != Errc::not_found && code != Errc::denied) return file;
   if (!source.named_by.empty()) {
-    return Error(std::move(file).error()).with_context("credentials named by " + source.named_by);
+    const std::string about = "credentials named by " + source.named_by;
+    if (code == Errc::denied) return Error(std::move(file).error()).with_context(about);
+    // Not "not found": that would be the registry's word for what was asked of it.
+    return Error(Errc::invalid_argument, fmt::format("{}: {}", about, file.error().message()));
   }
   if (code == Errc::denied) note_unreadable(source.file, file.error());
   if (tried != nullptr) {

@@ -60,7 +60,7 @@ class Credentials(Case):
         path = {"PATH": f"{helper.parent}:{self.env['PATH']}"}
         self.assertEqual(self.berth("--authfile", auth, "ls", f"{r.host}/private/app", env=path).stdout, "v1\n")
         helper.write_text("#!/bin/sh\necho the keyring is locked; exit 1\n")
-        failed = self.berth("--authfile", auth, "ls", f"{r.host}/private/app", env={**path, "BERTH_CACHE": str(self.folder / "c2")}, status=1)
+        failed = self.berth("--authfile", auth, "ls", f"{r.host}/private/app", env={**path, "BERTH_CACHE": str(self.folder / "c2")}, status=4)
         self.assertIn("the keyring is locked", failed.stderr)
 
     def test_a_mount_says_permission_denied_and_heals_when_credentials_come(self):

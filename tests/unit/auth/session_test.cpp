@@ -366,7 +366,7 @@ TEST_F(SessionTest, AFailingHelperIsTheError) {
   docker_config(R"({"credsStore":"x"})");
   start(wants_token());
   const auto response = send();
-  EXPECT_THAT(response, test::HasCode(Errc::unavailable));
+  EXPECT_THAT(response, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(response.error().message(), HasSubstr("the key ring is locked"));
   EXPECT_EQ(issued, 0);
 }

@@ -50,7 +50,7 @@ TEST_F(ConfigTest, IsFoundInTheConfigFolder) {
 TEST_F(ConfigTest, AFileThatIsNamedMustExist) {
   home.variables["BERTH_CONFIG"] = (home.folder / "gone.toml").string();
   const auto config = load_config(home.environment());
-  EXPECT_THAT(config, test::HasCode(Errc::not_found));
+  EXPECT_THAT(config, test::HasCode(Errc::invalid_argument));
   EXPECT_THAT(config.error().message(), HasSubstr("BERTH_CONFIG"));
 }
 

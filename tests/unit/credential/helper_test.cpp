@@ -39,7 +39,7 @@ TEST_F(HelperTest, GetsUserNameAndSecret) {
 
 TEST_F(HelperTest, GivesTheUrlOnStandardInputWithoutANewline) {
   const auto answer = ask_helper("test", "r.example:5000", home.environment(), Context());
-  EXPECT_THAT(answer, test::HasCode(Errc::not_found));
+  EXPECT_THAT(answer, test::HasCode(Errc::unauthenticated));
   const auto path = home.folder.write("bin/docker-credential-test",
                                       "#!/bin/sh\ncat > " + (home.folder / "in").string() +
                                           "\necho \"$@\" > " + (home.folder / "argv").string() +
@@ -89,12 +89,12 @@ TEST_F(HelperTest, KnowsTheWaysToSayNone) {
 
 TEST_F(HelperTest, FailuresShowTheHelpersWordsEscaped) {
   auto answer = ask("printf 'boom \\033[31mred'; exit 2");
-  EXPECT_THAT(answer, test::HasCode(Errc::unavailable));
+  EXPECT_THAT(answer, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(answer.error().message(), HasSubstr("boom \\x1b[31mred"));
   EXPECT_THAT(answer.error().message(), HasSubstr("exit status 2"));
   EXPECT_FALSE(answer.error().is_retryable());
   answer = ask("echo credentials not found in native keychain >&2; exit 1");
-  EXPECT_THAT(answer, test::HasCode(Errc::unavailable));
+  EXPECT_THAT(answer, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(answer.error().message(), HasSubstr("said nothing"));
 }
 
@@ -153,7 +153,15 @@ TEST_F(HelperTest, IsLookedUpInTheGivenPathOnlyAndNeverInTheCurrentFolder) {
   home.helper("test", "exit 1");
   home.variables["PATH"] = ".::relative:" + (home.folder / "empty").string();
   EXPECT_THAT(ask_helper("test", "r.example", home.environment(), Context()),
-              test::HasCode(Errc::not_found));
+              test::HasCode(Errc::unauthenticated));
+}
+
+TEST_F(HelperTest, AHelperWithoutItsInterpreterFailsAsOneThatIsNotInstalled) {
+  const auto path = home.folder.write("bin/docker-credential-test", "#!/nowhere/interpreter\n");
+  ::chmod(path.c_str(), 0755);
+  const auto answer = ask_helper("test", "r.example", home.environment(), Context());
+  EXPECT_THAT(answer, test::HasCode(Errc::unauthenticated));
+  EXPECT_THAT(answer.error().message(), HasSubstr("docker-credential-test"));
 }
 
 TEST_F(HelperTest, ContextEndsIt) {

@@ -38,7 +38,7 @@ TEST_F(KeychainTest, AHelperThatFailsIsNeverAReasonToTryAnother) {
   home.helper("host", "echo 'the key ring is locked'; exit 1");
   home.docker(R"({"credHelpers":{"r.example":"host"},"auths":{"r.example":{"auth":"ZmlsZTpw"}}})");
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::unavailable));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("the key ring is locked"));
   EXPECT_THAT(found.error().message(), HasSubstr("credHelpers of ~/.docker/config.json"));
   EXPECT_EQ(user_of("other.example"), "");
@@ -47,7 +47,7 @@ TEST_F(KeychainTest, AHelperThatFailsIsNeverAReasonToTryAnother) {
 TEST_F(KeychainTest, AHelperThatIsNotInstalledIsAnError) {
   home.docker(R"({"credsStore":"absent"})");
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::not_found));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("docker-credential-absent"));
 }
 
@@ -154,13 +154,20 @@ TEST_F(KeychainTest, ANonBlockingSearchReadsFilesButRunsNothing) {
   EXPECT_THAT(keychain.find("h.example", "", Context().nonblocking()), test::IsOk());
 }
 
+TEST_F(KeychainTest, WhoseOwnTimeIsOverIsToldSo) {
+  home.helper("hang", "exec sleep 600");
+  home.docker(R"({"credsStore":"hang"})");
+  const Context brief = Context().with_timeout(std::chrono::milliseconds(50));
+  EXPECT_THAT(keychain().find("r.example", "", brief), test::HasCode(Errc::timeout));
+}
+
 TEST_F(KeychainTest, AHangingHelperIsKilled) {
   home.helper("hang", "echo $$ > " + (home.folder / "pid").string() + "; exec sleep 600");
   home.docker(R"({"credsStore":"hang"})");
   KeychainOptions given = options();
   given.helper_timeout = std::chrono::seconds(1);
   const auto found = Keychain(given).find("r.example", "", Context());
-  EXPECT_THAT(found, test::HasCode(Errc::timeout));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("no answer in time"));
   const int pid = std::stoi(home.read("pid"));
   EXPECT_NE(::kill(pid, 0), 0) << "the helper still runs";

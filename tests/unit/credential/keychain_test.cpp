@@ -82,7 +82,7 @@ TEST_F(KeychainTest, AuthFileReplacesPodmansFilesButNotDockers) {
 TEST_F(KeychainTest, AnAuthFileThatIsNamedMustExist) {
   home.variables["REGISTRY_AUTH_FILE"] = (home.folder / "gone.json").string();
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::not_found));
+  EXPECT_THAT(found, test::HasCode(Errc::invalid_argument));
   EXPECT_THAT(found.error().message(), HasSubstr("REGISTRY_AUTH_FILE"));
   EXPECT_THAT(found.error().message(), HasSubstr("gone.json"));
 }

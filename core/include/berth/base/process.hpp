@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "berth/base/context.hpp"
@@ -30,5 +31,12 @@ struct ProcessResult {
 /// limit, the whole group is killed. Children that it leaves running when it ends are not, and what
 /// they write later is not waited for. Errc::not_found when there is no such program.
 Result<ProcessResult> run_process(const ProcessSpec& spec, const Context& context);
+
+/// The PATH of an environment that has none.
+inline constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+/// An executable file in the folders of `path`, as PATH lists them. Empty and relative ones are
+/// passed over: what runs with a user's credentials must not depend on the folder one happens to be
+/// in. nullopt when none of them has it.
+std::optional<std::string> find_program(std::string_view name, std::string_view path);
 
 }  // namespace berth

@@ -18,8 +18,9 @@ bool is_helper_name(std::string_view name) noexcept;
 /// absolute folders of the environment's PATH, run without a shell, limited in output (1 MiB) and
 /// by the Context in time, never in a circle (BERTH_HELPER_DEPTH). Its stderr is this process's.
 /// Blocks. nullopt when the helper has none. Errors: invalid_argument for a name or URL that breaks
-/// the grammar, not_found for a helper that is not installed, would_block for a non-blocking
-/// Context, timeout, cancelled, and unavailable, which shows the helper's own words, when it fails.
+/// the grammar, would_block for a non-blocking Context, timeout, cancelled, conflict for a circle,
+/// corrupt for what is no answer, and unauthenticated when it fails, with its own words, or is not
+/// installed: what a helper lacks says nothing about the registry.
 Result<std::optional<Credential>> ask_helper(const std::string& name, const std::string& server_url,
                                              const Environment& environment,
                                              const Context& context);
