@@ -18,8 +18,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::string_view kClientId = "berth";
-/// distribution, spec/auth/token.md: "If omitted, this defaults to 60 seconds".
-constexpr std::int64_t kDefaultLifetime = 60;
+/// distribution, spec/auth/token.md: "If omitted, this defaults to 60 seconds", and "a token should
+/// never be returned with less than 60 seconds to live".
+constexpr std::int64_t kLeastLifetime = 60;
 /// A token that "lives for ever" is asked for again once a day.
 constexpr std::int64_t kMaxLifetime = 24 * 60 * 60;
 /// A request that carries a token is on its way for a while: a new one is fetched this long before.
@@ -48,31 +49,25 @@ std::string post_form(const TokenRequest& request) {
                      query_value(request.credential.identity_token.reveal()));
 }
 
-/// A certificate and a waived verification are for the named registry alone (CVE-2019-10214); its
-/// own CA may as well vouch for its token server.
-std::shared_ptr<const http::ConnectionOptions> connection_for(const TokenRequest& request) {
-  const auto& own = request.registry.connection;
-  if (own == nullptr ||
-      request.server.realm.origin().host == request.registry.registry.origin().host) {
-    return own;
-  }
-  http::ConnectionOptions foreign;
-  foreign.ca_file = own->ca_file;
-  return std::make_shared<const http::ConnectionOptions>(std::move(foreign));
-}
-
 /// Where the registry's address is not known (a proxy), its name may tell.
 std::optional<http::AddressClass> registry_class(const TokenRequest& request) {
   if (request.server.registry_peer) return request.server.registry_peer;
   return http::url_policy::classify_host(request.registry.registry.origin().host);
 }
 
+/// Plain http was asked for by the registry's name: it goes no further than that host.
+bool is_named_for_http(const TokenRequest& request) {
+  return request.registry.plain_http_allowed &&
+         request.server.realm.origin().host == request.registry.registry.origin().host;
+}
+
 http::Request base_request(const TokenRequest& request) {
   http::Request result;
   result.url = request.server.realm;
   result.headers.add("Accept", "application/json");
-  result.connection = connection_for(request);
-  result.allow_plain_http = request.registry.plain_http_allowed;
+  result.connection = http::url_policy::connection_for(
+      request.registry.connection, request.registry.registry, request.server.realm);
+  result.allow_plain_http = is_named_for_http(request);
   result.forbidden_addresses = http::url_policy::forbidden_for_realm(registry_class(request));
   return result;
 }
@@ -96,9 +91,7 @@ Result<void> check_server(const TokenRequest& request) {
                              name, request.credential.source,
                              text::escape_for_terminal(realm.origin().text())));
   }
-  const bool named =
-      request.registry.plain_http_allowed && realm.origin().host == registry.origin().host;
-  if (auto fine = http::url_policy::check_plain_http(realm, named); !fine) {
+  if (auto fine = http::url_policy::check_plain_http(realm, is_named_for_http(request)); !fine) {
     return Error(std::move(fine).error())
         .with_context("sending credentials to the token server of " + name);
   }
@@ -110,13 +103,32 @@ std::string operation(const TokenRequest& request) {
                      text::escape_for_terminal(request.server.realm.redacted()));
 }
 
+/// What a token server says about itself or the account is not what the registry says about what
+/// was asked of it: "not found" would make a tag be forgotten.
+Error refusal(http::Response& response, std::string_view method, const TokenRequest& request,
+              const http::Client& client, const Context& context) {
+  Error error =
+      http::error_from(response, method, operation(request), client.clock().now(), context);
+  const HttpInfo info = *error.http();
+  if (error.code() == Errc::not_found) {
+    return Error(Errc::denied,
+                 fmt::format("{}: the token server has nothing at the address that the registry "
+                             "sends its clients to (HTTP {}); its configuration may be wrong",
+                             operation(request), info.status))
+        .with_http(info);
+  }
+  // RFC 6749 section 5.2: the refresh token expired, was revoked, or is somebody else's.
+  if (info.registry_code == "invalid_grant") {
+    return Error(Errc::unauthenticated, error.message()).with_http(info);
+  }
+  return error;
+}
+
 Result<Token> take_token(Result<http::Response> answer, std::string_view method,
                          const TokenRequest& request, http::Client& client,
                          const Context& context) {
   http::Response response = TRY(std::move(answer));
-  if (response.status != 200) {
-    return http::error_from(response, method, operation(request), client.clock().now(), context);
-  }
+  if (response.status != 200) return refusal(response, method, request, client, context);
   Result<std::string> body = http::read_all(*response.body, http::limits::kTokenBody, context);
   if (!body) return Error(std::move(body).error()).with_context(operation(request));
   Result<Token> token = parse_token(*body, client.clock().now());
@@ -202,11 +214,11 @@ Result<Token> parse_token(std::string_view body, Clock::SystemTime now) {
   if (value.empty()) value = TRY(root.string_or_empty("access_token"));
   if (value.empty()) return Error(Errc::corrupt, "the answer holds no token");
   if (!is_header_safe(value)) return Error(Errc::corrupt, "the token has forbidden characters");
-  std::int64_t lifetime = kDefaultLifetime;
+  std::int64_t lifetime = kLeastLifetime;
   if (const auto given = root.find("expires_in")) {
     // Some servers write it as a string or a fraction: the default serves as well.
     const Result<std::int64_t> number = given->as_int();
-    if (number && *number > 0) lifetime = std::min(*number, kMaxLifetime);
+    if (number) lifetime = std::clamp(*number, kLeastLifetime, kMaxLifetime);
   }
   const seconds life(lifetime);
   const auto issued = root.find("issued_at");

@@ -66,15 +66,6 @@ std::optional<milliseconds> asked_delay(const Result<Response>& answer, const Cl
   return value != nullptr ? parse_retry_after(*value, clock.now()) : std::nullopt;
 }
 
-// The registry's other settings were meant for it alone; its CA may well have signed for the
-// storage beside it, and nothing but digest-verified content comes from there.
-std::shared_ptr<const ConnectionOptions> for_another_origin(
-    const std::shared_ptr<const ConnectionOptions>& options) {
-  if (options == nullptr || options->ca_file.empty()) return nullptr;
-  return std::make_shared<const ConnectionOptions>(ConnectionOptions{
-      .ca_file = options->ca_file, .client_cert_file = {}, .client_key_file = {}});
-}
-
 Result<void> redirect(Request& request, const Response& response) {
   const std::string* location = response.headers.find("Location");
   const Url target = TRY(request.url.resolve(*location));
@@ -83,7 +74,7 @@ Result<void> redirect(Request& request, const Response& response) {
     request.authorization = Secret();  // and never given back, should the way lead home again
     request.headers.remove("Authorization");
     request.headers.remove("Cookie");
-    request.connection = for_another_origin(request.connection);
+    request.connection = url_policy::connection_for(request.connection, request.url, target);
     request.allow_plain_http =
         request.allow_plain_http && target.origin().host == request.url.origin().host;
     request.forbidden_addresses =

@@ -89,16 +89,10 @@ struct RealmPair {
   std::string_view registry;
   std::string_view realm;
 };
-// Realms of registries that share no registrable domain with them, or that clients always knew.
+// Realms of registries that share no registrable domain with them.
 constexpr std::array kKnownRealms = {
-    RealmPair{"docker.io", "auth.docker.io"},
-    RealmPair{"index.docker.io", "auth.docker.io"},
-    RealmPair{"registry-1.docker.io", "auth.docker.io"},
     RealmPair{"registry.hub.docker.com", "auth.docker.io"},
     RealmPair{"dhi.io", "auth.docker.io"},
-    RealmPair{"ghcr.io", "ghcr.io"},
-    RealmPair{"quay.io", "quay.io"},
-    RealmPair{"registry.gitlab.com", "gitlab.com"},
 };
 
 bool is_below(std::string_view host, std::string_view suffix) {
@@ -134,14 +128,6 @@ std::string_view registrable_domain(std::string_view host) {
     start = dot;
   }
   return host.substr(start + 1);
-}
-
-bool was_recorded(const Url& realm, std::string_view recorded) {
-  if (recorded.empty()) return false;
-  const auto url = Url::parse(recorded.find("://") == std::string_view::npos
-                                  ? fmt::format("https://{}", recorded)
-                                  : std::string(recorded));
-  return url && url->origin() == realm.origin();
 }
 
 }  // namespace
@@ -219,16 +205,24 @@ Result<void> check_realm(const Url& registry, const Url& realm,
   return {};
 }
 
-bool realm_may_see_password(const Url& registry, const Url& realm, std::string_view recorded) {
+bool realm_may_see_password(const Url& registry, const Url& realm) {
   const std::string& ours = registry.origin().host;
   const std::string& theirs = realm.origin().host;
-  if (ours == theirs || was_recorded(realm, recorded)) return true;
+  if (ours == theirs) return true;
   const bool known = std::any_of(kKnownRealms.begin(), kKnownRealms.end(), [&](RealmPair pair) {
     return pair.registry == ours && pair.realm == theirs;
   });
   if (known) return true;
   const std::string_view domain = registrable_domain(ours);
   return !domain.empty() && domain == registrable_domain(theirs);
+}
+
+std::shared_ptr<const ConnectionOptions> connection_for(
+    const std::shared_ptr<const ConnectionOptions>& options, const Url& own, const Url& target) {
+  if (options == nullptr || own.origin() == target.origin()) return options;
+  ConnectionOptions elsewhere;
+  elsewhere.ca_file = options->ca_file;
+  return std::make_shared<const ConnectionOptions>(std::move(elsewhere));
 }
 
 Result<void> check_plain_http(const Url& url, bool host_was_named_for_http) {

@@ -33,7 +33,7 @@ TEST_F(ParseTokenTest, TakesEitherName) {
 TEST_F(ParseTokenTest, LivesAsLongAsItSays) {
   EXPECT_EQ(life(R"({"token":"a"})"), seconds(60));
   EXPECT_EQ(life(R"({"token":"a","expires_in":300})"), seconds(300));
-  EXPECT_EQ(life(R"({"token":"a","expires_in":5})"), seconds(5));
+  EXPECT_EQ(life(R"({"token":"a","expires_in":5})"), seconds(60)) << "none lives less";
   EXPECT_EQ(life(R"({"token":"a","expires_in":0})"), seconds(60));
   EXPECT_EQ(life(R"({"token":"a","expires_in":-7})"), seconds(60));
   EXPECT_EQ(life(R"({"token":"a","expires_in":"300"})"), seconds(60));
@@ -193,18 +193,30 @@ TEST_F(FetchTokenTest, PlainHttpWasMeantForTheNamedHostOnly) {
   EXPECT_THAT(fetch(give_token, "http://r.example:5001/token"), test::HasCode(Errc::untrusted));
 }
 
-TEST_F(FetchTokenTest, ConnectionOptionsOfTheRegistryAreForItsHost) {
+TEST_F(FetchTokenTest, AnAnonymousTokenCrossesNoUnnamedHostInClearEither) {
+  options = {.registry = url("http://r.example:5000"),
+             .name = "r.example:5000",
+             .plain_http_allowed = true};
+  ASSERT_THAT(fetch(give_token, "http://r.example:5001/token"), test::IsOk());
+  EXPECT_TRUE(transport->seen()[0].request.allow_plain_http);
+  (void)fetch(give_token, "http://auth.other.example/token");
+  EXPECT_FALSE(transport->seen()[0].request.allow_plain_http) << "the transport refuses it then";
+}
+
+TEST_F(FetchTokenTest, ConnectionOptionsOfTheRegistryAreForItsOrigin) {
   http::ConnectionOptions own;
   own.ca_file = "/ca.pem";
   own.client_cert_file = "/me.pem";
   own.insecure_skip_verify = true;
   options.connection = std::make_shared<const http::ConnectionOptions>(own);
-  ASSERT_THAT(fetch(give_token, "https://r.example:5001/token"), test::IsOk());
+  ASSERT_THAT(fetch(give_token, "https://r.example/token"), test::IsOk());
   EXPECT_EQ(*transport->seen()[0].request.connection, own);
-  ASSERT_THAT(fetch(give_token, "https://auth.r.example/token"), test::IsOk());
   http::ConnectionOptions foreign;
   foreign.ca_file = "/ca.pem";
-  EXPECT_EQ(*transport->seen()[0].request.connection, foreign);
+  for (const char* realm : {"https://r.example:5001/token", "https://auth.r.example/token"}) {
+    ASSERT_THAT(fetch(give_token, realm), test::IsOk());
+    EXPECT_EQ(*transport->seen()[0].request.connection, foreign) << realm;
+  }
 }
 
 TEST_F(FetchTokenTest, AnEndlessAnswerIsCutOff) {
@@ -212,6 +224,26 @@ TEST_F(FetchTokenTest, AnEndlessAnswerIsCutOff) {
     return answer(200, "{\"token\":\"" + std::string(200'000, 'a') + "\"}");
   };
   EXPECT_THAT(fetch(script, "https://r.example/token"), test::HasCode(Errc::too_large));
+}
+
+TEST_F(FetchTokenTest, ATokenServerThatIsNotThereSaysNothingAboutWhatWasAskedFor) {
+  for (const int status : {404, 410}) {
+    const auto script = [&](const Seen&) -> Result<http::Response> { return answer(status); };
+    const auto token = fetch(script, "https://auth.r.example/token");
+    EXPECT_THAT(token, test::HasCode(Errc::denied)) << status;
+    EXPECT_THAT(token.error().message(), HasSubstr("https://auth.r.example/token"));
+    ASSERT_NE(token.error().http(), nullptr);
+    EXPECT_EQ(token.error().http()->status, status);
+  }
+}
+
+TEST_F(FetchTokenTest, AnIdentityTokenThatExpiredIsARefusedLogin) {
+  credential.identity_token = Secret("REFRESH");
+  const auto script = [](const Seen&) -> Result<http::Response> {
+    return answer(400, R"({"error":"invalid_grant","error_description":"expired"})");
+  };
+  const auto token = fetch(script, "https://r.example/token");
+  EXPECT_THAT(token, test::HasCode(Errc::unauthenticated));
 }
 
 TEST_F(FetchTokenTest, FailuresNameTheTokenServer) {

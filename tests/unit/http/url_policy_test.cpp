@@ -175,13 +175,22 @@ TEST(UrlPolicyTest, PasswordsGoToNobodyElse) {
   }
 }
 
-TEST(UrlPolicyTest, ARecordedRealmMaySeeThePassword) {
-  const Url registry = url("https://r.example/");
-  const Url realm = url("https://login.other/token");
-  EXPECT_TRUE(realm_may_see_password(registry, realm, "https://login.other/token?x=y"));
-  EXPECT_TRUE(realm_may_see_password(registry, realm, "login.other"));
-  EXPECT_FALSE(realm_may_see_password(registry, realm, "http://login.other/token"));
-  EXPECT_FALSE(realm_may_see_password(registry, realm, "login.other:8443"));
+TEST(UrlPolicyTest, TlsSettingsAreForOneOriginAndItsCaForAnyBeside) {
+  ConnectionOptions given;
+  given.ca_file = "/ca.pem";
+  given.client_cert_file = "/me.pem";
+  given.client_key_file = "/me.key";
+  given.insecure_skip_verify = true;
+  const auto own = std::make_shared<const ConnectionOptions>(given);
+  const Url registry = url("https://r.example/v2/");
+  EXPECT_EQ(*connection_for(own, registry, url("https://r.example:443/token")), given);
+  ConnectionOptions ca_alone;
+  ca_alone.ca_file = "/ca.pem";
+  for (const char* other :
+       {"https://r.example:5001/token", "http://r.example/token", "https://auth.r.example/token"}) {
+    EXPECT_EQ(*connection_for(own, registry, url(other)), ca_alone) << other;
+  }
+  EXPECT_EQ(connection_for(nullptr, registry, url("https://other.example/")), nullptr);
 }
 
 TEST(UrlPolicyTest, PlainHttpIsForThisMachineOrOnRequest) {

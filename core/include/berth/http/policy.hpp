@@ -59,9 +59,14 @@ Result<void> check_realm(const Url& registry, const Url& realm,
                          std::optional<AddressClass> registry_peer = {});
 /// May a password or identity token go to this realm? The registry's own host, a host that shares
 /// its registrable domain (the last two labels, or three below known second-level suffixes), a
-/// known pair (docker.io's auth.docker.io, ...), or one that was recorded at login (`recorded`: a
-/// realm's URL or host).
-bool realm_may_see_password(const Url& registry, const Url& realm, std::string_view recorded = {});
+/// known pair (registry.hub.docker.com's auth.docker.io, ...).
+bool realm_may_see_password(const Url& registry, const Url& realm);
+/// The TLS settings of the origin `own` for a request that goes from there to `target`: all of them
+/// on the same origin, elsewhere the CA files alone. Neither a client certificate nor a waived
+/// verification was meant for anybody else (CVE-2019-10214), but a registry's CA may well have
+/// signed for the token server or the storage beside it.
+std::shared_ptr<const ConnectionOptions> connection_for(
+    const std::shared_ptr<const ConnectionOptions>& options, const Url& own, const Url& target);
 /// Plain http is for loopback, or for a host that was named for it.
 Result<void> check_plain_http(const Url& url, bool host_was_named_for_http);
 
