@@ -44,12 +44,14 @@ Exchange::Exchange(http::Client& client, credential::Keychain& keychain, TokenCa
       origin_(options.registry.origin().text()) {}
 
 Result<http::Response> Exchange::run(http::Request request) {
-  if (const auto scheme = tokens_.scheme(origin_)) TRY(authorize(request, *scheme));
+  TRY(authorize_as_remembered(request));
   while (true) {
     http::Response response = TRY(client_.send(request, context_));
     if (response.status != 401) return response;
     if (response.url.origin() != options_.registry.origin()) return foreign_401(response);
     const Demand next = TRY(demand(response));
+    // It asks as it did: the token server was asked a moment ago.
+    if (outdated_ && same(outdated_->first, next.scheme)) return outdated_->second;
     tokens_.remember(origin_, next.scheme);
     tokens_.remember_extra(origin_, wanted_, next.scopes);
     if (!TRY(may_try_again(next))) return refused(response, request.method, next);
@@ -58,6 +60,19 @@ Result<http::Response> Exchange::run(http::Request request) {
     if (!shown_.anything) return refused(response, request.method, next);
     drain(response, context_);
   }
+}
+
+Result<void> Exchange::authorize_as_remembered(http::Request& request) {
+  const auto scheme = tokens_.scheme(origin_);
+  if (!scheme) return {};
+  TRY(look_up());
+  Result<void> done = authorize(request, *scheme);
+  if (done || !context_.check()) return done;
+  tokens_.forget(origin_);
+  outdated_.emplace(*scheme, std::move(done).error());
+  request.authorization = Secret();
+  shown_ = Shown{};
+  return {};
 }
 
 Result<void> Exchange::authorize(http::Request& request, const AuthScheme& scheme) {

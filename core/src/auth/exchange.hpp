@@ -33,6 +33,9 @@ class Exchange {
   };
 
   Result<void> authorize(http::Request& request, const AuthScheme& scheme);
+  /// As the registry was last known to ask. What it said then may be wrong by now: when no token
+  /// can be had so, nothing is shown and the registry is asked anew.
+  Result<void> authorize_as_remembered(http::Request& request);
   Result<void> authorize_basic(http::Request& request);
   Result<void> authorize_bearer(http::Request& request, const TokenServer& server);
   Result<TokenCache::Issued> token_for(const TokenServer& server, const Scopes& all);
@@ -62,6 +65,7 @@ class Exchange {
   Scopes demanded_;  ///< what the last 401 asked for: goes first in the next token request
   Secret rejected_;
   Shown shown_;
+  std::optional<std::pair<AuthScheme, Error>> outdated_;  ///< a remembered scheme that led nowhere
   bool tried_again_ = false;
 };
 

@@ -236,6 +236,11 @@ void TokenCache::remember(const std::string& origin, const AuthScheme& scheme) {
   schemes_.insert_or_assign(origin, scheme);
 }
 
+void TokenCache::forget(const std::string& origin) {
+  const MutexLock lock(mutex_);
+  schemes_.erase(origin);
+}
+
 Scopes TokenCache::with_extra(const std::string& origin, const Scopes& wanted) const {
   Scopes all = wanted;
   const MutexLock lock(mutex_);

@@ -42,6 +42,7 @@ class TokenCache {
 
   std::optional<AuthScheme> scheme(const std::string& origin) const;
   void remember(const std::string& origin, const AuthScheme& scheme);
+  void forget(const std::string& origin);  ///< how it asks
   /// What a registry once asked for beyond `wanted`, so that the next request has it at once.
   Scopes with_extra(const std::string& origin, const Scopes& wanted) const;
   void remember_extra(const std::string& origin, const Scopes& wanted, const Scopes& extra);

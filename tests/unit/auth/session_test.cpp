@@ -328,6 +328,37 @@ TEST_F(SessionTest, RealmsThatMayNotBeAskedAreErrors) {
   }
 }
 
+TEST_F(SessionTest, AWrongChallengeIsForgottenWhenTheRegistryHeals) {
+  for (const char* realm : {"http://r.example/token", "https://auth.r.example/gone"}) {
+    bool heals = false;
+    const std::string challenge = std::string("Bearer realm=\"") + realm + "\"";
+    start([&](const Seen& seen) -> Result<http::Response> {
+      if (heals) return answer(seen.authorization.empty() ? 200 : 500);
+      return answer(401, "", {challenge});
+    });
+    token_user = "somebody:else";
+    EXPECT_FALSE(send());
+    EXPECT_FALSE(send());
+    heals = true;
+    EXPECT_EQ(status(), 200) << realm;
+  }
+}
+
+TEST_F(SessionTest, ATokenServerThatIsDownIsAskedOnceARequest) {
+  int asked = 0;
+  start([&](const Seen& seen) -> Result<http::Response> {
+    if (seen.url.find("/token") == std::string::npos) {
+      return answer(401, "", {R"(Bearer realm="https://r.example/token")"});
+    }
+    ++asked;
+    return answer(503);
+  });
+  EXPECT_THAT(send(), test::HasCode(Errc::unavailable));
+  EXPECT_EQ(asked, 1);
+  EXPECT_THAT(send(), test::HasCode(Errc::unavailable));
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(SessionTest, ANewPasswordInTheFileIsTried) {
   log_in_as("alice:old");
   start([](const Seen& seen) -> Result<http::Response> {
