@@ -109,6 +109,8 @@ const FaultCase kCases[] = {
      kLarge, 0, ""},
     {"BodyCutShortOnce", [](const Rig& rig) { rig.fault_blob(rig.large, fault::cut(kMiB), 1); },
      kLarge, 0, ""},
+    {"BodyCutShortForEver", [](const Rig& rig) { rig.fault_blob(rig.image, fault::cut(1000)); },
+     kLayer, EHOSTDOWN, "blob"},
     {"RangeMoved",
      [](const Rig& rig) {
        rig.fault_blob(rig.large, fault::cut(kMiB), 1);
@@ -161,6 +163,15 @@ const FaultCase kCases[] = {
     {"RedirectToAnotherScheme",
      [](const Rig& rig) { rig.fault_blob(rig.image, fault::redirect("file:///etc/passwd")); },
      kLayer, EPROTO, "scheme 'file'"},
+    {"RealmOverHttp",
+     [](const Rig& rig) {
+       rig.fault_all(fault::challenge(R"(Bearer realm="http://127.0.0.1:9/token",service="s")"));
+     },
+     kLayer,
+     EPROTO,
+     "not encrypted",
+     {},
+     true},
     {"NextPageElsewhere",
      [](const Rig& rig) {
        rig.registry.fault({.target = "*/tags/list*", .times = 0},

@@ -111,8 +111,10 @@ Result<Response> Client::send_with_retries(const Request& request, const Context
   for (int attempt = 1;; ++attempt) {
     Result<Response> answer = send_once(request, attempt, context);
     if (attempt >= options_.retry.attempts || !may_repeat(request, answer)) return answer;
-    const milliseconds delay =
-        options_.retry.delay(attempt + 1, asked_delay(answer, *options_.clock), state_->random01());
+    const auto asked = asked_delay(answer, *options_.clock);
+    // To ask before its time would be refused again, and count against whoever asks.
+    if (asked && *asked > limits::kRetryAfterCap) return answer;
+    const milliseconds delay = options_.retry.delay(attempt + 1, asked, state_->random01());
     // Who cannot wait that long is better served by what the server said than by "timeout".
     if (context.is_nonblocking() || context.remaining(delay) < delay) return answer;
     if (answer) drain(*answer, context);

@@ -30,19 +30,30 @@ class ResumingBody final : public Body {
         first_(std::move(first)) {}
 
   Result<ByteView> next(const Context& context) override {
+    if (failed_) return *failed_;
+    Result<ByteView> block = go_on(context);
+    // A caller whose own time was over may come again, and nothing was lost.
+    if (!block && context.check()) failed_ = block.error();
+    return block;
+  }
+
+ private:
+  Result<ByteView> go_on(const Context& context) {
     if (first_) {
       Response first = *std::exchange(first_, std::nullopt);
       TRY(adopt(std::move(first)));
     }
     for (;;) {
+      if (broke_) TRY(resume(context));
       Result<ByteView> block = step(context);
-      if (block) return block;
-      if (!block.error().is_retryable()) return block;
-      TRY(resume(std::move(block).error(), context));
+      if (block || !block.error().is_retryable()) return block;
+      current_.reset();
+      broke_ = std::move(block).error();
+      if (progress_ >= limits::kProgressBytes) breaks_ = 0;
+      progress_ = 0;
     }
   }
 
- private:
   std::uint64_t left() const { return length_ - given_; }
 
   // The next bytes of the answer in hand. A retryable error means that it broke.
@@ -63,7 +74,7 @@ class ResumingBody final : public Body {
         block = block.first(left());
       }
       given_ += block.size();
-      breaks_ = 0;
+      progress_ += block.size();
       return block;
     }
     current_.reset();
@@ -81,33 +92,37 @@ class ResumingBody final : public Body {
     return Error(Errc::corrupt, "the server sends more bytes than were asked for");
   }
 
-  Result<void> resume(Error broke, const Context& context) {
-    current_.reset();
+  Result<void> resume(const Context& context) {
     for (;;) {
+      TRY(context.check());
       if (++breaks_ >= retry_.attempts) {
-        return std::move(broke).with_context(
-            fmt::format("broken {} times without progress", breaks_));
+        return Error(*broke_).with_context(
+            fmt::format("broken {} times, with little or nothing in between", breaks_));
       }
-      TRY(wait(broke, context));
+      TRY(wait(*broke_, context));
       const std::string range = fmt::format("bytes={}-{}", offset_ + given_, offset_ + length_ - 1);
-      log::debug(fmt::format("http: taking a body up by {}: {}", range, broke.message()));
+      log::debug(fmt::format("http: taking a body up by {}: {}", range, broke_->message()));
       Result<Response> again = resend_(range, context);
       if (!again) {
         if (!again.error().is_retryable()) return std::move(again).error();
-        broke = std::move(again).error();
+        broke_ = std::move(again).error();
         continue;
       }
-      if (again->status == 200 || again->status == 206) return adopt(*std::move(again));
+      if (again->status == 200 || again->status == 206) {
+        broke_.reset();
+        return adopt(*std::move(again));
+      }
       const std::string_view method = "GET";
       Error error =
           error_from(*again, method, "taking up a download that broke", clock_.now(), context);
       if (!error.is_retryable()) return error;
-      broke = std::move(error);
+      broke_ = std::move(error);
     }
   }
 
   Result<void> wait(const Error& broke, const Context& context) {
     const auto asked = broke.http() != nullptr ? broke.http()->retry_after : std::nullopt;
+    if (asked && *asked > limits::kRetryAfterCap) return broke;
     thread_local std::minstd_rand generator{std::random_device{}()};
     const double random01 = std::uniform_real_distribution<double>(0.0, 1.0)(generator);
     // The first break after progress costs no wait: most are a connection that had its time.
@@ -129,10 +144,11 @@ class ResumingBody final : public Body {
                       range->last < offset_ + length_ &&
                       (!total_ || !range->total || *total_ == *range->total);
     if (!fits) {
-      return Error(Errc::corrupt,
-                   fmt::format("{}: bytes {}-{} were asked for, and the server sent '{}'",
-                               response.url.redacted(), offset_ + given_, offset_ + length_ - 1,
-                               value != nullptr ? *value : "no Content-Range"));
+      return Error(
+          Errc::corrupt,
+          fmt::format("{}: bytes {}-{} were asked for, and the server sent '{}'",
+                      response.url.redacted(), offset_ + given_, offset_ + length_ - 1,
+                      value != nullptr ? text::escape_for_terminal(*value) : "no Content-Range"));
     }
     total_ = range->total;
     skip_ = 0;
@@ -169,7 +185,10 @@ class ResumingBody final : public Body {
   std::uint64_t given_ = 0;
   std::uint64_t skip_ = 0;         // to drop of the answer in hand: it began too early
   bool more_is_expected_ = false;  // the answer in hand goes on after our part
-  int breaks_ = 0;                 // since the last byte
+  std::optional<Error> broke_;     // why there is no answer in hand, until there is one
+  std::optional<Error> failed_;    // the end, other than that of the body
+  std::uint64_t progress_ = 0;     // bytes since the last break
+  int breaks_ = 0;                 // since there was enough progress
 };
 
 }  // namespace

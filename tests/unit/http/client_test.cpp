@@ -107,9 +107,17 @@ TEST_F(ClientTest, WaitsAsLongAsTheServerAsks) {
   ScriptedTransport transport(
       in_order({answers(429, {{"Retry-After", "7"}}),
                 answers(429, {{"Retry-After", "Thu, 01 Jan 2026 00:00:10 GMT"}}),
-                answers(429, {{"Retry-After", "9999"}}), answers(200)}));
+                answers(429, {{"Retry-After", "60"}}), answers(200)}));
   ASSERT_THAT(make(transport).send(get(), Context()), IsOk());
   EXPECT_THAT(clock_.sleeps(), ElementsAre(7s, 3s, 60s));
+}
+
+TEST_F(ClientTest, GivesTheAnswerOfAServerThatAsksForTooMuchTime) {
+  ScriptedTransport transport(in_order({answers(429, {{"Retry-After", "61"}}), answers(200)}));
+  const auto response = make(transport).send(get(), Context());
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->status, 429);
+  EXPECT_TRUE(clock_.sleeps().empty());
 }
 
 TEST_F(ClientTest, DoesNotStartAWaitThatTheDeadlineForbids) {
@@ -149,13 +157,23 @@ TEST_F(ClientTest, FollowsRedirectsAndStripsTheCredentialForGood) {
 }
 
 TEST_F(ClientTest, AnotherPortOrSchemeIsAnotherOrigin) {
-  for (const char* location : {"https://registry.example:8443/", "https://registry.example./x:y"}) {
-    ScriptedTransport transport(in_order({answers(307, {{"Location", location}}), answers(200)}));
-    Request request = get();
+  const struct {
+    const char* from;
+    const char* to;
+    bool keeps;
+  } cases[] = {
+      {"https://registry.example/v2/", "https://registry.example:8443/", false},
+      {"https://registry.example/v2/", "https://registry.example:443/", true},
+      {"https://registry.example/v2/", "https://REGISTRY.example/x", true},
+      {"http://127.0.0.1/v2/", "https://127.0.0.1/", false},
+      {"https://registry.example/v2/", "https://sub.registry.example/", false},
+  };
+  for (const auto& one : cases) {
+    ScriptedTransport transport(in_order({answers(307, {{"Location", one.to}}), answers(200)}));
+    Request request = get(one.from);
     request.authorization = Secret("Basic x");
-    ASSERT_THAT(make(transport).send(request, Context()), IsOk());
-    const bool same = transport.asked[1].url.origin() == request.url.origin();
-    EXPECT_EQ(transport.asked[1].authorization.empty(), !same) << location;
+    ASSERT_THAT(make(transport).send(request, Context()), IsOk()) << one.to;
+    EXPECT_EQ(!transport.asked[1].authorization.empty(), one.keeps) << one.to;
   }
 }
 

@@ -77,7 +77,7 @@ TEST_F(ResumingBodyTest, GoesOnWhereItBroke) {
                     [] { return partial(8, 19, {kBlob.substr(8)}); }}),
               IsOkAndHolds(kBlob));
   EXPECT_THAT(ranges_, ElementsAre("bytes=4-19", "bytes=8-19"));
-  EXPECT_TRUE(clock_.sleeps().empty());  // each break came after progress
+  EXPECT_EQ(clock_.sleeps().size(), 1U);  // the first break costs nothing, the next a pause
 }
 
 TEST_F(ResumingBodyTest, ABodyThatJustEndsIsBroken) {
@@ -104,6 +104,61 @@ TEST_F(ResumingBodyTest, GivesUpWithoutProgress) {
       HasCode(Errc::unavailable));
   EXPECT_THAT(ranges_, ElementsAre("bytes=2-19", "bytes=2-19", "bytes=2-19"));
   EXPECT_EQ(clock_.sleeps().size(), 2U);
+}
+
+TEST_F(ResumingBodyTest, GivesUpOnAServerThatBreaksAfterEachByte) {
+  const auto one_more = [](std::uint64_t at) {
+    return [at] { return partial(at, 19, {kBlob.substr(at, 1), broken()}); };
+  };
+  EXPECT_THAT(
+      read(whole({"0", broken()}), 0, 20, {one_more(1), one_more(2), one_more(3), one_more(4)}),
+      HasCode(Errc::unavailable));
+  EXPECT_EQ(ranges_.size(), 3U);
+}
+
+TEST_F(ResumingBodyTest, BreaksFarApartAreEachTheFirst) {
+  const std::string piece(limits::kProgressBytes, 'x');
+  const std::uint64_t size = 8 * piece.size();
+  std::uint64_t at = piece.size();
+  Response first = whole({piece, broken()});
+  first.headers.set("Content-Length", std::to_string(size));
+  auto body = make_resuming_body(
+      std::move(first), 0, size,
+      [&](const std::string&, const Context&) -> Result<Response> {
+        const std::uint64_t from = std::exchange(at, at + piece.size());
+        return partial(from, size - 1, {piece, broken()}, "*");
+      },
+      RetryPolicy{.attempts = 3, .first_delay = 100ms}, clock_);
+  const auto all = read_all(*body, size, Context());
+  ASSERT_THAT(all, test::IsOk());
+  EXPECT_EQ(all->size(), size);
+  EXPECT_TRUE(clock_.sleeps().empty());
+}
+
+TEST_F(ResumingBodyTest, AnErrorIsGivenAgainAndIsNoEnd) {
+  auto body = make_resuming_body(
+      whole({"01", broken()}), 0, 20,
+      [](const std::string&, const Context&) -> Result<Response> { return make_response(404, {}); },
+      RetryPolicy{.attempts = 4, .first_delay = 100ms}, clock_);
+  EXPECT_THAT(body->next(Context()), test::IsOk());
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(body->next(Context()), HasCode(Errc::not_found));
+  auto too_long = make_resuming_body(partial(5, 9, {"56789a"}), 5, 5, {}, RetryPolicy{}, clock_);
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(too_long->next(Context()), HasCode(Errc::corrupt));
+}
+
+TEST_F(ResumingBodyTest, WhoRanOutOfTimeMayComeAgain) {
+  std::stop_source stop;
+  auto body = make_resuming_body(
+      whole({"01", broken()}), 0, 20,
+      [&](const std::string&, const Context& context) -> Result<Response> {
+        stop.request_stop();
+        if (auto ok = context.check(); !ok) return std::move(ok).error();
+        return partial(2, 19, {kBlob.substr(2)});
+      },
+      RetryPolicy{.attempts = 4, .first_delay = 100ms}, clock_);
+  EXPECT_THAT(body->next(Context()), test::IsOk());
+  EXPECT_THAT(body->next(Context().with_stop(stop.get_token())), HasCode(Errc::cancelled));
+  EXPECT_THAT(read_all(*body, 100, Context()), IsOkAndHolds(kBlob.substr(2)));
 }
 
 TEST_F(ResumingBodyTest, ErrorsThatNoRepetitionCuresEndIt) {

@@ -55,10 +55,12 @@ Error error_from(Response& response, std::string_view method, std::string_view o
 
 /// A GET body of exactly `length` bytes that survives a broken connection: asks again by Range from
 /// where it stopped and checks the 206 and its Content-Range (Errc::corrupt when it is another);
-/// gives up after `retry.attempts` breaks without progress. A 200 in its place is read up to where
-/// it stopped, within limits::kSkipBytes. A body that goes on after `length` is Errc::corrupt.
-/// No If-Range: the bytes are verified by digest, and caches in front of one registry differ in
-/// their ETags for the same blob. `resend` sends the same request again with the given Range header
+/// gives up after `retry.attempts` breaks with less than limits::kProgressBytes between one and the
+/// next, and pauses between them. An error is given again by each call that follows. A 200 in its
+/// place is read up to where it stopped, within limits::kSkipBytes. A body that goes on after
+/// `length` is Errc::corrupt. No If-Range: the bytes are verified by digest, and caches in front of
+/// one registry differ in their ETags for the same blob. `resend` sends the same request again with
+/// the given Range header
 /// ("bytes=5-9"; credentials included). `clock` must outlive the body.
 std::unique_ptr<Body> make_resuming_body(
     Response first, std::uint64_t offset, std::uint64_t length,

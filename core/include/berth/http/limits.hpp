@@ -19,6 +19,8 @@ inline constexpr int kPages = 10'000;  ///< of one list: 100 names each is a mil
 inline constexpr int kRedirects = 10;  ///< as browsers and peers
 inline constexpr std::size_t kQueueBytes =
     2 * 1024 * 1024;  ///< received and not yet read, of one transfer
+inline constexpr std::size_t kProgressBytes =
+    1024 * 1024;  ///< between two breaks of a body; less, and the server is one that does not work
 inline constexpr std::size_t kSkipBytes =
     64 * 1024 * 1024;  ///< read and dropped when a server answers a Range with the whole
 inline constexpr std::size_t kTlsFile = 16 * 1024 * 1024;  ///< a CA bundle; Debian's has 0.2 MiB

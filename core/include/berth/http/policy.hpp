@@ -20,7 +20,8 @@ struct RetryPolicy {
   std::chrono::milliseconds first_delay{250};
   std::chrono::milliseconds max_delay{10'000};
   /// Before try number `attempt` (2 or more): exponential with full jitter, or Retry-After capped
-  /// by limits::kRetryAfterCap where the server gave one.
+  /// by limits::kRetryAfterCap where the server gave one (who is asked for more does not try
+  /// again).
   std::chrono::milliseconds delay(int attempt, std::optional<std::chrono::milliseconds> retry_after,
                                   double random01) const;
 };
