@@ -116,4 +116,9 @@ Result<unsigned long long> parse_unsigned(std::string_view text) {
   return value;
 }
 
+bool has_line(std::string_view text, std::string_view word) {
+  return std::ranges::any_of(split(text, '\n'),
+                             [&](std::string_view line) { return trim(line) == word; });
+}
+
 }  // namespace berth::text

@@ -20,6 +20,9 @@ std::string to_lower(std::string_view text);            ///< ASCII only
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;  ///< ASCII only
 std::vector<std::string_view> split(std::string_view text, char separator);  ///< keeps empty parts
 
+/// Is one of the lines this word, with no more than white space around it?
+bool has_line(std::string_view text, std::string_view word);
+
 /// RFC 4648 section 4, padded. Decoding accepts missing padding and the URL alphabet, nothing else.
 std::string to_base64(ByteView bytes);
 std::string to_base64url(ByteView bytes);  ///< section 5, without padding
