@@ -63,6 +63,9 @@ class FileRemembered final : public Remembered {
                         const std::string& tag, RememberedTag value) override;
   void forget_tag(const std::string& registry, const std::string& repository,
                   const std::string& tag) override;
+  void distrust(const std::string& registry, const std::string& repository) override;
+  Clock::SystemTime trusted_since(const std::string& registry,
+                                  const std::string& repository) override;
   std::optional<SeenDigest> seen(const std::string& registry, const std::string& repository,
                                  const Digest& digest) override;
   void set_seen(const std::string& registry, const std::string& repository, const Digest& digest,
@@ -266,6 +269,23 @@ void FileRemembered::forget_tag(const std::string& registry, const std::string& 
   if (!load(*store, path).records.tags.contains(tag)) return;
   store->index_stale = true;
   append(*store, path, forget_line(tag));
+}
+
+void FileRemembered::distrust(const std::string& registry, const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  append(*store, path, distrust_line(store->clock().now()));
+}
+
+Clock::SystemTime FileRemembered::trusted_since(const std::string& registry,
+                                                const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return Clock::SystemTime::min();
+  MutexLock lock(mutex_);
+  return load(*store, path).records.trusted_since;
 }
 
 std::optional<SeenDigest> FileRemembered::seen(const std::string& registry,

@@ -59,11 +59,15 @@ std::string seen_line(const Digest& digest, const SeenDigest& value) {
                      to_number(value.first_seen));
 }
 
+std::string distrust_line(Clock::SystemTime time) { return fmt::format("N {}\n", to_number(time)); }
+
 void RepositoryRecords::apply(std::string_view line) {
   const auto fields = text::split(line, ' ');
   ++lines;
   if (fields.size() == 2 && fields[0] == "D") {
     if (const auto tag = decode(fields[1])) tags.erase(*tag);
+  } else if (fields.size() == 2 && fields[0] == "N") {
+    if (const auto since = time(fields[1])) trusted_since = *since;
   } else if (fields.size() == 8 && fields[0] == "T") {
     const auto tag = decode(fields[1]);
     const auto digest = Digest::parse(fields[2]);
@@ -87,6 +91,7 @@ void RepositoryRecords::apply(std::string_view line) {
 
 std::string RepositoryRecords::text() const {
   std::string out;
+  if (trusted_since != Clock::SystemTime::min()) out += distrust_line(trusted_since);
   for (const auto& [tag, value] : tags) out += tag_line(tag, value);
   for (const auto& [digest, value] : seen) out += seen_line(digest, value);
   return out;

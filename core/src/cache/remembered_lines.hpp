@@ -19,9 +19,13 @@ std::string forget_line(std::string_view tag);
 /// "S digest size media-type first-seen"
 std::string seen_line(const Digest& digest, const SeenDigest& value);
 
+/// "N time": what is older is not believed while the registry answers.
+std::string distrust_line(Clock::SystemTime time);
+
 struct RepositoryRecords {
   std::map<std::string, RememberedTag, std::less<>> tags;
   std::map<Digest, SeenDigest> seen;
+  Clock::SystemTime trusted_since = Clock::SystemTime::min();
   std::uint64_t lines = 0;
 
   void apply(std::string_view line);

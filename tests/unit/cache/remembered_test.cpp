@@ -150,5 +150,20 @@ TEST(RememberedLinesTest, FileNamesStayBelowTheirFolderAndLeadBack) {
   EXPECT_FALSE(file_name_of(std::string(256, 'a'), ".list").has_value());
 }
 
+TEST_F(RememberedTest, WhatIsDistrustedIsKeptAndSaidToBeOld) {
+  {
+    const auto cache = open();
+    EXPECT_EQ(cache->remembered().trusted_since("h", "a"), Clock::SystemTime::min());
+    cache->remembered().set_tag("h", "a", "v1", tag_of("one"));
+    cache->remembered().distrust("h", "a");
+    // Enough of others for a compaction: it keeps the word.
+    for (int i = 0; i < 200; ++i) cache->remembered().set_tag("h", "a", "v2", tag_of("two"));
+  }
+  const auto cache = open();
+  EXPECT_EQ(cache->remembered().trusted_since("h", "a"), clock_.now());
+  EXPECT_TRUE(cache->remembered().tag("h", "a", "v1").has_value());
+  EXPECT_EQ(cache->remembered().trusted_since("h", "b"), Clock::SystemTime::min());
+}
+
 }  // namespace
 }  // namespace berth::cache::test

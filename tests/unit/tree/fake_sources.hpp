@@ -298,6 +298,16 @@ class MemoryRemembered final : public cache::Remembered {
     const MutexLock lock(mutex_);
     tags_.erase({registry + ' ' + repository, tag});
   }
+  void distrust(const std::string& registry, const std::string& repository) override {
+    const MutexLock lock(mutex_);
+    trusted_since_[registry + ' ' + repository] = clock_.now();
+  }
+  Clock::SystemTime trusted_since(const std::string& registry,
+                                  const std::string& repository) override {
+    const MutexLock lock(mutex_);
+    const auto found = trusted_since_.find(registry + ' ' + repository);
+    return found == trusted_since_.end() ? Clock::SystemTime::min() : found->second;
+  }
   std::optional<cache::SeenDigest> seen(const std::string& registry, const std::string& repository,
                                         const Digest& digest) override {
     const MutexLock lock(mutex_);
@@ -317,6 +327,7 @@ class MemoryRemembered final : public cache::Remembered {
   Mutex mutex_;
   std::map<std::string, cache::RememberedList> lists_;
   std::map<std::string, std::set<std::string>> repositories_;
+  std::map<std::string, Clock::SystemTime> trusted_since_;
   std::map<std::pair<std::string, std::string>, cache::RememberedTag> tags_;
   std::map<std::pair<std::string, Digest>, cache::SeenDigest> seen_;
 };

@@ -66,6 +66,13 @@ class Remembered {
   virtual void forget_tag(const std::string& registry, const std::string& repository,
                           const std::string& tag) = 0;
 
+  /// What was learned of a repository's tags and list before now is kept for when the registry is
+  /// away, and else asked for again, by every process.
+  virtual void distrust(const std::string& registry, const std::string& repository) = 0;
+  /// When distrust() was last called; the beginning of time if never.
+  virtual Clock::SystemTime trusted_since(const std::string& registry,
+                                          const std::string& repository) = 0;
+
   virtual std::optional<SeenDigest> seen(const std::string& registry, const std::string& repository,
                                          const Digest& digest) = 0;
   virtual void set_seen(const std::string& registry, const std::string& repository,
