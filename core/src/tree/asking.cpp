@@ -29,9 +29,10 @@ content::Capabilities Asking::capabilities(const std::string& registry) {
           .tag_list_has_digests = false};
 }
 
-bool Asking::is_fresh(Clock::SystemTime learned) {
+bool Asking::is_fresh(const Place& place, Clock::SystemTime learned) {
   return options_.trust_remembered && !is_layout() &&
-         learned.time_since_epoch().count() >= not_before_.load() && left(learned) > Ttl{0};
+         learned.time_since_epoch().count() >= not_before_.load() && left(learned) > Ttl{0} &&
+         learned >= remembered().trusted_since(place.registry, place.repository);
 }
 
 Ttl Asking::left(Clock::SystemTime learned) {

@@ -40,7 +40,7 @@ class Asking {
   Clock& clock() noexcept { return *options_.clock; }
   Away& away() noexcept { return away_; }
 
-  bool is_layout() const noexcept { return options_.root.kind == Root::Kind::layout; }
+  bool is_layout() const noexcept { return options_.root.layout != nullptr; }
   Result<std::shared_ptr<content::Source>> source(const std::string& registry);
   /// Its capabilities; those of nothing where there is no such source.
   content::Capabilities capabilities(const std::string& registry);
@@ -57,8 +57,8 @@ class Asking {
     return question(**found);
   }
 
-  /// Was this learned so lately that another process's answer counts as our own?
-  bool is_fresh(Clock::SystemTime learned);
+  /// Was this learned of the place so lately that another process's answer counts as our own?
+  bool is_fresh(const Place& place, Clock::SystemTime learned);
   /// What is left of a time to live that began then.
   Ttl left(Clock::SystemTime learned);
   /// Forgets trust in everything that was learned before now.
@@ -67,6 +67,8 @@ class Asking {
   std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
   std::uint64_t questions() const noexcept { return questions_.load(std::memory_order_relaxed); }
   std::int64_t started() const noexcept { return started_; }
+  /// The mtime of what has no time that anybody tells.
+  std::int64_t folder_time() const noexcept { return options_.start_is_time ? started_ : 0; }
 
   static Error would_block();
 

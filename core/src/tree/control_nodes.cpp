@@ -79,7 +79,7 @@ class ControlFile final : public TreeNode {
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     Attributes attributes;
     attributes.type = Type::file;
-    attributes.mtime = model.asking.started();
+    attributes.mtime = model.asking.folder_time();
     attributes.direct_io = what_.changes;
     attributes.owner_only = what_.owner_only;
     attributes.size = what_.changes ? 0 : text_of(model, what_.name).size();
@@ -114,7 +114,7 @@ class ControlFolder final : public TreeNode {
     return entries;
   }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), kForever);
+    return folder_attributes(model.asking.folder_time(), kForever);
   }
   Result<Tree::Meaning> meaning(Model& /*model*/, const Context& /*context*/) const override {
     return Tree::Meaning{};

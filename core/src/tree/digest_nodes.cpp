@@ -2,6 +2,7 @@
 // .manifests and .blobs: what a repository holds, by digest.
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -27,18 +28,26 @@ std::optional<Algorithm> algorithm_named(std::string_view name) {
 }
 
 /// What is known of a repository's blobs grows with its manifests: reads those that are at hand.
-void read_known_manifests(Model& model, const Place& place) {
-  const Context now = Context().nonblocking();
+/// Thousands of files: not for a thread that must not wait.
+Result<std::vector<Digest>> known_blobs(Model& model, const Place& place, const Context& context) {
+  if (context.is_nonblocking()) return Asking::would_block();
+  std::set<Digest> tried;
   // Twice: the first pass may read an index, whose manifests the second one finds.
   for (int pass = 0; pass < 2; ++pass) {
-    std::vector<Digest> digests = model.holdings.manifests(place);
-    if (digests.size() > kReadForListing)
-      digests.erase(digests.begin() + kReadForListing, digests.end());
-    for (const Digest& digest : digests) {
+    for (const Digest& digest : model.holdings.manifests(place)) {
+      TRY(context.check());
+      if (tried.size() == kReadForListing || !tried.insert(digest).second) continue;
       // Noted by being read; one that is not at hand is no error.
-      (void)model.manifests.get(place, digest, now);
+      (void)model.manifests.get(place, digest, Context().nonblocking());
     }
   }
+  return model.holdings.blobs(place);
+}
+
+Result<std::vector<Digest>> known_digests(Model& model, const Place& place, bool manifests,
+                                          const Context& context) {
+  if (manifests) return model.holdings.manifests(place);
+  return known_blobs(model, place, context);
 }
 
 /// .manifests/<algorithm> or .blobs/<algorithm>.
@@ -67,11 +76,9 @@ class AlgorithmFolder final : public TreeNode {
                  model.tag_ttl(), context);
   }
 
-  Result<std::vector<Entry>> list(Model& model, const Context& /*context*/) const override {
-    if (!manifests_) read_known_manifests(model, place_);
+  Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
     std::vector<Entry> entries;
-    for (const Digest& digest :
-         manifests_ ? model.holdings.manifests(place_) : model.holdings.blobs(place_)) {
+    for (const Digest& digest : TRY(known_digests(model, place_, manifests_, context))) {
       if (digest.algorithm() != algorithm_) continue;
       entries.push_back({std::string(digest.hex()), manifests_ ? Type::folder : Type::file});
     }
@@ -80,7 +87,7 @@ class AlgorithmFolder final : public TreeNode {
 
   Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), model.tag_ttl());
+    return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
     return meaning_of(model, place_);
@@ -118,10 +125,8 @@ class DigestsFolder final : public TreeNode {
         model.tag_ttl(), context);
   }
 
-  Result<std::vector<Entry>> list(Model& model, const Context& /*context*/) const override {
-    if (!manifests_) read_known_manifests(model, place_);
-    const auto digests =
-        manifests_ ? model.holdings.manifests(place_) : model.holdings.blobs(place_);
+  Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
+    const auto digests = TRY(known_digests(model, place_, manifests_, context));
     std::vector<Entry> entries;
     for (const Algorithm algorithm : kAlgorithms) {
       const bool known = std::ranges::any_of(
@@ -135,7 +140,7 @@ class DigestsFolder final : public TreeNode {
 
   Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), kForever);
+    return folder_attributes(model.asking.folder_time(), kForever);
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
     return meaning_of(model, place_);

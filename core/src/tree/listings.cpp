@@ -203,7 +203,7 @@ std::optional<Listings::Kept> Listings::kept(Kind kind, const Place& place) {
     if (const Kept* found = kept_.get(key)) return *found;
   }
   auto remembered = asking_.remembered().list(place.registry, place.repository);
-  if (!remembered || !asking_.is_fresh(remembered->fetched)) return std::nullopt;
+  if (!remembered || !asking_.is_fresh(place, remembered->fetched)) return std::nullopt;
   Kept value;
   value.names = make_list(std::move(remembered->names));
   value.fetched = remembered->fetched;

@@ -385,7 +385,7 @@ class RootManifest final : public TreeNode {
   Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
   /// Never asks: a mount must not fail because the registry is away.
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), model.tag_ttl());
+    return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& context) const override {
     const TreeNodePtr shown = TRY(folder(model, context));

@@ -9,6 +9,11 @@
 namespace berth::tree {
 namespace {
 
+/// Where the manifest stands that a tree of one manifest shows.
+Place manifest_place(const Root& root) {
+  return root.layout ? Place{root.layout->name(), ""} : Place{root.registry, root.repository};
+}
+
 TreeNodePtr make_root(const Options& options) {
   const Root& root = options.root;
   switch (root.kind) {
@@ -17,7 +22,7 @@ TreeNodePtr make_root(const Options& options) {
     case Root::Kind::repository:
       return make_repository_folder({root.registry, root.repository});
     case Root::Kind::manifest:
-      return make_root_manifest({root.registry, root.repository});
+      return make_root_manifest(manifest_place(root));
     case Root::Kind::layout:
       return make_repository_folder({root.layout->name(), ""});
     case Root::Kind::all:
@@ -80,7 +85,7 @@ Result<Digest> Model::root_manifest(const Context& context) {
   const Root& root = options().root;
   auto digest = Digest::parse(root.reference);
   if (!digest) {
-    digest = TRY(tags_.resolve({root.registry, root.repository}, root.reference, context)).digest;
+    digest = TRY(tags_.resolve(manifest_place(root), root.reference, context)).digest;
   }
   const MutexLock lock(mutex_);
   if (!root_manifest_) root_manifest_ = *std::move(digest);

@@ -72,6 +72,9 @@ class TreeNode : public Node {
   virtual Result<std::string> read_link() const;
   virtual Result<std::shared_ptr<File>> open(Model& model, const Context& context) const;
 
+  /// Of the folder of a registry, namespace or repository; else nullptr.
+  virtual const Place* repository_place() const { return nullptr; }
+
   virtual Result<Attributes> attributes(Model& model, const Context& context) const = 0;
   virtual Result<Tree::Meaning> meaning(Model& model, const Context& context) const = 0;
 
@@ -125,10 +128,6 @@ class BlobFile final : public TreeNode {
   const std::int64_t mtime_;
   const About about_;
 };
-
-/// An open file whose bytes are at hand.
-/// `complete`: it will always be these bytes.
-std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool complete);
 
 // The families' folders.
 TreeNodePtr make_registries_folder();

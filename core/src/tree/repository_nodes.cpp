@@ -52,7 +52,7 @@ class RegistriesFolder final : public TreeNode {
 
   Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), model.tag_ttl());
+    return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& /*model*/, const Context& /*context*/) const override {
     return Tree::Meaning{};
@@ -76,9 +76,10 @@ class RepositoryFolder final : public TreeNode {
 
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override;
 
+  const Place* repository_place() const override { return &place_; }
   Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
-    return folder_attributes(model.asking.started(), model.tag_ttl());
+    return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
     Tree::Meaning meaning = meaning_of(model, place_);
@@ -101,11 +102,6 @@ class RepositoryFolder final : public TreeNode {
   Result<std::vector<std::string>> list_tags(Model& model, const Catalogue& catalogue,
                                              const std::vector<std::string>& folders,
                                              const Context& context) const;
-  /// Where nothing lists repositories, a namespace of which nothing is known yet is an empty
-  /// folder.
-  bool may_be_empty(const Catalogue& catalogue) const {
-    return !catalogue.complete && std::ranges::count(place_.repository, '/') < kNamespaceLevels;
-  }
   bool is_tagged(Model& model) const {
     return model.asking.is_layout() || !place_.repository.empty();
   }
@@ -317,8 +313,10 @@ Result<std::vector<std::string>> RepositoryFolder::list_tags(
     const bool seen = catalogue.names && catalogue.names->contains(place_.repository);
     // A namespace: registries say so by 404, and those that hide what there is by a refusal.
     const bool is_namespace = hidden && !seen && !folders.empty();
-    // Catalogues go on naming repositories whose last manifest was deleted.
-    if (is_namespace || (absent && (seen || may_be_empty(catalogue)))) {
+    // Catalogues go on naming repositories whose last manifest was deleted. Where nothing lists
+    // repositories, what has no tags and nothing known below may be a namespace or a slip of the
+    // pen: an empty folder would hide the latter.
+    if (is_namespace || (absent && seen)) {
       return std::vector<std::string>{};
     }
     return error;

@@ -68,7 +68,7 @@ std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag)
     }
   }
   const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
-  if (!remembered || !asking_.is_fresh(remembered->checked)) return std::nullopt;
+  if (!remembered || !asking_.is_fresh(place, remembered->checked)) return std::nullopt;
   Kept value;
   value.target = target_of(*remembered);
   holds_(place, *value.target);

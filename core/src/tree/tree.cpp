@@ -138,17 +138,15 @@ class Walk {
   /// Folders on the way to a pasted reference or a dot folder: whether the repository is there is
   /// known when that is looked up, so that one path costs one question.
   void pass_folders() {
-    const auto place = stack_.back().node->identity();
-    constexpr std::string_view kFolder = "folder\n";
-    if (!place.starts_with(kFolder) || model_.asking.is_layout()) return;
+    const Place* place = own(stack_.back().node).repository_place();
+    if (place == nullptr || model_.asking.is_layout()) return;
     const auto decides = std::ranges::find_if(parts_, [](const std::string& part) {
       return part == ".." || !oci::is_repository_component(part);
     });
     if (decides == parts_.end() || *decides == "..") return;
     const bool reference = decides->find_first_of(":@") != std::string::npos;
     if (!reference && *decides != ".manifests" && *decides != ".blobs") return;
-    const std::size_t end = place.find('\n', kFolder.size());
-    Place at{place.substr(kFolder.size(), end - kFolder.size()), place.substr(end + 1)};
+    Place at = *place;
     for (auto passed = decides - parts_.begin(); passed > 0; --passed) {
       at = at.below(parts_.front());
       if (!oci::is_repository(at.repository)) return;

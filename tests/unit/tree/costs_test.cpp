@@ -270,5 +270,40 @@ TEST_F(SemanticsTest, S43_OneWhoGivesUpDoesNotFailTheOthers) {
   EXPECT_EQ(heads, 2);
 }
 
+TEST_F(SemanticsTest, S31_WhatWasRefreshedIsAskedForAgainByTheNextProcess) {
+  registry().push_image("a", "v1", {});
+  see("r.example/a:v1");
+  ASSERT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  restart();
+  const auto heads = registry().count("head");
+  const auto lists = registry().count("tags");
+  world.clock.advance(std::chrono::milliseconds(1));
+  world.remembered.distrust("r.example", "a");
+  see("r.example/a:v1");
+  ASSERT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  EXPECT_GT(registry().count("head"), heads);
+  EXPECT_GT(registry().count("tags"), lists);
+}
+
+TEST_F(SemanticsTest, S72_AListingOfBlobsReadsNoManifestOnAThreadThatMustNotWait) {
+  registry().push_image("a", "v1", {{"", "layer"}});
+  see("r.example/a:v1/manifest.json");
+  const auto blobs = find("r.example/a/.blobs/sha256");
+  ASSERT_THAT(blobs, IsOk());
+  EXPECT_THAT(tree().list(blobs->node, Context{}.nonblocking()), HasCode(Errc::would_block));
+  const auto entries = tree().list(blobs->node, {});
+  ASSERT_THAT(entries, IsOk());
+  EXPECT_EQ(entries->size(), 2U) << "its config and its layer";
+}
+
+TEST_F(SemanticsTest, S42_WithoutAMountAFolderHasNoTimeOfItsOwn) {
+  registry().push_image("a", "v1", {});
+  EXPECT_GT(find("r.example/a")->attributes.mtime, 0);
+  options.start_is_time = false;
+  restart();
+  EXPECT_EQ(find("r.example/a")->attributes.mtime, 0);
+  EXPECT_GT(find("r.example/a/v1", true)->attributes.mtime, 0) << "seen now: that is its time";
+}
+
 }  // namespace
 }  // namespace berth::test

@@ -193,6 +193,10 @@ TEST_F(SemanticsTest, S19_WithoutACatalogueNamespacesAreBelievedOnTheFirstThreeL
   EXPECT_EQ(lookup("r.example/g/s/p", "image")->node->type(), Type::folder);
   EXPECT_THAT(find("r.example/typo/typo/typo"), IsOk());
   EXPECT_EQ(error("r.example/typo/typo/typo/typo"), Errc::not_found);
+  // Found, so that one can go on typing; but not an empty folder.
+  EXPECT_THAT(names("r.example/typo"), ElementsAre("error: not_found"));
+  EXPECT_THAT(names("r.example/typo/typo"), ElementsAre("error: not_found"));
+  EXPECT_THAT(names("r.example/g/s/p"), ElementsAre("image/"));
 }
 
 TEST_F(SemanticsTest, S20_ACatalogueThatNamesNothingIsNotBelieved) {

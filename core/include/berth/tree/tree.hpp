@@ -59,13 +59,16 @@ struct Entry {
 /// length at the next read.
 using File = content::BlobReader;
 
+/// An open file whose bytes are at hand. `complete`: it will always be these bytes.
+std::shared_ptr<File> open_text(std::shared_ptr<const std::string> text, bool complete);
+
 /// What the root of a tree shows (DESIGN section 6).
 struct Root {
   enum class Kind : std::uint8_t { all, registry, repository, manifest, layout } kind = Kind::all;
   std::string registry;
   std::string repository;
-  std::string reference;  ///< manifest: a tag or a digest
-  std::shared_ptr<content::Source> layout;
+  std::string reference;                    ///< manifest: a tag or a digest
+  std::shared_ptr<content::Source> layout;  ///< layout; manifest: of this layout, not a registry
   /// all: hosts that were named, shown besides the known ones.
   std::vector<std::string> named;
 };
@@ -78,6 +81,9 @@ struct Options {
   bool list_all = false;  ///< -o list=all
   /// What another process of this machine learned within tag_ttl is fresh here too.
   bool trust_remembered = true;
+  /// Folders whose time nobody tells bear that of the tree's start, as a mount's must; else 0,
+  /// which is "unknown": the command line starts anew each time.
+  bool start_is_time = true;
   oci::Platform platform = oci::host_platform();
   std::string version = "0";
   /// Told when a tag was found to lead elsewhere, or a listing changed: names to forget. From any
