@@ -51,17 +51,28 @@ std::optional<Mounted> mounted_at(const fs::path& mount_point) {
   return find_mounted(*mountinfo, mount_point.native());
 }
 
-Result<void> unmount_lazily(const fs::path& mount_point) {
-  if (::geteuid() == 0) {
-    if (::umount2(mount_point.c_str(), MNT_DETACH) == 0) return {};
-    return Error::from_errno(errno, "unmounting " + mount_point.string());
+/// fusermount3 is setuid: it lets users unmount what is theirs.
+Result<void> unmount_as_user(const fs::path& mount_point, bool lazy) {
+  const auto done =
+      run_process({.argv = {"fusermount3", lazy ? "-uz" : "-u", "--", mount_point.string()},
+                   .inherit_stderr = false},
+                  Context{}.with_timeout(std::chrono::seconds(10)));
+  if (!done && done.error().code() == Errc::not_found) {
+    return Error(Errc::unsupported, "fusermount3 is not installed: install the package fuse3");
   }
-  const ProcessResult done = TRY(run_process(
-      {.argv = {"fusermount3", "-u", "-z", "--", mount_point.string()}, .inherit_stderr = false},
-      Context{}.with_timeout(std::chrono::seconds(10))));
-  if (done.exit_code == 0) return {};
-  return Error(Errc::conflict, fmt::format("unmounting {}: {}", mount_point.string(),
-                                           text::trim(done.error_output)));
+  if (!done) return done.error();
+  if (done->exit_code == 0) return {};
+  const bool busy = done->error_output.find("busy") != std::string::npos;
+  return Error(
+      busy ? Errc::conflict : Errc::io,
+      fmt::format("unmounting {}: {}", mount_point.string(), text::trim(done->error_output)));
+}
+
+Result<void> take_down(const fs::path& mount_point, bool lazy) {
+  if (::geteuid() != 0) return unmount_as_user(mount_point, lazy);
+  if (::umount2(mount_point.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
+  const Error error = Error::from_errno(errno, "unmounting " + mount_point.string());
+  return errno == EBUSY ? Error(Errc::conflict, error.message()) : error;
 }
 
 /// What the daemon of a dead mount left. Not of other file systems: they may have a daemon that
@@ -82,7 +93,7 @@ Result<void> clean_dead(const fs::path& mount_point) {
     }
     log::info(fmt::format("{}: unmounting what a berthfs that was killed left behind",
                           mount_point.string()));
-    TRY(unmount_lazily(mount_point));
+    TRY(take_down(mount_point, true));
   }
   return {};
 }
@@ -114,6 +125,33 @@ std::optional<Mounted> find_mounted(std::string_view mountinfo, std::string_view
                     .source = unescape(dash[2])};
   }
   return found;
+}
+
+Result<Mounted> find_mount_of_berth(const fs::path& mount_point) {
+  const Error none(Errc::not_found, fmt::format("{} is no mount of berth", mount_point.string()));
+  std::error_code error;
+  // The whole path first, for a link that leads to the mount; of a dead mount it fails.
+  fs::path real = fs::canonical(mount_point, error);
+  if (error) {
+    auto parent = without_links(mount_point);
+    if (!parent) return none;
+    real = *std::move(parent);
+  }
+  auto mounted = mounted_at(real);
+  if (!mounted || mounted->type != kType) return none;
+  return *std::move(mounted);
+}
+
+Result<void> unmount(const fs::path& mount_point, bool lazy) {
+  const Mounted mounted = TRY(find_mount_of_berth(mount_point));
+  auto done = take_down(mounted.mount_point, lazy);
+  if (!done && done.error().code() == Errc::conflict) {
+    return Error(
+        Errc::conflict,
+        fmt::format("{}; leave the folder, or use --lazy (`fuser -m {}` shows who is in it)",
+                    done.error().message(), mounted.mount_point));
+  }
+  return done;
 }
 
 Result<fs::path> prepare_mount_point(const fs::path& asked) {

@@ -22,6 +22,14 @@ struct Mounted {
 /// text.
 std::optional<Mounted> find_mounted(std::string_view mountinfo, std::string_view mount_point);
 
+/// The mount of berth at `mount_point`, its path without symbolic links. A dead one counts: its
+/// server need not be there. Errc::not_found where nothing, or another file system, is mounted.
+Result<Mounted> find_mount_of_berth(const std::filesystem::path& mount_point);
+
+/// Unmounts what find_mount_of_berth() finds, by umount(2) as root and by fusermount3 else.
+/// `lazy`: from sight at once, for good when nobody uses it. Errc::conflict while it is in use.
+Result<void> unmount(const std::filesystem::path& mount_point, bool lazy);
+
 /// Makes sure that one can mount there, and gives the path without symbolic links. A mount point
 /// that a killed berthfs left behind ("Transport endpoint is not connected") is unmounted first.
 /// Errors, each with the remedy: not_found, invalid_argument (no folder), conflict (something is

@@ -129,15 +129,17 @@ constexpr auto kRules = std::to_array<OptionRule>({
 });
 
 /// What fstab(5) and mount(8) say to themselves or to the kernel, and what every berth mount is
-/// anyway. "dev" and "suid" come from "defaults"; they change nothing here.
+/// anyway. "dev" and "suid" come from "defaults"; they change nothing here. Times of access are
+/// never written, and libfuse knows few of their options.
 constexpr auto kIgnored = std::to_array<std::string_view>(
-    {"ro",      "nosuid",   "nodev",  "suid",     "dev",        "exec",
-     "async",   "auto",     "noauto", "user",     "nouser",     "users",
-     "owner",   "group",    "nofail", "defaults", "_netdev",    "default_permissions",
-     "atime",   "relatime", "silent", "loud",     "noiversion", "noowner",
-     "nogroup", "nousers"});
-constexpr auto kForKernel = std::to_array<std::string_view>(
-    {"noexec", "noatime", "nodiratime", "dirsync", "sync", "strictatime", "lazytime"});
+    {"ro",       "nosuid",     "nodev",      "suid",          "dev",      "exec",
+     "async",    "auto",       "noauto",     "user",          "nouser",   "users",
+     "owner",    "group",      "nofail",     "defaults",      "_netdev",  "default_permissions",
+     "atime",    "relatime",   "norelatime", "strictatime",   "diratime", "nodiratime",
+     "lazytime", "nolazytime", "silent",     "nostrictatime", "loud",     "noiversion",
+     "noowner",  "nogroup",    "nousers"});
+constexpr auto kForKernel =
+    std::to_array<std::string_view>({"noexec", "noatime", "dirsync", "sync"});
 constexpr auto kSecrets = std::to_array<std::string_view>(
     {"password", "pass", "passwd", "pwd", "token", "identity_token", "registry_token", "secret",
      "username", "auth", "credential", "credentials"});
@@ -245,6 +247,14 @@ Result<void> take_word(std::span<const std::string> arguments, std::size_t& i, O
     options.action = Options::Action::refresh;
     return {};
   }
+  if (word == "--unmount") {
+    options.action = Options::Action::unmount;
+    return {};
+  }
+  if (word == "--lazy") {
+    options.lazy = true;
+    return {};
+  }
   if (word == "--") {
     // What follows are places, whatever they begin with.
     words.places.insert(words.places.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
@@ -274,7 +284,7 @@ Result<void> take_word(std::span<const std::string> arguments, std::size_t& i, O
 }
 
 Result<void> take_places(Options& options, const std::vector<std::string>& places) {
-  const std::size_t most = options.action == Options::Action::refresh ? 1 : 2;
+  const std::size_t most = options.action == Options::Action::mount ? 2 : 1;
   if (places.empty() || places.size() > most) {
     return wrong("a target and a mount point are expected: berthfs [TARGET] MOUNTPOINT");
   }
@@ -329,12 +339,14 @@ std::string help_text() {
   std::string text =
       "Usage: berthfs [-f] [-d] [-o OPTION[,OPTION...]] [TARGET] MOUNTPOINT\n"
       "       berthfs --refresh MOUNTPOINT\n"
+      "       berthfs --unmount [--lazy] MOUNTPOINT\n"
       "Shows a container registry as a file system, read-only.\n\n"
       "TARGET  REGISTRY, REGISTRY/REPOSITORY, with :TAG or @DIGEST an image or artifact,\n"
       "        oci:DIR an OCI image layout, all (or nothing) every registry that is known\n"
       "-f      stay in the foreground\n"
       "-d      the same, and log every call to standard error\n"
-      "--refresh  forget what may have changed: tags, listings (as SIGHUP does)\n\n"
+      "--refresh  forget what may have changed: tags, listings (as SIGHUP does)\n"
+      "--unmount  unmount; --lazy: from sight at once, for good when nobody uses it\n\n"
       "Options of -o, besides those of fstab(5):\n";
   for (const OptionRule& rule : kRules) {
     const bool optional = rule.argument.starts_with('[');

@@ -30,12 +30,19 @@ struct Target {
 Result<Target> parse_target(std::string_view text);
 
 struct Options {
-  enum class Action : std::uint8_t { mount, refresh, help, version } action = Action::mount;
+  enum class Action : std::uint8_t {
+    mount,
+    unmount,
+    refresh,
+    help,
+    version
+  } action = Action::mount;
   Target target;
   std::filesystem::path mount_point;  ///< absolute, without "." and ".."; may not exist
 
   bool foreground = false;
   bool debug = false;
+  bool lazy = false;  ///< unmount: from sight now, for good when nobody uses it
   bool fake = false;  ///< mount -f: everything but the mount
 
   std::chrono::seconds tag_ttl{60};

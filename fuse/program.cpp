@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -195,6 +196,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
 
 int serve_and_report(const Options& options, ExitStatus exit_status, Readiness readiness) {
   bound_memory();
+  raise_open_file_limit();
   // Inherited by every thread: only the one that waits for them gets them.
   const sigset_t signals = block_signals();
   if (auto log = start_log(options.log_file, options.debug ? log::Level::debug : log::Level::info);
@@ -211,13 +213,7 @@ Result<void> check_allow_other(const Options& options) {
   if (!options.allow_other) return {};
   if (::geteuid() != 0) {
     const auto config = read_file("/etc/fuse.conf", 1024 * 1024);
-    bool allowed = false;
-    if (config) {
-      for (const std::string_view line : text::split(*config, '\n')) {
-        allowed = allowed || text::trim(line) == "user_allow_other";
-      }
-    }
-    if (!allowed) {
+    if (!config || !text::has_line(*config, "user_allow_other")) {
       return Error(Errc::denied,
                    "-o allow_other: root has to write the line user_allow_other into "
                    "/etc/fuse.conf first");
@@ -230,31 +226,22 @@ Result<void> check_allow_other(const Options& options) {
   return {};
 }
 
-Error not_ours(const fs::path& mount_point) {
-  return {Errc::not_found, fmt::format("{} is no mount of berth", mount_point.string())};
-}
-
 /// A mount says in .berth/pid who serves it. Any file may bear that name, so only a mount's is
 /// believed, and only a process that is a berthfs is signalled: by its descriptor, so that it is
 /// the one looked at.
 Result<void> refresh(const fs::path& named) {
-  std::error_code error;
-  const fs::path mount_point = fs::canonical(named, error);
-  if (error) return not_ours(named);
-  const auto table = TRY(read_file("/proc/self/mountinfo", 16 * 1024 * 1024));
-  const auto mounted = find_mounted(table, mount_point.string());
-  if (!mounted || mounted->type != "fuse.berth") return not_ours(mount_point);
-  const auto words = TRY(read_file(mount_point / ".berth/pid", 64));
-  const auto pid = TRY(text::parse_unsigned(text::trim(words)));
+  const fs::path mount_point = TRY(find_mount_of_berth(named)).mount_point;
+  const Error nobody(Errc::not_found, fmt::format("nobody serves {} any more: mount it again",
+                                                  mount_point.string()));
+  const auto words = read_file(mount_point / ".berth/pid", 64);
+  if (!words) return nobody;
+  const auto pid = TRY(text::parse_unsigned(text::trim(*words)));
   if (pid < 2 || pid > static_cast<unsigned long long>(std::numeric_limits<pid_t>::max())) {
-    return not_ours(mount_point);
+    return nobody;
   }
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
   const auto name = read_file(fmt::format("/proc/{}/comm", pid), 64);
-  if (!process || !name || !text::trim(*name).starts_with("berthfs")) {
-    return Error(Errc::not_found,
-                 fmt::format("nobody serves {} any more: mount it again", mount_point.string()));
-  }
+  if (!process || !name || !text::trim(*name).starts_with("berthfs")) return nobody;
   if (::syscall(SYS_pidfd_send_signal, process.get(), SIGHUP, nullptr, 0) == 0) return {};
   if (errno == EPERM) {
     return Error(Errc::denied, fmt::format("{} is served for somebody else: only they and root may "
@@ -279,8 +266,10 @@ int run_program(std::span<const std::string> arguments) {
     std::puts("berthfs " BERTH_VERSION);
     return 0;
   }
-  if (options->action == Options::Action::refresh) {
-    const auto done = refresh(options->mount_point);
+  if (options->action == Options::Action::refresh || options->action == Options::Action::unmount) {
+    const auto done = options->action == Options::Action::refresh
+                          ? refresh(options->mount_point)
+                          : unmount(options->mount_point, options->lazy);
     return done ? 0 : complain(done.error(), status_of(done.error(), exit_status));
   }
   if (options->fake) return 0;

@@ -24,6 +24,8 @@ int run_version(const VersionCommand& command, Workspace& workspace);
 
 /// Prints the sentence and gives the status.
 int report(Workspace& workspace, const Error& error);
+/// With --json, the object {"VERB": WHAT} of a command that else prints nothing.
+void print_done(Workspace& workspace, const char* verb, const std::string& what);
 /// The worse of two statuses: any failure before success, and the first kind of failure wins.
 int worse(int a, int b) noexcept;
 

@@ -59,15 +59,14 @@ std::vector<Finding> check_fuse(const Environment& environment, const std::files
     add(Verdict::good, "fusermount3 is installed.");
   } else {
     add(root ? Verdict::warning : Verdict::bad,
-        "fusermount3 is not on PATH: install the package fuse3; without it only root can mount, "
-        "and nobody can `berth unmount`.");
+        "fusermount3 is not on PATH: install the package fuse3; without it only root can mount "
+        "and unmount.");
   }
   if (!root) {
     const auto conf = read_file(fuse_conf, 64 * 1024);
-    const bool allowed = conf && conf->find("\nuser_allow_other") != std::string::npos;
-    const bool first_line = conf && conf->starts_with("user_allow_other");
+    const bool allowed = conf && text::has_line(*conf, "user_allow_other");
     add(Verdict::good,
-        allowed || first_line
+        allowed
             ? "-o allow_other is permitted."
             : "-o allow_other is not permitted to users: it needs the line user_allow_other in " +
                   fuse_conf.string() + ".");
@@ -157,6 +156,14 @@ std::vector<Finding> check_network(Workspace& workspace, const std::string& regi
   const auto page = (*source)->list_repositories("", context);
   if (page) return {{"network", Verdict::good, registry + " answers, and lists its repositories."}};
   const Errc code = page.error().code();
+  // Many registries let nobody list, or only administrators: what a token may read is not told by
+  // it.
+  if (code == Errc::unauthenticated && page.error().http() != nullptr) {
+    return {{"network", Verdict::warning,
+             registry + " answers, and refuses its list of repositories (" +
+                 page.error().message() + "): `berth ls " + registry +
+                 "/REPOSITORY` tells what you may read."}};
+  }
   if (code == Errc::unsupported || (code == Errc::denied && page.error().http() != nullptr)) {
     return {{"network", Verdict::good,
              registry + " answers; it does not list its repositories (" + page.error().message() +

@@ -3,10 +3,15 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "berth/base/fd.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -33,11 +38,16 @@ void cancel_on_signal(std::stop_source stop) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   signal(SIGPIPE, SIG_IGN);
+  berth::raise_open_file_limit();
   std::stop_source stop;
   cancel_on_signal(stop);
   berth::cli::Io io(STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, berth::real_environment);
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   return berth::cli::run(arguments, io, berth::Context{}.with_stop(stop.get_token()));
+} catch (const std::exception& e) {
+  // Memory that is out, a folder that is gone: what no Result told of must still be a sentence.
+  std::fprintf(stderr, "berth: %s\n", e.what());
+  return berth::cli::kFailed;
 }

@@ -30,6 +30,13 @@ Result<fs::path> find_berthfs() {
                "berthfs is not installed beside " + self.string() + " nor in its libexec folder"};
 }
 
+Result<int> run_berthfs(std::vector<std::string> arguments, const Context& context) {
+  const fs::path program = TRY(find_berthfs());
+  arguments.insert(arguments.begin(), program.string());
+  const ProcessResult done = TRY(run_process({.argv = std::move(arguments)}, context));
+  return done.exit_code;
+}
+
 namespace {
 
 /// A comma in a value is written "\,", as berthfs reads it.
@@ -37,10 +44,6 @@ void add_option(std::string& options, const std::string& name, const std::string
   if (value.empty()) return;
   options += (options.empty() ? "" : ",") + name + "=";
   for (const char c : value) options += c == ',' ? std::string("\\,") : std::string(1, c);
-}
-
-std::string absolute(const std::string& path) {
-  return path.empty() ? std::string{} : fs::absolute(path).string();
 }
 
 Result<std::string> option_text(const MountCommand& command, const CommonOptions& common) {
@@ -56,13 +59,15 @@ Result<std::string> option_text(const MountCommand& command, const CommonOptions
   };
   flag(common.offline, "offline");
   flag(common.plain_http, "plain_http");
-  // The daemon leaves this folder, so relative paths must be made absolute here.
-  add_option(options, "authfile", absolute(common.auth_file));
-  add_option(options, "config", absolute(common.docker_config));
-  add_option(options, "ca_file", absolute(common.ca_file));
-  add_option(options, "cert_file", absolute(common.cert_file));
-  add_option(options, "key_file", absolute(common.key_file));
-  add_option(options, "cache", absolute(common.cache));
+  flag(common.verbose > 0, "debug");
+  // Relative paths too: berthfs starts in this folder.
+  add_option(options, "authfile", common.auth_file);
+  add_option(options, "config", common.docker_config);
+  add_option(options, "ca_file", common.ca_file);
+  add_option(options, "cert_file", common.cert_file);
+  add_option(options, "key_file", common.key_file);
+  add_option(options, "cache", common.cache);
+  if (common.timeout > 0) add_option(options, "timeout", std::to_string(common.timeout));
   add_option(options, "platform", common.platform);
   return options;
 }
@@ -112,34 +117,13 @@ int run_mount(const MountCommand& command, Workspace& workspace) {
 }
 
 int run_unmount(const UnmountCommand& command, Workspace& workspace) {
-  const auto table = read_file("/proc/self/mountinfo", 16 * 1024 * 1024);
-  std::error_code ignored;
-  const std::string folder = fs::weakly_canonical(fs::absolute(command.folder), ignored).string();
-  // A space is \\040 there; whoever mounts on such a folder is left to fusermount3's own words.
-  if (table && folder.find(' ') == std::string::npos &&
-      table->find(" " + folder + " ") == std::string::npos) {
-    return report(workspace, Error{Errc::not_found, command.folder + " is no mount of berth"});
-  }
-  // fusermount3 is setuid and lets users unmount what is theirs; root needs no help but gets the
-  // same words.
-  ProcessSpec spec{.argv = {"fusermount3", command.lazy ? "-uz" : "-u", "--", command.folder},
-                   .inherit_stderr = false};
-  auto done = run_process(spec, workspace.context());
-  if (done && done->exit_code == 0) return kDone;
-  if (!done && done.error().code() != Errc::not_found) return report(workspace, done.error());
-  if (!done) {
-    return report(workspace, Error{Errc::not_found,
-                                   "fusermount3 is not installed: install the package fuse3"});
-  }
-  std::string words = done->error_output;
-  while (words.ends_with('\n')) words.pop_back();
-  const bool busy = words.find("busy") != std::string::npos;
-  Error error{busy ? Errc::conflict : Errc::io,
-              "unmounting " + command.folder + ": " + words +
-                  (busy ? "; leave the folder, or use --lazy (`fuser -m " + command.folder +
-                              "` shows who is in it)"
-                        : "")};
-  return report(workspace, error);
+  std::vector<std::string> arguments{"--unmount"};
+  if (command.lazy) arguments.emplace_back("--lazy");
+  arguments.insert(arguments.end(), {"--", command.folder});
+  const auto status = run_berthfs(std::move(arguments), workspace.context());
+  if (!status) return report(workspace, status.error());
+  if (*status == kDone) print_done(workspace, "unmounted", command.folder);
+  return *status;
 }
 
 }  // namespace berth::cli

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <filesystem>
 
-#include "berth/base/process.hpp"
 #include "berth/base/try.hpp"
 
 #include "berthfs.hpp"
@@ -14,12 +14,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// berthfs knows how to find the process that serves a mount.
-Result<int> refresh_mount(const std::string& folder, Workspace& workspace) {
-  const fs::path program = TRY(find_berthfs());
-  const ProcessSpec spec{.argv = {program.string(), "--refresh", folder}};
-  const ProcessResult done = TRY(run_process(spec, workspace.context()));
-  return done.exit_code;
+/// The tags of a repository and of those below, for every process: which of them will be asked for
+/// is not known here.
+void distrust(cache::Remembered& remembered, const std::string& registry,
+              const std::string& repository) {
+  remembered.distrust(registry, repository);
+  const std::string below = repository.empty() ? "" : repository + "/";
+  for (const std::string& known : remembered.repositories(registry)) {
+    if (known.starts_with(below)) remembered.distrust(registry, known);
+  }
 }
 
 /// Asks the registry again, so that what is remembered on disk is fresh for the next command.
@@ -28,20 +31,30 @@ Result<int> refresh_place(const std::string& text, Workspace& workspace) {
   tree::Tree* tree = TRY(workspace.tree_of(place));
   tree->refresh();
   const Located located = TRY(workspace.locate(text, true));
+  const auto meaning = TRY(located.tree->meaning(located.found.node, workspace.context()));
+  if (place.kind == Place::Kind::registry && meaning.tag.empty()) {
+    content::Hub* hub = TRY(workspace.hub());
+    distrust(hub->cache().remembered(), meaning.registry, meaning.repository);
+  }
   if (located.found.node->type() == tree::Type::folder) {
     TRY(located.tree->list(located.found.node, workspace.context()));
   }
   return kDone;
 }
 
+/// A local path, or a name that is no place and a folder here.
+bool is_local(const std::string& target, const Result<Place>& place) {
+  std::error_code error;
+  const auto type = fs::status(target, error).type();
+  const bool is_there = type == fs::file_type::directory || error.value() == ENOTCONN;
+  return place ? place->kind == Place::Kind::local : is_there;
+}
+
 Result<int> refresh(const std::string& target, Workspace& workspace) {
-  std::error_code ignored;
   const auto place = parse_place(target);
-  const bool is_folder = fs::is_directory(target, ignored);
-  if (is_folder && (!place || place->kind == Place::Kind::local))
-    return refresh_mount(target, workspace);
+  // A folder, even one whose server is gone: berthfs finds the process that serves a mount.
+  if (is_local(target, place)) return run_berthfs({"--refresh", "--", target}, workspace.context());
   if (!place) return place.error();
-  if (place->kind == Place::Kind::local) return Error{Errc::not_found, target + " does not exist"};
   return refresh_place(target, workspace);
 }
 
@@ -50,7 +63,9 @@ Result<int> refresh(const std::string& target, Workspace& workspace) {
 int run_refresh(const RefreshCommand& command, Workspace& workspace) {
   workspace.name_hosts({command.target});
   auto done = refresh(command.target, workspace);
-  return done ? *done : report(workspace, done.error());
+  if (!done) return report(workspace, done.error());
+  if (*done == kDone) print_done(workspace, "refreshed", command.target);
+  return *done;
 }
 
 }  // namespace berth::cli

@@ -48,6 +48,13 @@ int report(Workspace& workspace, const Error& error) {
   return exit_status_of(error);
 }
 
+void print_done(Workspace& workspace, const char* verb, const std::string& what) {
+  if (!workspace.options().json) return;
+  json::Node object = json::Node::object();
+  object.set(verb, what);
+  workspace.io().print(object.to_text(2) + "\n");
+}
+
 int worse(int a, int b) noexcept { return a != kDone ? a : b; }
 
 int run(const std::vector<std::string>& arguments, Io& io, const Context& context) {

@@ -77,6 +77,22 @@ TEST(OptionsTest, OneArgumentIsAMountOfEverything) {
   EXPECT_FALSE(options->foreground);
 }
 
+TEST(OptionsTest, TimesOfAccessAreAcceptedAndNotGivenToTheKernel) {
+  for (const char* word : {"nodiratime", "diratime", "strictatime", "nostrictatime", "lazytime",
+                           "nolazytime", "relatime", "norelatime"}) {
+    EXPECT_THAT(with(word).kernel_options, IsEmpty()) << word;
+  }
+}
+
+TEST(OptionsTest, UnmountTakesOneFolder) {
+  const auto options = parse({"--unmount", "--lazy", "--", "/mnt"});
+  ASSERT_THAT(options, test::IsOk());
+  EXPECT_EQ(options->action, Options::Action::unmount);
+  EXPECT_TRUE(options->lazy);
+  EXPECT_THAT(parse({"--unmount", "localhost:5000", "/mnt"}),
+              test::HasCode(Errc::invalid_argument));
+}
+
 TEST(OptionsTest, TakesItsOptionsInAnyPlace) {
   const auto options =
       parse({"localhost:5000", "/mnt", "-f", "-otag_ttl=5,offline", "-o", "list=all"});
