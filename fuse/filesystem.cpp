@@ -32,6 +32,7 @@ Result<NodeReply> Filesystem::lookup(Ino folder, std::string_view name, const Co
     if (found.error().code() != Errc::not_found) return std::move(found).error();
     const tree::Ttl ttl = view_.negative_ttl(parent);
     if (ttl.count() <= 0) return std::move(found).error();
+    inodes_.remember_absent({folder, std::string(name)});
     return NodeReply{.ino = 0, .attributes = {}, .name_ttl = ttl};
   }
   const bool moves = found->ttl < tree::kForever;
@@ -110,6 +111,11 @@ Result<OpenFolder::Entries> Filesystem::listing(OpenFolder& folder, bool anew,
   // Listed here and not by open: who opens a folder to reach a file below it pays for no listing.
   auto entries =
       std::make_shared<const std::vector<tree::Entry>>(TRY(view_.list(folder.node_, context)));
+  for (const tree::Entry& entry : *entries) {
+    if (inodes_.forget_absent(folder.ino_, entry.name) && on_appeared_) {
+      on_appeared_({folder.ino_, entry.name});
+    }
+  }
   MutexLock lock(folder.mutex_);
   folder.entries_ = entries;
   return OpenFolder::Entries(std::move(entries));

@@ -94,6 +94,10 @@ class Filesystem {
   std::vector<Ino> pages_of(const Digest& digest) const { return guard_.suspects(digest); }
   std::optional<Ino> number_of(const tree::Node& node) const { return inodes_.number_of(node); }
   std::vector<Name> changing_names() const { return inodes_.changing_names(); }
+  std::vector<Name> take_absent_names() { return inodes_.take_absent(); }
+  /// Hears of a name that a listing shows and of which the kernel was told that it is absent. From
+  /// any thread; must not block. Set it before the first call.
+  void on_appeared(std::function<void(const Name&)> hears) { on_appeared_ = std::move(hears); }
 
  private:
   Result<tree::NodePtr> node(Ino ino) const;
@@ -102,6 +106,7 @@ class Filesystem {
   View& view_;
   Inodes inodes_;
   PageGuard guard_;
+  std::function<void(const Name&)> on_appeared_;
 };
 
 }  // namespace berth::fuse

@@ -75,6 +75,28 @@ Ino Inodes::guess(const tree::Node& folder, std::string_view name) const {
   return number(text, 0);
 }
 
+void Inodes::remember_absent(Name name) {
+  MutexLock lock(mutex_);
+  if (!absent_.insert(name).second) return;
+  absent_order_.push_back(std::move(name));
+  if (absent_order_.size() <= kAbsentMost) return;
+  absent_.erase(absent_order_.front());
+  absent_order_.pop_front();
+}
+
+bool Inodes::forget_absent(Ino folder, std::string_view name) {
+  MutexLock lock(mutex_);
+  return !absent_.empty() && absent_.erase(Name{folder, std::string(name)}) > 0;
+}
+
+std::vector<Name> Inodes::take_absent() {
+  MutexLock lock(mutex_);
+  std::vector<Name> names(absent_.begin(), absent_.end());
+  absent_.clear();
+  absent_order_.clear();
+  return names;
+}
+
 std::vector<Name> Inodes::changing_names() const {
   MutexLock lock(mutex_);
   std::vector<Name> names;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +24,7 @@ inline constexpr Ino kRootIno = 1;
 struct Name {
   Ino folder = 0;
   std::string name;
+  friend auto operator<=>(const Name&, const Name&) = default;
 };
 
 /// The nodes that the kernel knows, by inode number. A number is a keyed hash of the node's
@@ -46,6 +50,14 @@ class Inodes {
   std::optional<Ino> number_of(const tree::Node& node) const;
   /// What readdir shows before a name was looked up: stable, and unlike every other name's.
   Ino guess(const tree::Node& folder, std::string_view name) const;
+  /// The kernel was told that there is no such name. The last kAbsentMost are kept.
+  void remember_absent(Name name);
+  /// The name is there after all: true when the kernel may believe otherwise.
+  bool forget_absent(Ino folder, std::string_view name);
+  /// All of them; none is kept any more.
+  std::vector<Name> take_absent();
+  static constexpr std::size_t kAbsentMost = 4096;
+
   /// Names that may lead elsewhere by now.
   std::vector<Name> changing_names() const;
   std::size_t size() const;
@@ -61,6 +73,8 @@ class Inodes {
   const Hash hash_;
   mutable Mutex mutex_;
   std::unordered_map<Ino, Inode> inodes_ BERTH_GUARDED_BY(mutex_);
+  std::set<Name, std::less<>> absent_ BERTH_GUARDED_BY(mutex_);
+  std::deque<Name> absent_order_ BERTH_GUARDED_BY(mutex_);  ///< oldest first; may name some no more
 };
 
 }  // namespace berth::fuse

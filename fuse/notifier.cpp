@@ -26,9 +26,11 @@ int expire(ExpireWithFlags<Flags>* notify, fuse_session* session, const Name& na
 
 }  // namespace
 
-void Notifier::start(::fuse_session* session, const Filesystem& filesystem) {
+void Notifier::start(::fuse_session* session, Filesystem& filesystem) {
   session_ = session;
   filesystem_ = &filesystem;
+  filesystem.on_appeared(
+      [this](const Name& name) { say([name](Notifier& self) { self.drop_entry(name); }); });
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "berth-notify");
 }
@@ -80,6 +82,8 @@ void Notifier::drop_name(const tree::NodePtr& folder, const std::string& name) {
 void Notifier::expire_names() {
   say([](Notifier& self) {
     for (const Name& name : self.filesystem_->changing_names()) self.expire_entry(name);
+    // An absence cannot be asked again about: it is dropped.
+    for (const Name& name : self.filesystem_->take_absent_names()) self.drop_entry(name);
   });
 }
 

@@ -23,7 +23,7 @@ class Notifier {
   Notifier& operator=(const Notifier&) = delete;
 
   /// Both must outlive stop(). What was asked for before is told now.
-  void start(::fuse_session* session, const Filesystem& filesystem);
+  void start(::fuse_session* session, Filesystem& filesystem);
   /// Call it while requests are still served: a word that the kernel has not answered waits for
   /// them.
   void stop();
@@ -32,8 +32,8 @@ class Notifier {
   void drop_content(const Digest& digest);
   /// The name leads elsewhere, or is gone; "": the folder itself changed.
   void drop_name(const tree::NodePtr& folder, const std::string& name);
-  /// Every name that may have moved: the kernel asks again, and keeps what it has where nothing
-  /// did.
+  /// Every name that may have moved, or come: the kernel asks again, and keeps what it has where
+  /// nothing did.
   void expire_names();
 
  private:
@@ -45,7 +45,7 @@ class Notifier {
   void run();
 
   ::fuse_session* session_ = nullptr;
-  const Filesystem* filesystem_ = nullptr;
+  Filesystem* filesystem_ = nullptr;
   std::thread thread_;
   Mutex mutex_;
   CondVar wake_;

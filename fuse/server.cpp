@@ -33,8 +33,9 @@ Result<Server::Reply> guarded(const Server::Call& call, const Context& context) 
 void log_result(const char* operation, Ino ino, const Error* error, SteadyClock::time_point begun) {
   // Names that are absent and callers that gave up are daily life; the rest is why a program saw an
   // errno, and .berth/log is where its user looks for the reason.
-  const bool worth_telling =
-      error != nullptr && error->code() != Errc::not_found && error->code() != Errc::cancelled;
+  const bool daily = error == nullptr || error->code() == Errc::cancelled ||
+                     (error->code() == Errc::not_found && std::string_view(operation) == "lookup");
+  const bool worth_telling = !daily;
   const log::Level level = worth_telling ? log::Level::warning : log::Level::debug;
   if (!log::enabled(level)) return;
   const auto micros =

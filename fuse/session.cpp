@@ -2,8 +2,10 @@
 #define FUSE_USE_VERSION 314
 #include "session.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -13,13 +15,19 @@
 #include <fmt/format.h>
 #include <fuse3/fuse_lowlevel.h>
 
+#include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
+#include "berth/base/text.hpp"
 
 namespace berth::fuse {
 namespace {
 
 /// Interrupts a thread that reads from /dev/fuse. Nobody else sends it.
 constexpr int kWake = SIGUSR2;
+
+/// What libfuse said last was wrong: it gives reasons to its log alone. Written and read by the
+/// thread that mounts.
+thread_local std::string last_complaint;
 
 void take_libfuse_line(fuse_log_level level, const char* format, va_list arguments) {
   char line[512];
@@ -28,7 +36,33 @@ void take_libfuse_line(fuse_log_level level, const char* format, va_list argumen
       line,
       length < 0 ? 0 : std::min<std::size_t>(static_cast<std::size_t>(length), sizeof line - 1));
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  if (level <= FUSE_LOG_ERR) last_complaint = text;
   log::write(level <= FUSE_LOG_ERR ? log::Level::error : log::Level::debug, text);
+}
+
+/// What to do about a mount that failed, as far as the device tells.
+std::string remedy() {
+  constexpr const char* kDevice = "/dev/fuse";
+  const Fd device(::open(kDevice, O_RDWR | O_CLOEXEC));
+  const int number = errno;
+  struct stat info{};
+  if (!device && (number == ENOENT || number == ENODEV || number == ENXIO)) {
+    return "; load the module (modprobe fuse), or give the container the device (docker run "
+           "--device /dev/fuse --cap-add SYS_ADMIN)";
+  }
+  if (!device) return "; /dev/fuse cannot be opened: its mode should be 0666, or mount as root";
+  if (::fstat(device.get(), &info) != 0 || !S_ISCHR(info.st_mode)) {
+    return "; /dev/fuse is no device: give the container the real one (docker run --device "
+           "/dev/fuse --cap-add SYS_ADMIN)";
+  }
+  return "; `berth doctor` says more, and a container needs --cap-add SYS_ADMIN";
+}
+
+Error mount_error(const std::string& mount_point) {
+  // As a user it is fusermount3 that says why, to standard error.
+  const std::string why = last_complaint.empty() ? "the line before may say why"
+                                                 : std::string(text::trim(last_complaint));
+  return {Errc::io, fmt::format("cannot mount on {}: {}{}", mount_point, why, remedy())};
 }
 
 void prepare_wake_signal() {
@@ -77,9 +111,9 @@ Result<std::unique_ptr<Session>> Session::mount(Server& server, Notifier& notifi
   if (session->session_ == nullptr) {
     return Error(Errc::internal, "libfuse refused the options of the mount");
   }
+  last_complaint.clear();
   if (fuse_session_mount(session->session_, session->options_.mount_point.c_str()) != 0) {
-    return Error(Errc::io, fmt::format("cannot mount on {} (the line before says why)",
-                                       session->options_.mount_point));
+    return mount_error(session->options_.mount_point);
   }
   session->mounted_ = true;
   return session;
@@ -89,12 +123,12 @@ Session::~Session() { end(); }
 
 void Session::start() {
   prepare_wake_signal();
+  notifier_.start(session_, server_.filesystem());
   running_ = options_.threads;
   for (unsigned i = 0; i < options_.threads; ++i) {
     threads_.emplace_back([this] { loop(); });
     pthread_setname_np(threads_.back().native_handle(), "berth-fuse");
   }
-  notifier_.start(session_, server_.filesystem());
 }
 
 /// libfuse's own loop makes threads without bound, and ends them by pthread_cancel: this one is its

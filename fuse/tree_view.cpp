@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstring>
 #include <ctime>
 
 #include "berth/base/try.hpp"
@@ -33,24 +31,6 @@ class PidNode final : public tree::Node {
   // Another process, another file: nobody may be shown the pages of the one before.
   const std::string identity_ = "berthfs pid " + content_;
   const std::int64_t started_ = std::time(nullptr);
-};
-
-class TextFile final : public tree::File {
- public:
-  explicit TextFile(std::string text)
-      : text_(std::move(text)) {}
-  std::uint64_t size() const noexcept override { return text_.size(); }
-  bool complete() const noexcept override { return true; }
-  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> out,
-                           const Context&) override {
-    if (offset >= text_.size()) return std::size_t{0};
-    const std::size_t count = std::min<std::size_t>(out.size(), text_.size() - offset);
-    std::memcpy(out.data(), text_.data() + offset, count);
-    return count;
-  }
-
- private:
-  const std::string text_;
 };
 
 const PidNode& as_pid(const tree::NodePtr& node) { return static_cast<const PidNode&>(*node); }
@@ -100,7 +80,7 @@ Result<std::string> TreeView::read_link(const tree::NodePtr& link, const Context
 Result<std::shared_ptr<tree::File>> TreeView::open(const tree::NodePtr& file,
                                                    const Context& context) {
   if (is_pid(file)) {
-    return std::shared_ptr<tree::File>(std::make_shared<TextFile>(as_pid(file).content()));
+    return tree::open_text(std::make_shared<const std::string>(as_pid(file).content()), true);
   }
   return tree_.open(file, context);
 }

@@ -136,7 +136,7 @@ const FaultCase kCases[] = {
     {"Forbidden", [](const Rig& rig) { rig.fault_all(fault::error(403, "DENIED")); }, kLayer,
      EACCES, "HTTP 403"},
     {"BlobIsGone", [](const Rig& rig) { rig.fault_blob(rig.image, fault::status(404)); }, kLayer,
-     ENOENT, ""},
+     ENOENT, "HTTP 404"},
     {"NoCredential", [](const Rig&) {}, "app", EACCES, "docker login", {.auth = Auth::basic}},
     {"WrongPassword",
      [](const Rig& rig) { rig.log_in("YWxpY2U6d3Jvbmc="); },

@@ -288,6 +288,35 @@ TEST(KernelTest, ARefreshAsksAgainForNamesThatMayHaveMoved) {
   EXPECT_EQ(view.lookups, lookups) << "what is for ever is not asked again";
 }
 
+/// Looks until the name is there: the kernel is told on another thread. Far less than its own time.
+bool appears(const std::string& path) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (::access(path.c_str(), F_OK) != 0) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST(KernelTest, ANameThatCameIsSeenAfterARefreshAndAfterAListing) {
+  FakeView view;
+  view.negative = std::chrono::hours(1);
+  view.folder("folder");
+  InProcessMount mount(view);
+  for (const char* name : {"a", "folder/b"}) {
+    EXPECT_NE(::access(mount.path(name).c_str(), F_OK), 0);
+    view.folder(name);
+    const int lookups = view.lookups;
+    EXPECT_NE(::access(mount.path(name).c_str(), F_OK), 0);
+    EXPECT_EQ(view.lookups, lookups) << "the kernel keeps the absence";
+  }
+  EXPECT_THAT(list(mount.path("folder")), UnorderedElementsAre(".", "..", "b"));
+  EXPECT_TRUE(appears(mount.path("folder/b")));
+  EXPECT_NE(::access(mount.path("a").c_str(), F_OK), 0);
+  mount.notifier().expire_names();
+  EXPECT_TRUE(appears(mount.path("a")));
+}
+
 TEST(KernelTest, DroppedPagesAreReadAgain) {
   FakeView view;
   const Digest digest = *Digest::parse("sha256:" + std::string(64, 'a'));

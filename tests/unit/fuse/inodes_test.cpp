@@ -85,5 +85,17 @@ TEST(InodesTest, KnowsTheNamesThatMayMove) {
   EXPECT_EQ(names[0].folder, 1u);
 }
 
+TEST(InodesTest, KeepsABoundedNumberOfAbsentNames) {
+  Inodes inodes(std::make_shared<test::FakeNode>());
+  for (std::size_t i = 0; i < Inodes::kAbsentMost + 10; ++i) {
+    inodes.remember_absent({kRootIno, std::to_string(i)});
+  }
+  EXPECT_FALSE(inodes.forget_absent(kRootIno, "0")) << "the oldest went first";
+  EXPECT_TRUE(inodes.forget_absent(kRootIno, "20"));
+  EXPECT_FALSE(inodes.forget_absent(kRootIno, "20"));
+  EXPECT_EQ(inodes.take_absent().size(), Inodes::kAbsentMost - 1);
+  EXPECT_TRUE(inodes.take_absent().empty());
+}
+
 }  // namespace
 }  // namespace berth::fuse
