@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounting as root, as an ordinary user, from fstab's helper, and ending: foreground, daemon, signals, README and demo."""
 import errno
+import json
 import os
 import pathlib
 import pwd
@@ -71,6 +72,20 @@ class Life(Case):
         wait_until(lambda: os.readlink(mnt / "library/hello/v1") != before, what="the move")
         wait_until(lambda: "v3" in os.listdir(mnt / "library/hello"), what="the new tag")
 
+    def test_refresh_of_a_place_is_for_every_later_command(self):
+        # S206
+        place = f"{self.r.host}/library/hello"
+        before = json.loads(self.berth("--json", "stat", f"{place}:v1").stdout)[0]["digest"]
+        for target in (place, self.r.host):
+            moved = self.r.push_image("library/hello", ["v1"], [target.encode()])["digest"]
+            self.assertEqual(json.loads(self.berth("--json", "stat", f"{place}:v1").stdout)[0]["digest"], before, "believed for tag_ttl")
+            self.berth("refresh", target)
+            self.assertEqual(json.loads(self.berth("--json", "stat", f"{place}:v1").stdout)[0]["digest"], moved)
+            before = moved
+        self.r.kill()
+        self.berth("refresh", place, status=None)
+        self.assertEqual(json.loads(self.berth("--json", "--offline", "stat", f"{place}:v1").stdout)[0]["digest"], before, "kept for when it is away")
+
     def test_refresh_and_unmount_believe_only_mounts(self):
         # S206
         forged = self.folder / "forged"
@@ -83,6 +98,76 @@ class Life(Case):
             self.assertIn("no mount", self.berth("refresh", forged, status=3).stderr)
         self.assertIsNone(bystander.poll())
         self.assertIn("no mount", self.berth("unmount", forged, status=3).stderr)
+
+    def test_unmount_leaves_other_file_systems_alone(self):
+        # S206
+        other = self.folder / "other fs"
+        other.mkdir()
+        self.sh(f"mount -t tmpfs berth-test '{other}'")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", str(other)], capture_output=True))
+        for more in ((), ("--lazy",)):
+            self.assertIn("no mount of berth", self.berth("unmount", *more, other, status=3).stderr)
+            self.assertIn("no mount of berth", self.berth("refresh", other, status=3).stderr)
+        self.assertTrue(os.path.ismount(other))
+        # And a mount of berth on such a name, by a link, is one.
+        below = other / "mnt"
+        below.mkdir()
+        self.berth("mount", self.r.host, below)
+        (self.folder / "link").symlink_to(below)
+        self.assertEqual(json.loads(self.berth("--json", "refresh", self.folder / "link").stdout), {"refreshed": str(self.folder / "link")})
+        with open(below / ".berth/version"):
+            self.assertIn("--lazy", self.berth("unmount", below, status=1).stderr)
+        self.assertEqual(json.loads(self.berth("--json", "unmount", self.folder / "link").stdout), {"unmounted": str(self.folder / "link")})
+        self.assertFalse(os.path.ismount(below))
+
+    def test_a_dead_mount_can_be_unmounted(self):
+        # S206
+        mnt = self.mount(self.r.host)
+        pid = self.daemon(mnt)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: is_zombie(pid), what="the end of berthfs")
+        with self.assertRaises(OSError) as raised:
+            os.listdir(mnt)
+        self.assertEqual(raised.exception.errno, errno.ENOTCONN)
+        self.assertIn("mount it again", self.berth("refresh", mnt, status=3).stderr)
+        self.berth("unmount", f"{mnt}/")
+        self.assertEqual(os.listdir(mnt), [])
+
+    def test_a_mount_that_fails_says_why(self):
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        (self.folder / "file").touch()
+        for device, word in ((f"mount --bind {self.folder}/file /dev/fuse", "/dev/fuse is no device"), ("rm /dev/fuse", "modprobe fuse")):
+            # With a /dev of its own: the real one is not touched.
+            done = subprocess.run(["unshare", "-m", "sh", "-euc",
+                                   f"mount -t tmpfs berth-test {mnt}; touch {mnt}/fuse; mount --bind {mnt} /dev; {device}; "
+                                   f"mkdir {mnt}/m; exec berth mount {self.r.host} {mnt}/m"], env=self.env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn(f"cannot mount on {mnt}/m: ", done.stderr)
+            self.assertIn("fuse:", done.stderr, "libfuse's own words")
+            self.assertIn(word, done.stderr)
+            self.assertNotIn("line before", done.stderr)
+
+    def test_as_many_files_may_be_open_as_the_administrator_allows(self):
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        subprocess.run(["prlimit", "--nofile=256:3000", "berth", "mount", self.r.host, str(mnt)], env=self.env, check=True)
+        limits = pathlib.Path(f"/proc/{self.daemon(mnt)}/limits").read_text()
+        self.assertRegex(limits, r"Max open files\s+3000\s+3000")
+
+    def test_options_about_times_of_access_are_accepted(self):
+        # S109
+        for number, word in enumerate(("nodiratime", "diratime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "norelatime", "noatime",
+                                       "sync", "dirsync", "noexec")):
+            self.unmount(self.mount(self.r.host, word, name=f"m{number}"))
+
+    def test_a_folder_that_is_gone_is_an_error_and_no_crash(self):
+        for words in ("mount $R m", "unmount m", "--cache here --authfile a mount $R m", "refresh ./m"):
+            done = subprocess.run(["sh", "-c", f"mkdir gone; cd gone; rmdir ../gone; exec berth {words}"], cwd=self.folder,
+                                  env={**self.env, "R": self.r.host}, capture_output=True, text=True)
+            self.assertIn(done.returncode, (1, 3), done.stderr)
+            self.assertRegex(done.stderr, "^berth")
 
     def test_the_helper_of_mount_8_takes_what_fstab_says(self):
         mnt = self.folder / "mnt"
