@@ -23,12 +23,6 @@ bool same(const std::optional<AuthScheme>& a, const AuthScheme& b) {
   return a && a->kind == b.kind && a->server == b.server;
 }
 
-/// The rest of an answer that is not wanted: read, so that the connection can be used again.
-void drain(http::Response& response, const Context& context) {
-  (void)http::read_all(*response.body, http::limits::kErrorBody,
-                       context.with_timeout(std::chrono::seconds(2)));
-}
-
 }  // namespace
 
 Exchange::Exchange(http::Client& client, credential::Keychain& keychain, TokenCache& tokens,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "berth/base/log.hpp"
+#include "berth/base/on_exit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/crypto/crypto.hpp"
@@ -25,7 +26,8 @@ constexpr milliseconds kLastPoll{100};
 constexpr std::size_t kIdentityBytes = 16;
 constexpr std::size_t kScopesBytes = 8;
 constexpr std::size_t kMaxExtras = 4096;
-constexpr std::size_t kMaxTokens = 16384;
+/// Of one identity, alive at the same time: one a repository. Tokens have 1 to 3 KiB.
+constexpr std::size_t kMaxTokens = 1024;
 
 std::unique_ptr<TokenFolder> open_or_say(const std::optional<std::filesystem::path>& path) {
   if (!path) return nullptr;
@@ -107,25 +109,42 @@ std::optional<Token> TokenCache::still_valid(const Wish& wish) {
   return token;
 }
 
+void TokenCache::drop_expired() {
+  const auto now = clock_.now();
+  for (auto& [identity, memory] : tokens_) {
+    std::erase_if(memory.by_scopes,
+                  [&](const auto& entry) { return entry.second.token.expires <= now; });
+  }
+  std::erase_if(tokens_, [](const auto& entry) { return entry.second.by_scopes.empty(); });
+}
+
 void TokenCache::keep(const Wish& wish, const StoredToken& stored) {
+  drop_expired();
   auto& by_scopes = tokens_[wish.identity].by_scopes;
-  if (by_scopes.size() >= kMaxTokens) by_scopes.clear();
+  if (by_scopes.size() >= kMaxTokens) {
+    by_scopes.erase(std::ranges::min_element(
+        by_scopes, {}, [](const auto& entry) { return entry.second.token.expires; }));
+  }
   by_scopes[stored.scopes.text()] = stored;
 }
 
 void TokenCache::drop_rejected(const Wish& wish) {
   if (wish.rejected.empty()) return;
-  bool had = false;
+  std::vector<std::string> dropped;
   {
     const MutexLock lock(mutex_);
     const auto memory = tokens_.find(wish.identity);
-    if (memory != tokens_.end()) {
-      had = std::erase_if(memory->second.by_scopes, [&](const auto& entry) {
-              return entry.second.token.value == wish.rejected;
-            }) > 0;
-    }
+    if (memory == tokens_.end()) return;
+    std::erase_if(memory->second.by_scopes, [&](const auto& entry) {
+      if (entry.second.token.value != wish.rejected) return false;
+      dropped.push_back(entry.first);
+      return true;
+    });
   }
-  if (had && folder_) folder_->remove(wish.identity, wish.rejected);
+  if (!folder_) return;
+  for (const std::string& scopes : dropped) {
+    folder_->remove(wish.identity, hash(scopes, kScopesBytes), wish.rejected);
+  }
 }
 
 Result<TokenCache::Issued> TokenCache::get(const std::string& identity, const Scopes& scopes,
@@ -161,11 +180,16 @@ Result<TokenCache::Issued> TokenCache::get(const std::string& identity, const Sc
     flight = std::make_shared<Flight>();
     flights_[name] = flight;
   }
+  // Whoever waits is woken however this ends, be it by an exception.
+  Result<Token> result = Error(Errc::internal, "fetching a token ended without an answer");
+  const OnExit end([&] {
+    const MutexLock lock(mutex_);
+    flight->result = result;
+    flights_.erase(name);
+    landed_.notify_all();
+  });
   Result<Issued> issued = lead(wish, fetch, context);
-  const MutexLock lock(mutex_);
-  flight->result = issued ? Result<Token>(issued->token) : Result<Token>(issued.error());
-  flights_.erase(name);
-  landed_.notify_all();
+  result = issued ? Result<Token>(issued->token) : Result<Token>(issued.error());
   return issued;
 }
 
@@ -207,17 +231,21 @@ Result<TokenCache::Issued> TokenCache::lead_among_processes(const Wish& wish, co
 /// limit that a Context could end.
 std::optional<TokenFolder::Lock> TokenCache::lock_file(const Wish& wish, const Context& context,
                                                        std::optional<StoredToken>& found) {
-  const auto accept = [&](const StoredToken& stored) { return serves(stored, wish); };
+  const auto find = [&] {
+    auto stored = folder_->find(wish.identity, wish.scopes_hash);
+    if (stored && !serves(*stored, wish)) stored.reset();
+    return stored;
+  };
   const auto patience = context.with_timeout(kLockPatience);
   milliseconds pause = kFirstPoll;
   while (true) {
-    found = folder_->find(wish.identity, wish.scopes_hash, accept);
+    found = find();
     if (found) return std::nullopt;
     bool broken = false;
     auto lock = folder_->try_lock(wish.identity, wish.scopes_hash, broken);
     if (lock) {
       // It may have been saved between the look and the lock.
-      found = folder_->find(wish.identity, wish.scopes_hash, accept);
+      found = find();
       return lock;
     }
     if (broken || !real_clock().sleep(pause, patience)) return std::nullopt;

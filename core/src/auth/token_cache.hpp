@@ -64,6 +64,7 @@ class TokenCache {
   bool serves(const StoredToken& stored, const Wish& wish) const;
   std::optional<Token> in_memory(const Wish& wish) BERTH_REQUIRES(mutex_);
   std::optional<Token> still_valid(const Wish& wish);
+  void drop_expired() BERTH_REQUIRES(mutex_);
   void keep(const Wish& wish, const StoredToken& stored) BERTH_REQUIRES(mutex_);
   void drop_rejected(const Wish& wish);
   Result<Issued> lead(const Wish& wish, const Fetch& fetch, const Context& context);

@@ -174,20 +174,8 @@ void TokenFolder::for_each_of(const std::string& prefix,
 }
 
 std::optional<StoredToken> TokenFolder::find(const std::string& identity,
-                                             const std::string& scopes_hash,
-                                             const Accept& accept) const {
-  const std::string exact = file_name(identity, scopes_hash);
-  std::optional<StoredToken> found = read(exact);
-  if (found && accept(*found)) return found;
-  found.reset();
-  for_each_of(identity + "-", [&](const std::string& name) {
-    if (name == exact || !is_token_name(name)) return true;
-    std::optional<StoredToken> other = read(name);
-    if (!other || !accept(*other)) return true;
-    found = std::move(other);
-    return false;
-  });
-  return found;
+                                             const std::string& scopes_hash) const {
+  return read(file_name(identity, scopes_hash));
 }
 
 Result<void> TokenFolder::save(const std::string& identity, const std::string& scopes_hash,
@@ -202,13 +190,11 @@ Result<void> TokenFolder::save(const std::string& identity, const std::string& s
   return Error::from_errno(failure, "keeping a token");
 }
 
-void TokenFolder::remove(const std::string& identity, const Secret& value) {
-  for_each_of(identity + "-", [&](const std::string& name) {
-    if (!is_token_name(name)) return true;
-    const std::optional<StoredToken> stored = read(name);
-    if (stored && stored->token.value == value) ::unlinkat(folder_.get(), name.c_str(), 0);
-    return true;
-  });
+void TokenFolder::remove(const std::string& identity, const std::string& scopes_hash,
+                         const Secret& value) {
+  const std::string name = file_name(identity, scopes_hash);
+  const std::optional<StoredToken> stored = read(name);
+  if (stored && stored->token.value == value) ::unlinkat(folder_.get(), name.c_str(), 0);
 }
 
 /// Removes what expired, by its mtime and so without reading it.

@@ -29,14 +29,14 @@ class TokenFolder {
 
   const Secret& key() const noexcept { return key_; }
 
-  using Accept = std::function<bool(const StoredToken&)>;
-  /// A token of this identity that `accept` takes: the file of just these scopes first, then any.
-  std::optional<StoredToken> find(const std::string& identity, const std::string& scopes_hash,
-                                  const Accept& accept) const;
+  /// The token of this identity for just these scopes. Tokens for more are not looked for: that
+  /// would read every file of the folder for each token that is missing.
+  std::optional<StoredToken> find(const std::string& identity,
+                                  const std::string& scopes_hash) const;
   Result<void> save(const std::string& identity, const std::string& scopes_hash,
                     const StoredToken& token, Clock::SystemTime now);
-  /// Removes each token of this identity with this value.
-  void remove(const std::string& identity, const Secret& value);
+  /// Removes that token, unless another process put a newer one in its place.
+  void remove(const std::string& identity, const std::string& scopes_hash, const Secret& value);
 
   /// Held until destroyed.
   class Lock {

@@ -34,17 +34,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// One GET of a token or a page is worth a few times this; a body that is longer is not worth its
-// connection.
-constexpr milliseconds kDrainTime{200};
-
-// Reads what is left of an answer that nobody wants, so that its connection can be used again.
-void drain(Response& response, const Context& context) {
-  const auto length = response.content_length();
-  if (!length || *length > limits::kErrorBody) return;
-  (void)read_all(*response.body, limits::kErrorBody, context.with_timeout(kDrainTime));
-}
-
 void log_request(const Request& request, const Result<Response>& answer, milliseconds took,
                  int attempt) {
   if (!log::enabled(log::Level::debug)) return;

@@ -8,6 +8,7 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
 
 namespace berth::http {
 namespace {
@@ -97,6 +98,14 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
 
 std::unique_ptr<Body> make_string_body(std::string bytes) {
   return std::make_unique<StringBody>(std::move(bytes));
+}
+
+void drain(Response& response, const Context& context) {
+  // One GET of a token or a page is worth a few times this; a longer body not its connection.
+  constexpr std::chrono::milliseconds kTime{200};
+  const auto length = response.content_length();
+  if (!length || *length > limits::kErrorBody) return;
+  (void)read_all(*response.body, limits::kErrorBody, context.with_timeout(kTime));
 }
 
 Result<std::string> read_all(Body& body, std::size_t limit, const Context& context) {
