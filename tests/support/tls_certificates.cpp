@@ -82,7 +82,7 @@ std::string alternative_names(const TlsCertificates::Options& options) {
 TlsCertificates::TlsCertificates(const Options& options) {
   // P-256: a key takes a millisecond, where RSA would take most of a test's time.
   const Key ca_key(EVP_EC_gen("P-256"));
-  const Certificate ca = draft(ca_key.get(), "berth test CA", nullptr, 1, false);
+  const Certificate ca = draft(ca_key.get(), options.authority.c_str(), nullptr, 1, false);
   add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE");
   add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash");
   add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign,cRLSign");

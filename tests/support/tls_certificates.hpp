@@ -17,6 +17,7 @@ class TlsCertificates {
   struct Options {
     std::vector<std::string> dns_names{"localhost"};
     std::vector<std::string> addresses{"127.0.0.1", "127.0.0.2", "::1"};
+    std::string authority = "berth test CA";
     bool expired = false;  ///< the server's certificate ended yesterday
   };
   TlsCertificates()

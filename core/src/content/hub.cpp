@@ -79,12 +79,16 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
   const credential::RegistryConfig said =
       credential::registry_config(config, registry, options.environment);
   http::ConnectionOptions connection{.ca_file = said.ca_file,
+                                     .more_ca_files = said.more_ca_files,
                                      .client_cert_file = said.client_cert_file,
                                      .client_key_file = said.client_key_file,
                                      .insecure_skip_verify = said.insecure_skip_verify};
   if (contains(options.connection_hosts, registry)) {
     const http::ConnectionOptions& named = options.connection;
-    if (!named.ca_file.empty()) connection.ca_file = named.ca_file;
+    if (!named.ca_file.empty()) {
+      connection.ca_file = named.ca_file;
+      connection.more_ca_files = named.more_ca_files;
+    }
     if (!named.client_cert_file.empty()) {
       connection.client_cert_file = named.client_cert_file;
       connection.client_key_file = named.client_key_file;

@@ -26,7 +26,9 @@ std::vector<path> files_with(const path& folder, const char* extension, const ch
 
 void add_ca(const path& folder, RegistryConfig& config) {
   const std::vector<path> files = files_with(folder, ".crt", "ca.crt");
-  if (!files.empty()) config.ca_file = files.front().native();
+  if (files.empty()) return;
+  config.ca_file = files.front().native();
+  for (std::size_t i = 1; i < files.size(); ++i) config.more_ca_files.push_back(files[i].native());
 }
 
 void add_client(const path& folder, RegistryConfig& config) {

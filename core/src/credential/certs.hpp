@@ -13,8 +13,8 @@ namespace berth::credential {
 /// The certs.d folders of containers/image and docker, the user's own first.
 std::vector<std::filesystem::path> certs_folders(const Environment& environment);
 
-/// Fills what `config` leaves open from FOLDER/registry of the first folder that has it: *.crt is a
-/// CA (ca.crt before others), NAME.cert with NAME.key a client's certificate (client before
+/// Fills what `config` leaves open from FOLDER/registry of the first folder that has it: each *.crt
+/// is a CA (ca.crt before others), NAME.cert with NAME.key a client's certificate (client before
 /// others).
 void add_certs(const std::vector<std::filesystem::path>& folders, const std::string& registry,
                RegistryConfig& config);

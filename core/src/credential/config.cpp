@@ -90,7 +90,10 @@ Result<void> read_registries(const Reader& reader, const toml::node& node, Confi
                                       text::escape_for_terminal(name.str())));
     }
     const toml::table* table = TRY(reader.table(entry, "a registry's entry"));
-    config.registries[std::string(name.str())] = TRY(read_registry(reader, *table));
+    // Hosts are looked for in lower case, whatever a person writes.
+    const auto [place, is_new] = config.registries.try_emplace(text::to_lower(name.str()));
+    if (!is_new) return reader.error(name.source(), "this registry is named twice");
+    place->second = TRY(read_registry(reader, *table));
   }
   return {};
 }
@@ -156,7 +159,7 @@ Result<Config> load_config(const Environment& environment) {
 RegistryConfig registry_config(const Config& config, const std::string& registry,
                                const Environment& environment) {
   RegistryConfig result;
-  const auto entry = config.registries.find(registry);
+  const auto entry = config.registries.find(text::to_lower(registry));
   if (entry != config.registries.end()) result = entry->second;
   // The name becomes a folder's: nothing but a registry may.
   if (oci::is_registry(registry)) add_certs(certs_folders(environment), registry, result);

@@ -2,6 +2,7 @@
 #include "credential/registry_key.hpp"
 
 #include "berth/base/text.hpp"
+#include "berth/oci/reference.hpp"
 
 namespace berth::credential {
 namespace {
@@ -19,8 +20,7 @@ std::string_view without_scheme(std::string_view key) {
 
 std::string canonical_host(std::string_view host) {
   std::string lower = text::to_lower(host);
-  if (lower == "index.docker.io" || lower == "registry-1.docker.io") return "docker.io";
-  return lower;
+  return oci::is_docker_hub(lower) ? std::string(oci::kDockerHubNames.front()) : lower;
 }
 
 std::string_view hostname_of_key(std::string_view key) {

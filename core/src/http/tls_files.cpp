@@ -48,26 +48,28 @@ Result<Text> TlsFiles::read(const std::string& path, const char* what) {
 }
 
 // curl takes one source of trust in memory, so "besides the system's" means one joined text.
-Result<Text> TlsFiles::with_system_bundle(const std::string& ca_file) {
-  const Text own = TRY(read(ca_file, "CA file"));
-  Text system;
+Result<Text> TlsFiles::with_system_bundle(const ConnectionOptions& options) {
+  std::vector<std::string> files = options.more_ca_files;
+  files.insert(files.begin(), options.ca_file);
+  std::vector<Text> parts;
   if (!system_bundle_.empty()) {
     // A machine without the usual bundle (a small container) still trusts what it was told to.
-    if (auto bundle = read(system_bundle_, "system's CA bundle")) system = *bundle;
+    if (auto bundle = read(system_bundle_, "system's CA bundle")) parts.push_back(*bundle);
   }
+  for (const std::string& file : files) parts.push_back(TRY(read(file, "CA file")));
   const MutexLock lock(mutex_);
-  Joined& joined = joined_[ca_file];
-  if (joined.both == nullptr || joined.own != own || joined.system != system) {
-    std::string both = system != nullptr ? *system + "\n" : std::string();
-    both += *own;
-    joined = {system, own, std::make_shared<const std::string>(std::move(both))};
+  Joined& joined = joined_[files];
+  if (joined.all == nullptr || joined.parts != parts) {
+    std::string all;
+    for (const Text& part : parts) all.append(*part).append("\n");
+    joined = {std::move(parts), std::make_shared<const std::string>(std::move(all))};
   }
-  return joined.both;
+  return joined.all;
 }
 
 Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options) {
   TlsBlobs blobs;
-  if (!options.ca_file.empty()) blobs.ca = TRY(with_system_bundle(options.ca_file));
+  if (!options.ca_file.empty()) blobs.ca = TRY(with_system_bundle(options));
   if (options.client_cert_file.empty()) return blobs;
   blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
   blobs.client_key = options.client_key_file.empty()

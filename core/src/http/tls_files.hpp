@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "berth/base/result.hpp"
 #include "berth/base/sync.hpp"
@@ -36,18 +37,17 @@ class TlsFiles {
     std::shared_ptr<const std::string> bytes;
   };
   Result<std::shared_ptr<const std::string>> read(const std::string& path, const char* what);
-  Result<std::shared_ptr<const std::string>> with_system_bundle(const std::string& ca_file);
+  Result<std::shared_ptr<const std::string>> with_system_bundle(const ConnectionOptions& options);
 
   const std::string system_bundle_;
   Mutex mutex_;
   std::map<std::string, Entry> files_ BERTH_GUARDED_BY(mutex_);
-  /// By CA file: what was joined, and from which bytes.
+  /// By CA files: what was joined, and from which bytes.
   struct Joined {
-    std::shared_ptr<const std::string> system;
-    std::shared_ptr<const std::string> own;
-    std::shared_ptr<const std::string> both;
+    std::vector<std::shared_ptr<const std::string>> parts;
+    std::shared_ptr<const std::string> all;
   };
-  std::map<std::string, Joined> joined_ BERTH_GUARDED_BY(mutex_);
+  std::map<std::vector<std::string>, Joined> joined_ BERTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace berth::http

@@ -89,9 +89,9 @@ struct RealmPair {
   std::string_view registry;
   std::string_view realm;
 };
-// Realms of registries that share no registrable domain with them.
+// Realms of registries that share no registrable domain with them. Docker Hub is asked at
+// registry-1.docker.io under each of its names.
 constexpr std::array kKnownRealms = {
-    RealmPair{"registry.hub.docker.com", "auth.docker.io"},
     RealmPair{"dhi.io", "auth.docker.io"},
 };
 
@@ -222,6 +222,7 @@ std::shared_ptr<const ConnectionOptions> connection_for(
   if (options == nullptr || own.origin() == target.origin()) return options;
   ConnectionOptions elsewhere;
   elsewhere.ca_file = options->ca_file;
+  elsewhere.more_ca_files = options->more_ca_files;
   return std::make_shared<const ConnectionOptions>(std::move(elsewhere));
 }
 

@@ -2,7 +2,6 @@
 #include "berth/oci/manifest.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -15,17 +14,6 @@ namespace berth::oci {
 namespace {
 
 using json::Value;
-
-/// What a server or a proxy says when it does not know.
-bool is_generic(std::string_view type) noexcept {
-  constexpr std::array<std::string_view, 6> kGeneric = {"",
-                                                        "application/octet-stream",
-                                                        "binary/octet-stream",
-                                                        "application/json",
-                                                        "text/json",
-                                                        "text/plain"};
-  return std::ranges::find(kGeneric, type) != kGeneric.end();
-}
 
 Error schema1() {
   return Error(

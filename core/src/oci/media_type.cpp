@@ -2,6 +2,7 @@
 #include "berth/oci/media_type.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "berth/base/text.hpp"
 
@@ -58,6 +59,20 @@ bool is_index(std::string_view media_type) noexcept {
 
 bool is_schema1(std::string_view media_type) noexcept {
   return media_type == media::kDockerSchema1 || media_type == media::kDockerSchema1Signed;
+}
+
+bool is_generic(std::string_view media_type) noexcept {
+  constexpr std::array<std::string_view, 8> kGeneric = {
+      "",
+      "text/plain",
+      "text/html",
+      "text/json",
+      "application/json",
+      "application/octet-stream",
+      "binary/octet-stream",
+      "application/x-www-form-urlencoded",
+  };
+  return std::ranges::find(kGeneric, media_type) != kGeneric.end();
 }
 
 std::string_view file_extension(std::string_view media_type) noexcept {

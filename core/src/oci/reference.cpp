@@ -142,6 +142,10 @@ bool looks_like_registry(std::string_view text) noexcept {
                                text::equals_ignoring_case(text, "localhost"));
 }
 
+bool is_docker_hub(std::string_view host) noexcept {
+  return std::ranges::find(kDockerHubNames, host) != kDockerHubNames.end();
+}
+
 Result<Reference> Reference::parse(std::string_view text) {
   Reference reference;
   std::string_view rest = text;

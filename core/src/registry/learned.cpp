@@ -11,17 +11,20 @@ namespace {
 constexpr std::chrono::minutes kReferrersKnowledge{5};
 // Enough for the manifests of one listing; forgetting one costs nothing but a later discovery.
 constexpr std::size_t kSizesKept = 4096;
+constexpr std::size_t kRepositoriesKept = 4096;
 
 }  // namespace
 
-void Learned::no_referrers_api(Clock::SteadyTime now) {
+void Learned::no_referrers_api(const std::string& repository, Clock::SteadyTime now) {
   const MutexLock lock(mutex_);
-  no_referrers_until_ = now + kReferrersKnowledge;
+  if (no_referrers_until_.size() >= kRepositoriesKept) no_referrers_until_.clear();
+  no_referrers_until_[repository] = now + kReferrersKnowledge;
 }
 
-bool Learned::lacks_referrers_api(Clock::SteadyTime now) const {
+bool Learned::lacks_referrers_api(const std::string& repository, Clock::SteadyTime now) const {
   const MutexLock lock(mutex_);
-  return no_referrers_until_ && now < *no_referrers_until_;
+  const auto until = no_referrers_until_.find(repository);
+  return until != no_referrers_until_.end() && now < until->second;
 }
 
 void Learned::no_head(const std::string& origin) {

@@ -15,9 +15,11 @@ namespace berth::registry {
 /// What one client found out about its registry by asking, so that it asks once. Thread safe.
 class Learned {
  public:
-  /// The registry has no referrers API: held for five minutes, since registries are upgraded.
-  void no_referrers_api(Clock::SteadyTime now);
-  bool lacks_referrers_api(Clock::SteadyTime now) const;
+  /// There is no referrers API for this repository: held for five minutes, since registries are
+  /// upgraded. By repository, because one odd 404 says little of a registry that others stand
+  /// behind.
+  void no_referrers_api(const std::string& repository, Clock::SteadyTime now);
+  bool lacks_referrers_api(const std::string& repository, Clock::SteadyTime now) const;
 
   /// This origin answers HEAD of a manifest in no useful way.
   void no_head(const std::string& origin);
@@ -30,7 +32,7 @@ class Learned {
 
  private:
   mutable Mutex mutex_;
-  std::optional<Clock::SteadyTime> no_referrers_until_ BERTH_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Clock::SteadyTime> no_referrers_until_ BERTH_GUARDED_BY(mutex_);
   std::set<std::string> without_head_ BERTH_GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::uint64_t> sizes_ BERTH_GUARDED_BY(mutex_);
 };

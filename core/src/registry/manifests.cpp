@@ -18,7 +18,7 @@ namespace {
 std::string stated_type(const http::Response& response) {
   const std::string* header = response.headers.find("Content-Type");
   std::string type = header != nullptr ? oci::without_parameters(*header) : std::string();
-  return quirks::is_uninformative_type(type) ? std::string() : type;
+  return oci::is_generic(type) ? std::string() : type;
 }
 
 std::optional<Digest> stated_digest(const http::Response& response) {

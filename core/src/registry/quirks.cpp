@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "berth/oci/reference.hpp"
+
 namespace berth::registry::quirks {
 namespace {
 
@@ -12,11 +14,13 @@ constexpr std::string_view kHubReason =
     "Docker Hub answers at registry-1.docker.io under each of its names, and denies _catalog to "
     "everybody";
 
-constexpr std::array kHosts = {
-    Host{"docker.io", kHub, false, kHubReason},
-    Host{"index.docker.io", kHub, false, kHubReason},
-    Host{"registry-1.docker.io", kHub, false, kHubReason},
-};
+/// A row for each of its names.
+constexpr auto kHosts = [] {
+  std::array<Host, oci::kDockerHubNames.size()> rows{};
+  std::ranges::transform(oci::kDockerHubNames, rows.begin(),
+                         [](std::string_view name) { return Host{name, kHub, false, kHubReason}; });
+  return rows;
+}();
 
 constexpr std::array kAnswers = {
     Answer{Meaning::head_not_offered, 405, "*", "static file servers and some proxies serve GET"},
@@ -52,16 +56,6 @@ constexpr std::array kAnswers = {
     Answer{Meaning::referrers_unanswered, 400, "*", "registries that take the path for a name"},
 };
 
-constexpr std::array<std::string_view, 7> kUninformative = {
-    "",
-    "text/plain",
-    "text/html",
-    "application/json",
-    "application/octet-stream",
-    "binary/octet-stream",
-    "application/x-www-form-urlencoded",
-};
-
 }  // namespace
 
 std::span<const Host> hosts() noexcept { return kHosts; }
@@ -83,10 +77,6 @@ bool means(Meaning meaning, int status, std::string_view code) noexcept {
     return row.meaning == meaning && (row.status == 0 || row.status == status) &&
            (row.code == "*" || row.code == code);
   });
-}
-
-bool is_uninformative_type(std::string_view media_type) noexcept {
-  return std::ranges::find(kUninformative, media_type) != kUninformative.end();
 }
 
 }  // namespace berth::registry::quirks

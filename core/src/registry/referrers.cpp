@@ -63,6 +63,12 @@ bool says_filtered(const http::Response& response) {
   return false;
 }
 
+/// The registry says that there is no such tag, and not that there is no such repository.
+bool is_no_such_tag(const Error& error) {
+  return error.code() == Errc::not_found && error.http() != nullptr &&
+         error.http()->registry_code != "NAME_UNKNOWN";
+}
+
 /// One page: adds what it lists, and gives where the list goes on.
 Result<std::optional<Cursor>> read_page(http::Response& response, const Cursor& cursor,
                                         const std::string& artifact_type, Collection& all,
@@ -82,7 +88,7 @@ Result<std::optional<std::vector<oci::Descriptor>>> Client::Impl::referrers_by_a
   const Endpoint& registry = endpoints.registry();
   const Clock& clock = registry.session->client().clock();
   const std::optional<std::vector<oci::Descriptor>> use_the_tag;
-  if (learned.lacks_referrers_api(clock.ticks())) return use_the_tag;
+  if (learned.lacks_referrers_api(repository, clock.ticks())) return use_the_tag;
   Call call{.path = repository + "/referrers/" + digest.text(),
             .headers = {},
             .scopes = auth::Scopes::pull(repository),
@@ -104,13 +110,13 @@ Result<std::optional<std::vector<oci::Descriptor>>> Client::Impl::referrers_by_a
         return first && quirks::means(meaning, response.status, code);
       };
       const bool no_api = means(quirks::Meaning::no_referrers_api);
-      if (no_api) learned.no_referrers_api(clock.ticks());
+      if (no_api) learned.no_referrers_api(repository, clock.ticks());
       if (no_api || means(quirks::Meaning::referrers_unanswered)) return use_the_tag;
       return refused;
     }
     if (first && !says_index(response)) {
       // A web page, or a gateway's own JSON: whoever answers knows nothing of referrers.
-      learned.no_referrers_api(clock.ticks());
+      learned.no_referrers_api(repository, clock.ticks());
       return use_the_tag;
     }
     auto next = read_page(response, *cursor, artifact_type, all, context);
@@ -127,8 +133,9 @@ Result<std::vector<oci::Descriptor>> Client::Impl::referrers_by_tag(
     const std::string operation =
         fmt::format("referrers of {} by tag {}", object(repository, digest.text()), tag);
     const Target asked{repository, tag, std::nullopt};
-    auto raw = get_raw(asked, context);
-    if (!raw && raw.error().code() == Errc::not_found) continue;
+    // Of the registry alone: a mirror knows what it was asked for, and not what refers to it.
+    auto raw = fetch_manifest(endpoints.registry(), asked, context);
+    if (!raw && is_no_such_tag(raw.error())) continue;
     if (!raw) return std::move(raw).error().with_context(operation);
     const auto document = oci::parse_manifest(std::move(raw->raw), raw->media_type, raw->digest);
     if (!document) return Error(document.error()).with_context(operation);

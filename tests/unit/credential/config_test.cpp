@@ -94,6 +94,7 @@ TEST_F(ConfigTest, CertsFoldersCompleteWhatTheFileLeavesOpen) {
       (home.folder / "home/.config/containers/certs.d/r.example:5000").string();
   const RegistryConfig found = registry_config(*config, "r.example:5000", home.environment());
   EXPECT_EQ(found.ca_file, folder + "/ca.crt");
+  EXPECT_EQ(found.more_ca_files, std::vector{folder + "/zz.crt"});
   EXPECT_EQ(found.client_cert_file, folder + "/client.cert");
   EXPECT_EQ(found.client_key_file, folder + "/client.key");
   home.folder.write("home/.config/containers/certs.d/own.example/ca.crt", "x");
@@ -109,6 +110,15 @@ TEST_F(ConfigTest, TheFirstCertsFolderWins) {
   add_certs({home.folder / "first", home.folder / "second"}, "r.example", config);
   EXPECT_EQ(config.ca_file, first.string());
   EXPECT_EQ(config.client_cert_file, cert.string());
+}
+
+TEST_F(ConfigTest, ARegistrysNameIsTheSameInAnyCase) {
+  const auto config = load("[registry.'MyReg.Example:5000']\nplain_http = true\n");
+  ASSERT_THAT(config, test::IsOk());
+  EXPECT_TRUE(registry_config(*config, "myreg.example:5000", home.environment()).plain_http);
+  EXPECT_TRUE(registry_config(*config, "MYREG.example:5000", home.environment()).plain_http);
+  EXPECT_THAT(load("[registry.'A.example']\n[registry.'a.example']\n"),
+              test::HasCode(Errc::invalid_argument));
 }
 
 TEST_F(ConfigTest, OnlyARegistryBecomesAFoldersName) {

@@ -143,7 +143,7 @@ TEST(UrlPolicyTest, PasswordsGoToTheRegistrysOwnRealm) {
       {"https://example.com/", "https://auth.example.com/token"},
       {"https://registry.example.co.uk/", "https://auth.example.co.uk/"},
       {"https://registry-1.docker.io/", "https://auth.docker.io/token"},
-      {"https://registry.hub.docker.com/", "https://auth.docker.io/token"},
+      {"https://dhi.io/", "https://auth.docker.io/token"},
       {"https://registry.gitlab.com/", "https://gitlab.com/jwt/auth"},
       {"https://ghcr.io/", "https://ghcr.io/token"},
       {"https://my.azurecr.io/", "https://my.azurecr.io/oauth2/token"},

@@ -8,7 +8,8 @@ namespace berth::registry::quirks {
 namespace {
 
 TEST(QuirksTest, DockerHubAnswersAtOneHost) {
-  for (const char* name : {"docker.io", "index.docker.io", "registry-1.docker.io"}) {
+  for (const char* name :
+       {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}) {
     EXPECT_EQ(api_host(name), "registry-1.docker.io");
     ASSERT_NE(find_host(name), nullptr);
     EXPECT_FALSE(find_host(name)->has_catalogue);

@@ -106,6 +106,21 @@ TEST_F(ReferrersTest, AnAnswerThatIsNoIndexMeansThatThereIsNoApi) {
   EXPECT_EQ(api_calls(), 1);
 }
 
+TEST_F(ReferrersTest, WhatOneRepositoryLacksAnotherMayHave) {
+  fake_.add_artifact("other", {}, "x/sbom", {}, fake_.add_image("other", "v1", {"layer"}).digest);
+  fake_.fault({.target = "/v2/other/referrers/*"}, fault::status(404));
+  const auto image = fake_.add_image("other", "v1", {"layer"});
+  EXPECT_THAT(client().referrers("other", digest(image.digest), context_), IsOk());
+  EXPECT_THAT(list(), IsOkAndHolds(UnorderedElementsAre(sbom_, signature_)));
+  EXPECT_EQ(api_calls(), 2);
+}
+
+TEST_F(ReferrersTest, AnUnknownRepositoryIsAnErrorAlsoByTheTag) {
+  without_api();
+  fake_.fault({.target = "*/manifests/*", .times = 0}, fault::error(404, "NAME_UNKNOWN"));
+  EXPECT_THAT(list(), HasCode(Errc::not_found));
+}
+
 TEST_F(ReferrersTest, AnUnknownSubjectDoesNotMeanThatThereIsNoApi) {
   fake_.fault({.target = "*/referrers/*"}, fault::error(404, "MANIFEST_UNKNOWN"));
   EXPECT_THAT(list(), IsOkAndHolds(IsEmpty()));

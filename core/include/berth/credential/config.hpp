@@ -16,6 +16,7 @@ struct RegistryConfig {
   bool plain_http = false;
   bool insecure_skip_verify = false;
   std::string ca_file;
+  std::vector<std::string> more_ca_files{};  ///< trusted as well: a certs.d folder may hold several
   std::string client_cert_file;
   std::string client_key_file;
 };

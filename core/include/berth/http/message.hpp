@@ -34,12 +34,13 @@ class Headers {
 };
 
 /// TLS settings of one registry; part of a connection's identity. A redirect to another origin
-/// keeps the CA file only: neither the client certificate nor `insecure_skip_verify` was meant for
+/// keeps the CA files only: neither the client certificate nor `insecure_skip_verify` was meant for
 /// it.
 struct ConnectionOptions {
-  std::string ca_file;           ///< PEM, besides the system's; "" for none
-  std::string client_cert_file;  ///< PEM
-  std::string client_key_file;   ///< PEM; "" when it is in the certificate's file
+  std::string ca_file;                       ///< PEM, besides the system's; "" for none
+  std::vector<std::string> more_ca_files{};  ///< PEM, besides that one
+  std::string client_cert_file;              ///< PEM
+  std::string client_key_file;               ///< PEM; "" when it is in the certificate's file
   bool insecure_skip_verify = false;
   friend bool operator==(const ConnectionOptions&, const ConnectionOptions&) = default;
 };
@@ -97,6 +98,10 @@ std::optional<ContentRange> parse_content_range(std::string_view value);
 
 /// A body of bytes that are there already: for tests, and for answers that berth makes itself.
 std::unique_ptr<Body> make_string_body(std::string bytes);
+
+/// Reads what is left of an answer that nobody wants, so that its connection can be used again;
+/// not when that would take long.
+void drain(Response& response, const Context& context);
 
 /// Reads a body to its end; Errc::too_large beyond `limit`.
 Result<std::string> read_all(Body& body, std::size_t limit, const Context& context);

@@ -60,7 +60,7 @@ Result<void> check_realm(const Url& registry, const Url& realm,
                          std::optional<AddressClass> registry_peer = {});
 /// May a password or identity token go to this realm? The registry's own host, a host that shares
 /// its registrable domain (the last two labels, or three below known second-level suffixes), a
-/// known pair (registry.hub.docker.com's auth.docker.io, ...).
+/// known pair (dhi.io's auth.docker.io, ...).
 bool realm_may_see_password(const Url& registry, const Url& realm);
 /// The TLS settings of the origin `own` for a request that goes from there to `target`: all of them
 /// on the same origin, elsewhere the CA files alone. Neither a client certificate nor a waived

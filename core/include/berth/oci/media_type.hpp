@@ -34,6 +34,9 @@ std::string without_parameters(std::string_view content_type);
 bool is_manifest(std::string_view media_type) noexcept;  ///< an image manifest of OCI or schema 2
 bool is_index(std::string_view media_type) noexcept;     ///< an index or a manifest list
 bool is_schema1(std::string_view media_type) noexcept;
+/// What a server or a proxy says that does not know what it sends: static registries and object
+/// stores give such types to whatever they hold. The document itself is asked then.
+bool is_generic(std::string_view media_type) noexcept;
 
 /// What a file that holds a blob of this type is called: ".tar.gz", ".tar.zst", ".tar", ".json", ""
 /// (unknown).

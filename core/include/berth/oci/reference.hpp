@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <compare>
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@ bool is_tag(std::string_view text) noexcept;
 bool is_registry(std::string_view text) noexcept;
 /// is_registry, and has a dot, a colon or is "localhost".
 bool looks_like_registry(std::string_view text) noexcept;
+
+/// Docker Hub's names: one registry, and one account. The first is the one that people write.
+inline constexpr std::array<std::string_view, 4> kDockerHubNames = {
+    "docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"};
+bool is_docker_hub(std::string_view host) noexcept;  ///< `host` in lower case
 
 /// registry/repository[:tag][@digest]. Always has a registry: berth never supplies docker.io.
 struct Reference {

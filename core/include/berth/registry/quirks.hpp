@@ -44,10 +44,6 @@ struct Answer {
 std::span<const Answer> answers() noexcept;
 bool means(Meaning meaning, int status, std::string_view code) noexcept;
 
-/// Content types that say nothing about a manifest: static registries and object stores send them
-/// with whatever they hold. The document itself is asked then.
-bool is_uninformative_type(std::string_view media_type) noexcept;
-
 /// Asked for with n=. ECR and distribution refuse more than 1000; others cut it down silently.
 inline constexpr int kPageSize = 1000;
 
