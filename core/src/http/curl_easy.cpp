@@ -13,6 +13,7 @@
 #include "berth/base/try.hpp"
 
 #include "http/ip_address.hpp"
+#include "http/proxy.hpp"
 
 namespace berth::http {
 namespace {
@@ -234,7 +235,9 @@ Result<void> EasyHandle::set_headers(const Request& request) {
 
 std::string EasyHandle::detail(CURLcode code) const {
   if (code == CURLE_OK) return {};
-  return words_[0] != '\0' ? words_.data() : curl_.easy_strerror(code);
+  std::string words = words_[0] != '\0' ? words_.data() : curl_.easy_strerror(code);
+  // It may quote a certificate, a host or the proxy's URL.
+  return text::escape_for_terminal(without_user_of(std::move(words), settings_.proxy));
 }
 
 }  // namespace berth::http

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -99,6 +100,30 @@ Explained explain_verdict(const TransferEnd& end, const Url& url) {
   }
 }
 
+// A proxy that answers CONNECT with anything but 200 has its status in curl's words alone.
+std::optional<Explained> explain_tunnel(const TransferEnd& end, const Url& url,
+                                        std::string_view proxy) {
+  constexpr std::string_view kWords = "CONNECT tunnel failed, response ";
+  const std::size_t at = end.detail.find(kWords);
+  if (proxy.empty() || at == std::string::npos) return std::nullopt;
+  const auto status = text::parse_unsigned(std::string_view(end.detail).substr(at + kWords.size()));
+  if (!status) return std::nullopt;
+  if (*status == 407) {
+    return Explained{Errc::denied,
+                     fmt::format("the proxy {} asks for a login, or refused it (HTTP 407): give it "
+                                 "in https_proxy, as http://user:password@host:port",
+                                 proxy)};
+  }
+  if (*status < 500) {
+    return Explained{Errc::denied,
+                     fmt::format("the proxy {} does not open a way to {} (HTTP {}): ask whoever "
+                                 "runs it, or name the host in no_proxy",
+                                 proxy, url.origin().text(), *status)};
+  }
+  return Explained{Errc::unavailable, fmt::format("the proxy {} cannot reach {} (HTTP {})", proxy,
+                                                  url.origin().text(), *status)};
+}
+
 Explained explain(const TransferEnd& end, const Url& url, bool in_body) {
   if (end.verdict != Verdict::none) return explain_verdict(end, url);
   switch (end.curl_code) {
@@ -153,8 +178,10 @@ Explained explain(const TransferEnd& end, const Url& url, bool in_body) {
 
 }  // namespace
 
-Error error_of(const TransferEnd& end, std::string_view method, const Url& url, bool in_body) {
-  Explained explained = explain(end, url, in_body);
+Error error_of(const TransferEnd& end, std::string_view method, const Url& url, bool in_body,
+               std::string_view proxy) {
+  auto refused = end.verdict == Verdict::none ? explain_tunnel(end, url, proxy) : std::nullopt;
+  const Explained explained = refused ? *std::move(refused) : explain(end, url, in_body);
   return Error(explained.code, fmt::format("{} {}: {}", method, url.redacted(), explained.why));
 }
 

@@ -8,7 +8,9 @@
 
 namespace berth::http {
 
-/// The Error for a transfer that did not end well. `in_body`: after the head had come.
-Error error_of(const TransferEnd& end, std::string_view method, const Url& url, bool in_body);
+/// The Error for a transfer that did not end well. `in_body`: after the head had come. `proxy`: who
+/// was asked for the connection, as it may be shown; "" for nobody.
+Error error_of(const TransferEnd& end, std::string_view method, const Url& url, bool in_body,
+               std::string_view proxy = {});
 
 }  // namespace berth::http

@@ -84,14 +84,17 @@ class CurlTransport final : public Transport {
     }
     TRY(url_policy::check_plain_http(request.url, request.allow_plain_http));
     Running* const running = TRY(this->running());
-    const std::shared_ptr<Transfer> transfer = TRY(submit(*running, request));
+    const std::string proxy = TRY(running->proxies.proxy_for(request.url));
+    const std::shared_ptr<Transfer> transfer = TRY(submit(*running, request, proxy));
     auto head = transfer->wait_for_head(context);
     if (!head) {
       running->loop->cancel(transfer);
       return std::move(head).error().with_context(
           fmt::format("{} {}", request.method, request.url.redacted()));
     }
-    if (*head == nullptr) return error_of(transfer->end(), request.method, request.url, false);
+    if (*head == nullptr) {
+      return error_of(transfer->end(), request.method, request.url, false, without_user(proxy));
+    }
     Response response;
     response.status = (*head)->status;
     response.headers = std::move((*head)->headers);
@@ -118,11 +121,12 @@ class CurlTransport final : public Transport {
     return running_.get();
   }
 
-  Result<std::shared_ptr<Transfer>> submit(Running& running, const Request& request) {
+  Result<std::shared_ptr<Transfer>> submit(Running& running, const Request& request,
+                                           const std::string& proxy) {
     EasySettings settings;
     settings.user_agent = options_.user_agent;
     settings.connect_timeout = options_.connect_timeout;
-    settings.proxy = running.proxies.proxy_for(request.url);
+    settings.proxy = proxy;
     if (request.connection != nullptr) {
       settings.tls = TRY(running.tls_files.load(*request.connection));
     }

@@ -33,9 +33,9 @@ constexpr std::chrono::seconds kBodyTime{5};
 Errc code_of(int status) {
   switch (status) {
     case 401:
-    case 407:
       return Errc::unauthenticated;
     case 403:
+    case 407:
       return Errc::denied;
     case 404:
     case 410:
@@ -80,6 +80,8 @@ std::string_view meaning(int status) {
     case 409:
     case 412:
       return "it was changed meanwhile, or is in use";
+    case 407:
+      return "the proxy asks for a login, or refused it";
     case 413:
       return "the registry finds it too large";
     case 416:
@@ -95,6 +97,7 @@ std::string_view meaning(int status) {
 }
 
 std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
+  if (info.status == 407) return "; give it in http_proxy, as http://user:password@host:port";
   switch (code) {
     case Errc::unauthenticated:
       return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host);
@@ -119,7 +122,8 @@ std::string what_it_said(const HttpInfo& info) {
   if (info.status >= 500 && !info.correlation_id.empty()) {
     said += fmt::format("; request id {}", info.correlation_id);
   }
-  return said;
+  // Here, and not where it is printed: messages also end in logs that somebody shows by `cat`.
+  return text::escape_for_terminal(said);
 }
 
 HttpInfo read_info(Response& response, std::string_view method, Clock::SystemTime now,

@@ -111,6 +111,18 @@ TEST_F(CurlTlsTest, CertificateAndKeyMayShareAFile) {
       IsOkAndHolds("safe"));
 }
 
+TEST_F(CurlTlsTest, EachOfSeveralCaFilesIsTrusted) {
+  const auto server = serve();
+  const TlsCertificates another(TlsCertificates::Options{.authority = "another CA"});
+  ConnectionOptions several;
+  several.ca_file = another.ca_file();
+  EXPECT_THAT(fetch(*transport_, with(get(*server), several)), HasCode(Errc::untrusted));
+  several.more_ca_files = {certificates()->ca_file()};
+  EXPECT_THAT(fetch(*transport_, with(get(*server), several)), IsOk());
+  std::swap(several.ca_file, several.more_ca_files.front());
+  EXPECT_THAT(fetch(*transport_, with(get(*server), several)), IsOk());
+}
+
 TEST_F(CurlTlsTest, BadFilesAreNamedBeforeAnyConnection) {
   const auto server = serve();
   const test::TempDir dir;
@@ -264,11 +276,63 @@ TEST(CurlProxyTest, OpensATunnelForTlsWithoutTheCredential) {
   Request request;
   request.url = *Url::parse("https://registry.invalid/v2/");
   request.authorization = Secret("Bearer secret");
-  EXPECT_FALSE(fetch(*make_curl_transport(options), request).has_value());
+  const auto refused = fetch(*make_curl_transport(options), request);
+  EXPECT_THAT(refused, HasCode(Errc::denied));
+  EXPECT_FALSE(refused.error().is_retryable());
+  EXPECT_THAT(refused.error().message(),
+              HasSubstr("the proxy " + proxy.origin() + " asks for a login"));
   const HttpRequest seen = proxy.log().at(0);
   EXPECT_EQ(seen.method, "CONNECT");
   EXPECT_EQ(seen.target, "registry.invalid:443");
   EXPECT_FALSE(seen.has_header("Authorization"));
+}
+
+TEST(CurlProxyTest, ItsStatusTellsWhetherToTryAgain) {
+  for (const auto& [status, code] : {std::pair(403, Errc::denied), {502, Errc::unavailable}}) {
+    HttpServer proxy([status = status](const HttpRequest&) { return HttpReply{.status = status}; });
+    CurlOptions options = plain_options();
+    options.environment = environment_of({{"https_proxy", proxy.origin()}});
+    Request request;
+    request.url = *Url::parse("https://registry.invalid/v2/");
+    const auto refused = fetch(*make_curl_transport(options), request);
+    EXPECT_THAT(refused, HasCode(code));
+    EXPECT_THAT(refused.error().message(), HasSubstr("HTTP " + std::to_string(status)));
+  }
+}
+
+TEST(CurlProxyTest, ItsPasswordIsInNoMessage) {
+  HttpServer proxy([](const HttpRequest&) { return HttpReply{.status = 407}; });
+  Request request;
+  request.url = *Url::parse("https://registry.invalid/v2/");
+  const std::string place = "127.0.0.1:" + std::to_string(proxy.port());
+  const std::vector<std::string> values = {
+      "http://me:s3cr3t@" + place,    "http://me:s3cr3t@no-such-proxy.invalid:3128",
+      "http://me:s3cr3t@127.0.0.1:1", "http://me:s3cr3t@:x",
+      "gopher://me:s3cr3t@" + place,  "http://me:s3cr3t/x@" + place,
+      "me:s3cr3t@" + place + "x"};
+  for (const std::string& value : values) {
+    CurlOptions options = plain_options();
+    options.environment = environment_of({{"https_proxy", value}});
+    const auto failed = fetch(*make_curl_transport(options), request);
+    ASSERT_FALSE(failed) << value;
+    EXPECT_THAT(failed.error().describe(), testing::Not(HasSubstr("s3cr3t"))) << value;
+  }
+}
+
+TEST(ProxySettingsTest, WhatIsNoProxyIsRefusedByTheNameOfItsVariable) {
+  const Url tls = *Url::parse("https://a.example/");
+  for (const char* bad : {"http://", "http://:3128", "ftp://p:1", "http://p:x", "http://p:70000",
+                          "http://a b:1", "http://u:p/w@p:1", "http://[::1:1", "u@"}) {
+    const auto proxy = ProxySettings(environment_of({{"HTTPS_PROXY", bad}})).proxy_for(tls);
+    EXPECT_THAT(proxy, HasCode(Errc::invalid_argument)) << bad;
+    ASSERT_FALSE(proxy) << bad;
+    EXPECT_THAT(proxy.error().message(), HasSubstr("HTTPS_PROXY")) << bad;
+  }
+  for (const char* good : {"p", "p:3128", "http://p:3128/", "HTTP://u:%40@p", "socks5h://[::1]:9",
+                           "https://u@10.0.0.1:1", "http://u:a@b@p_1:8080"}) {
+    EXPECT_THAT(ProxySettings(environment_of({{"https_proxy", good}})).proxy_for(tls),
+                IsOkAndHolds(good));
+  }
 }
 
 TEST(CurlProxyTest, IsLeftAloneWhenSwitchedOffAndForLoopback) {
@@ -289,7 +353,7 @@ TEST(ProxySettingsTest, ReadsTheVariablesAsCurlDoes) {
   const Url plain = *Url::parse("http://a.example/");
   const Url tls = *Url::parse("https://a.example/");
   const auto proxy = [](std::map<std::string, std::string> values, const Url& url) {
-    return ProxySettings(environment_of(std::move(values))).proxy_for(url);
+    return ProxySettings(environment_of(std::move(values))).proxy_for(url).value();
   };
   EXPECT_EQ(proxy({{"http_proxy", "p"}}, plain), "p");
   EXPECT_EQ(proxy({{"http_proxy", "p"}}, tls), "");
@@ -303,7 +367,7 @@ TEST(ProxySettingsTest, ReadsTheVariablesAsCurlDoes) {
 TEST(ProxySettingsTest, NoProxyNamesDomainsAddressesAndAll) {
   const auto direct = [](const std::string& list, const std::string& host) {
     const ProxySettings settings(environment_of({{"https_proxy", "p"}, {"no_proxy", list}}));
-    return settings.proxy_for(*Url::parse("https://" + host + "/")).empty();
+    return settings.proxy_for(*Url::parse("https://" + host + "/"))->empty();
   };
   EXPECT_TRUE(direct("*", "a.example"));
   EXPECT_TRUE(direct("b.example, A.example", "a.example"));

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "berth/base/text.hpp"
 #include "berth/http/client.hpp"
 #include "berth/http/limits.hpp"
 
@@ -157,6 +158,16 @@ TEST(ErrorFromTest, ABodyThatBreaksOrHasNoEndIsNoObstacle) {
   response.body = std::make_unique<ScriptedBody>();
   static_cast<ScriptedBody&>(*response.body).pieces.emplace_back(broken());
   EXPECT_THAT(error_from(response, "GET", "op", {}, Context()).message(), HasSubstr("HTTP 502"));
+}
+
+TEST(ErrorFromTest, WhatTheServerSaidCannotActOnATerminal) {
+  Response response = make_response(
+      500, {{"X-Request-Id", "id\x1b[2J"}},
+      "{\"errors\":[{\"code\":\"A\\u001b[31m\",\"message\":\"red\\u202etxt\\nline\"}]}");
+  const Error error = error_from(response, "GET", "op", {}, Context());
+  EXPECT_EQ(text::escape_for_terminal(error.message()), error.message());
+  EXPECT_THAT(error.message(), HasSubstr("\\x1b[31m"));
+  EXPECT_THAT(error.message(), HasSubstr("\\u{202e}"));
 }
 
 }  // namespace
