@@ -19,6 +19,7 @@ struct RegistryRigOptions {
   std::string ca_file{};
   std::string client_cert_file{};
   std::string client_key_file{};
+  bool http2 = false;
   Clock* clock = &real_clock();
   http::Transport* transport = nullptr;  ///< nullptr: the real one
 };
@@ -45,6 +46,7 @@ class RegistryRig {
     connection.ca_file = options.ca_file;
     connection.client_cert_file = options.client_cert_file;
     connection.client_key_file = options.client_key_file;
+    connection.http2 = options.http2;
     const auto shared = std::make_shared<const http::ConnectionOptions>(std::move(connection));
     std::vector<registry::Endpoint> endpoints;
     for (const auto& origin : origins) {

@@ -82,7 +82,8 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
                                      .more_ca_files = said.more_ca_files,
                                      .client_cert_file = said.client_cert_file,
                                      .client_key_file = said.client_key_file,
-                                     .insecure_skip_verify = said.insecure_skip_verify};
+                                     .insecure_skip_verify = said.insecure_skip_verify,
+                                     .http2 = said.http2};
   if (contains(options.connection_hosts, registry)) {
     const http::ConnectionOptions& named = options.connection;
     if (!named.ca_file.empty()) {

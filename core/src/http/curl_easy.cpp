@@ -123,7 +123,6 @@ void EasyHandle::set_general() {
   set(CURLOPT_PRIVATE, static_cast<void*>(transfer_.get()));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_FOLLOWLOCATION, 0L);  // redirects are the Client's: it knows what may go where
   set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_timeout.count()));
@@ -137,6 +136,10 @@ void EasyHandle::set_general() {
 void EasyHandle::set_target(const Request& request) {
   set(CURLOPT_URL, request.url.text().c_str());  // curl keeps a copy
   set(CURLOPT_PATH_AS_IS, 1L);
+  const bool http2 =
+      request.connection != nullptr && request.connection->http2 && !request.http1_only;
+  set(CURLOPT_HTTP_VERSION,
+      static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   // Both always set, so that curl does not look into the environment itself.
   set(CURLOPT_PROXY, settings_.proxy.c_str());
   set(CURLOPT_NOPROXY, "");

@@ -74,6 +74,7 @@ Call Client::Impl::blob_call(const char* method, const std::string& repository,
             .headers = {},
             .scopes = auth::Scopes::pull(repository),
             .repository = repository,
+            .is_body = std::string_view(method) == "GET",
             .operation = fmt::format("blob of {}", object(repository, digest.text()))};
   // A proxy that recompresses changes every offset: ranges and digests are of the bytes as stored.
   call.headers.add("Accept-Encoding", "identity");

@@ -50,7 +50,8 @@ Result<http::Response> Endpoints::send_to(const Endpoint& endpoint, const Call& 
                         .authorization = {},
                         .body = {},
                         .connection = endpoint.session->options().connection,
-                        .forbidden_addresses = {}};
+                        .forbidden_addresses = {},
+                        .http1_only = call.is_body};
   auto response = endpoint.session->send(std::move(request), call.scopes, call.repository, context);
   if (!response) return std::move(response).error().with_context(call.operation);
   return response;

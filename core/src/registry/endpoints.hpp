@@ -19,6 +19,7 @@ struct Call {
   http::Headers headers;
   auth::Scopes scopes;
   std::string repository;
+  bool is_body = false;   ///< of a blob: large
   std::string operation;  ///< begins messages: "manifest of R/a:v1"
 };
 

@@ -113,9 +113,10 @@ TEST_F(ConfigTest, TheFirstCertsFolderWins) {
 }
 
 TEST_F(ConfigTest, ARegistrysNameIsTheSameInAnyCase) {
-  const auto config = load("[registry.'MyReg.Example:5000']\nplain_http = true\n");
+  const auto config = load("[registry.'MyReg.Example:5000']\nplain_http = true\nhttp2 = true\n");
   ASSERT_THAT(config, test::IsOk());
   EXPECT_TRUE(registry_config(*config, "myreg.example:5000", home.environment()).plain_http);
+  EXPECT_TRUE(registry_config(*config, "myreg.example:5000", home.environment()).http2);
   EXPECT_TRUE(registry_config(*config, "MYREG.example:5000", home.environment()).plain_http);
   EXPECT_THAT(load("[registry.'A.example']\n[registry.'a.example']\n"),
               test::HasCode(Errc::invalid_argument));

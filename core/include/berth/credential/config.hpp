@@ -15,6 +15,7 @@ namespace berth::credential {
 struct RegistryConfig {
   bool plain_http = false;
   bool insecure_skip_verify = false;
+  bool http2 = false;
   std::string ca_file;
   std::vector<std::string> more_ca_files{};  ///< trusted as well: a certs.d folder may hold several
   std::string client_cert_file;

@@ -42,6 +42,7 @@ struct ConnectionOptions {
   std::string client_cert_file;              ///< PEM
   std::string client_key_file;               ///< PEM; "" when it is in the certificate's file
   bool insecure_skip_verify = false;
+  bool http2 = false;  ///< where the server offers it (TLS only), for all that is not `http1_only`
   friend bool operator==(const ConnectionOptions&, const ConnectionOptions&) = default;
 };
 
@@ -61,6 +62,9 @@ struct Request {
   /// The Client sets it for redirects; whoever follows another URL that a server named sets it by
   /// url_policy. Through a proxy the proxy resolves and nothing can be checked.
   AddressClasses forbidden_addresses;
+  /// A blob's body: parallel ones over one HTTP/2 connection would share its window, and one that
+  /// its reader holds back would hold up the others.
+  bool http1_only = false;
   bool follow_redirects = true;  ///< by the Client, GET and HEAD only
   bool repeatable = false;       ///< a POST that may be sent twice; GET and HEAD always may
 };

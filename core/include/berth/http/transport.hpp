@@ -33,7 +33,8 @@ struct CurlOptions {
       limits::kStallTimeout;  ///< not while the reader is slow
 };
 
-/// The real transport: one thread that owns a curl multi handle, a pool of connections, HTTP/1.1.
+/// The real transport: one thread that owns a curl multi handle, a pool of connections, HTTP/1.1
+/// and, where it is switched on, HTTP/2.
 /// libcurl is loaded and the thread started when the first request is sent: until then this costs
 /// nothing and the process may fork; after it, a forked child must not use the transport.
 /// Outlives every Response that it gave. Destroy it before main() returns.
