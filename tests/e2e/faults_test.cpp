@@ -255,6 +255,26 @@ TEST(FaultTest, AStorageElsewhereNeverSeesTheCredential) {
   }
 }
 
+TEST(FaultTest, AHelperThatIsGoneForgetsNoTag) {
+  FakeRegistry registry({.auth = Auth::basic});
+  const auto home = std::make_shared<TempDir>();
+  const Rig rig{registry, *home, registry.add_image("app", "v1", {pattern_bytes(1000)}), {}};
+  rig.log_in(kAlice);
+  const Mounted mount(home, registry.host(), "plain_http,tag_ttl=1");
+  EXPECT_EQ(look(mount.path(kManifest)), 0);
+  home->write(".docker/config.json", R"({"credsStore":"gone"})");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  int number = 0;
+  while (number == 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    number = look(mount.path("app/v1"));
+  }
+  EXPECT_EQ(number, EACCES) << "a missing program is no missing tag";
+  rig.log_in(kAlice);
+  rig.fault_all(fault::drop());
+  EXPECT_EQ(look_until_good(mount.path(kManifest)), 0) << "the tag was forgotten";
+}
+
 TEST(FaultTest, ARealmOnAnotherHostNeverSeesThePassword) {
   FakeRegistry registry({.auth = Auth::bearer});
   // The same token server under another name: not the registry's host, not its known realm.
