@@ -5,28 +5,11 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
-#include "berth/crypto/crypto.hpp"
 
 #include "auth/exchange.hpp"
 #include "auth/token_cache.hpp"
 
 namespace berth::auth {
-namespace {
-
-/// Who one is, without the secret where there is a name beside it: a new password makes no new
-/// account, and what was remembered for it stays valid.
-std::string identity_of(const SessionOptions& options, const credential::Credential& credential) {
-  std::string text = options.registry.origin().text();
-  for (const std::string& part : {credential.username, credential.identity_token.reveal(),
-                                  credential.registry_token.reveal()}) {
-    text += fmt::format("|{}:{}", part.size(), part);
-  }
-  const Secret label("berth session identity 1");
-  return text::to_hex(ByteView(crypto::hmac_sha256(label, as_bytes(text))).first(16));
-}
-
-}  // namespace
-
 struct Session::Impl {
   http::Client& client;
   credential::Keychain& keychain;
@@ -61,12 +44,5 @@ Result<http::Response> Session::send(http::Request request, const Scopes& scopes
 
 http::Client& Session::client() const noexcept { return impl_->client; }
 const SessionOptions& Session::options() const noexcept { return impl_->options; }
-
-std::string Session::identity(const std::string& repository) const {
-  const Result<credential::Lookup> found =
-      impl_->keychain.find(impl_->options.name, repository, Context());
-  if (!found) return "unknown-" + identity_of(impl_->options, credential::Credential{});
-  return identity_of(impl_->options, found->credential);
-}
 
 }  // namespace berth::auth

@@ -27,7 +27,7 @@ Result<void> check_known(std::string_view type) {
   if (is_schema1(type)) return schema1();
   if (is_manifest(type) || is_index(type)) return {};
   return Error(Errc::unsupported,
-               "manifests of the type '" + std::string(type.substr(0, 255)) +
+               "manifests of the type '" + text::escape_for_terminal(type.substr(0, 255)) +
                    "' are not supported; OCI and Docker schema 2 manifests and indexes are");
 }
 
@@ -54,8 +54,10 @@ Result<std::string> stated_type(const Value& root, const std::string& transport)
   // The confusion of CVE-2021-41190: what one program was shown as an index, another takes for a
   // manifest.
   if (!inside.empty() && !transport.empty() && inside != transport) {
-    return Error(Errc::corrupt, "it says that it is '" + inside.substr(0, 255) +
-                                    "', but the registry sent it as '" + transport + "'");
+    return Error(Errc::corrupt, "it says that it is '" +
+                                    text::escape_for_terminal(inside.substr(0, 255)) +
+                                    "', but the registry sent it as '" +
+                                    text::escape_for_terminal(transport) + "'");
   }
   return inside.empty() ? transport : inside;
 }

@@ -452,23 +452,6 @@ TEST_F(SessionTest, CredentialsMayDifferByRepository) {
   });
   EXPECT_EQ(status("a"), 200);
   EXPECT_EQ(status("b"), 200);
-  EXPECT_NE(session->identity("a"), session->identity("b"));
-}
-
-TEST_F(SessionTest, IdentityIsWhoOneIsAndNotThePassword) {
-  start(wants_token());
-  const std::string nobody = session->identity();
-  log_in_as("alice:wonder");
-  const std::string alice = session->identity();
-  EXPECT_NE(alice, nobody);
-  log_in_as("alice:changed");
-  EXPECT_EQ(session->identity(), alice);
-  log_in_as("bob:wonder");
-  EXPECT_NE(session->identity(), alice);
-  options.registry = url("https://r.example:444");
-  log_in_as("alice:wonder");
-  start(wants_token());
-  EXPECT_NE(session->identity(), alice);
 }
 
 }  // namespace

@@ -61,10 +61,6 @@ class Session {
 
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;
-  /// A fingerprint of who this session is to the registry, for keys of remembered data; never the
-  /// secret, and the same in every process. Credentials may differ by `repository`. May run a
-  /// helper; where none can be found out, the fingerprint is that of nobody else.
-  std::string identity(const std::string& repository = {}) const;
 
  private:
   struct Impl;
