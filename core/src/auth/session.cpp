@@ -10,6 +10,7 @@
 #include "auth/token_cache.hpp"
 
 namespace berth::auth {
+
 struct Session::Impl {
   http::Client& client;
   credential::Keychain& keychain;
