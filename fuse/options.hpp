@@ -21,11 +21,12 @@ struct Target {
   std::string registry;
   std::string repository;
   std::string reference;         ///< manifest: a tag or a digest
-  std::filesystem::path layout;  ///< layout: an absolute path
+  std::filesystem::path layout;  ///< layout, and manifest of one: an absolute path
   std::string text = "berth";    ///< as it was named: what mount(8) and df(1) show
 };
 
-/// "", "all": every registry; R, R/repository, R/repository:tag, R/repository@digest; oci:DIR.
+/// "", "all": every registry; R, R/repository, R/repository:tag, R/repository@digest; oci:DIR,
+/// oci:DIR:TAG.
 /// Errc::invalid_argument, saying what is wrong; a user or password in it is refused unseen.
 Result<Target> parse_target(std::string_view text);
 

@@ -96,7 +96,7 @@ Result<tree::Options> tree_options(const Options& options, Notifier& notifier) {
                .reference = options.target.reference,
                .layout = nullptr,
                .named = options.plain_http};
-  if (options.target.kind == tree::Root::Kind::layout) {
+  if (!options.target.layout.empty()) {
     tree.root.layout = TRY(content::open_layout(options.target.layout));
   }
   tree.tag_ttl = options.tag_ttl;

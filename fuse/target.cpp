@@ -16,9 +16,18 @@ constexpr std::string_view kLayout = "oci:";
 Error wrong(std::string message) { return {Errc::invalid_argument, std::move(message)}; }
 
 Result<Target> layout_target(std::string_view text) {
-  const std::string_view folder = text.substr(kLayout.size());
-  if (folder.empty()) return wrong("oci: needs the folder of an OCI image layout: oci:DIR");
+  std::string_view folder = text.substr(kLayout.size());
+  if (folder.empty()) return wrong("oci: needs the folder of an OCI image layout: oci:DIR[:TAG]");
   Target target{.kind = Kind::layout, .text = std::string(text)};
+  // A folder's name may hold a colon, too: the layout that is there decides, as for berth.
+  std::error_code ignored;
+  const std::size_t colon = folder.rfind(':');
+  if (colon != std::string_view::npos && oci::is_tag(folder.substr(colon + 1)) &&
+      !std::filesystem::exists(std::filesystem::path(folder) / "oci-layout", ignored)) {
+    target.kind = Kind::manifest;
+    target.reference = folder.substr(colon + 1);
+    folder = folder.substr(0, colon);
+  }
   target.layout = std::filesystem::absolute(folder).lexically_normal();
   return target;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/matchers.hpp"
+#include "support/temp_dir.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -55,6 +56,17 @@ TEST(TargetTest, ALayoutIsAFolderOnThisMachine) {
   EXPECT_EQ(layout->kind, Kind::layout);
   EXPECT_TRUE(layout->layout.is_absolute());
   EXPECT_THAT(parse_target("oci:"), test::HasCode(Errc::invalid_argument));
+}
+
+TEST(TargetTest, ATagOfALayoutIsAManifest) {
+  test::TempDir folder;
+  folder.write("a:v1/oci-layout", "{}");
+  const auto tag = parse_target("oci:" + (folder / "a:v1").string() + ":latest");
+  ASSERT_THAT(tag, test::IsOk());
+  EXPECT_EQ(tag->kind, Kind::manifest);
+  EXPECT_EQ(tag->layout, folder / "a:v1");
+  EXPECT_EQ(tag->reference, "latest");
+  EXPECT_EQ(parse_target("oci:" + (folder / "a:v1").string())->kind, Kind::layout);
 }
 
 TEST(TargetTest, SaysWhatIsWrong) {
