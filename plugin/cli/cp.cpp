@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <optional>
 
 #include "berth/base/try.hpp"
 #include "berth/content/copy.hpp"
+#include "berth/json/writer.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -24,6 +26,9 @@ class Copier {
     if (command_.target.starts_with("oci:")) return to_layout(source);
     return to_files(source);
   }
+
+  /// Nothing where the data itself went to standard output.
+  std::string json() const { return standard_output_ ? "" : copied_.to_text(2) + "\n"; }
 
   /// What the target is: several sources need a folder, a registry cannot be written yet.
   Result<void> check_target() {
@@ -65,9 +70,21 @@ class Copier {
     if (!workspace_.options().platform.empty())
       options.platform = TRY(oci::Platform::parse(workspace_.options().platform));
     content::Hub* hub = TRY(workspace_.hub());
-    return content::copy_to_layout(hub->store(), meaning.source, meaning.repository,
-                                   *meaning.digest, target.folder, target.tag, options,
-                                   workspace_.context());
+    TRY(content::copy_to_layout(hub->store(), meaning.source, meaning.repository, *meaning.digest,
+                                target.folder, target.tag, options, workspace_.context()));
+    note(source, "oci:" + target.folder.string() + (target.tag.empty() ? "" : ":" + target.tag),
+         meaning.digest);
+    return {};
+  }
+
+  /// A line of --json: what was copied, and where it is now.
+  void note(const std::string& source, const std::string& target,
+            const std::optional<Digest>& digest) {
+    json::Node object = json::Node::object();
+    object.set("source", source);
+    object.set("target", target);
+    if (digest) object.set("digest", digest->text());
+    copied_.push_back(std::move(object));
   }
 
   Result<void> to_files(const std::string& source) {
@@ -85,8 +102,11 @@ class Copier {
     }
     fs::path target(command_.target);
     if (into_folder_) target /= fs::path(located.place.text).filename();
-    if (folder) return copy_folder(*located.tree, located.place.inside, target);
-    return copy_file(*located.tree, located.found.node, target, source);
+    const auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
+    TRY(folder ? copy_folder(*located.tree, located.place.inside, target)
+               : copy_file(*located.tree, located.found.node, target, source));
+    note(source, target.string(), meaning.digest);
+    return {};
   }
 
   Result<void> to_standard_output(const Located& located) {
@@ -138,6 +158,7 @@ class Copier {
   Workspace& workspace_;
   bool into_folder_ = false;
   bool standard_output_ = false;
+  json::Node copied_ = json::Node::array();
 };
 
 }  // namespace
@@ -151,12 +172,13 @@ int run_cp(const CpCommand& command, Workspace& workspace) {
     auto copied = copier.copy(source);
     if (copied) continue;
     const int one = report(workspace, copied.error());
-    if (one == kInterrupted) {
-      workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
-      return one;
-    }
     status = worse(status, one);
+    if (one != kInterrupted) continue;
+    workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
+    status = one;
+    break;
   }
+  if (workspace.options().json) workspace.io().print(copier.json());
   return status;
 }
 

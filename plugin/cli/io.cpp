@@ -10,7 +10,12 @@ namespace berth::cli {
 
 namespace {
 constexpr std::size_t kFlushAt = 64 * 1024;
+
+int columns_of(int fd) {
+  winsize size{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
+}  // namespace
 
 Io::Io(int in, int out, int err, Environment environment)
     : in_(in),
@@ -22,11 +27,8 @@ Io::Io(int in, int out, int err, Environment environment)
       colour_(out_terminal_ && !environment("NO_COLOR") && environment("TERM") != "dumb"),
       environment_(std::move(environment)) {}
 
-int Io::width() const {
-  winsize size{};
-  if (out_terminal_ && ::ioctl(out_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
-}
+int Io::width() const { return columns_of(out_); }
+int Io::err_width() const { return columns_of(err_); }
 
 void Io::print(std::string_view text) {
   buffer_ += text;

@@ -23,6 +23,8 @@ class Io {
   bool colour() const noexcept { return colour_; }
   /// Columns of the terminal on `out`; 80 when it cannot be told.
   int width() const;
+  /// The same of the terminal on `err`.
+  int err_width() const;
   const Environment& environment() const noexcept { return environment_; }
 
   /// Buffered; flush() before anything else writes to out().

@@ -18,6 +18,7 @@ struct Row {
   std::uint64_t size = 0;
   std::int64_t mtime = 0;
   std::string target;  ///< of a link
+  std::string digest;  ///< of what a link leads to
 };
 
 /// Names as ls(1) shows them: in columns on a terminal, one a line in a pipe; escaped; coloured by

@@ -90,20 +90,24 @@ class Lister {
     if (folder) found = TRY(located.tree->lookup(folder, entry.name, workspace_.context()));
     row.size = found.attributes.size;
     row.mtime = found.attributes.mtime;
-    if (entry.type == tree::Type::link)
+    if (entry.type == tree::Type::link) {
       row.target = TRY(located.tree->read_link(found.node, workspace_.context()));
+      const auto meaning = TRY(located.tree->meaning(found.node, workspace_.context()));
+      if (meaning.digest) row.digest = meaning.digest->text();
+    }
     return row;
   }
 
   json::Node to_json(const Row& row, const std::string& below) const {
     json::Node object = json::Node::object();
     object.set("name", row.name);
-    if (command_.recursive) object.set("folder", below);
+    if (headings_ && !below.empty()) object.set("folder", below);
     object.set("type", type_name(row.type));
     if (command_.long_format) {
       object.set("size", row.size);
       if (row.mtime > 0) object.set("mtime", text::format_rfc3339(row.mtime));
       if (!row.target.empty()) object.set("target", row.target);
+      if (!row.digest.empty()) object.set("digest", row.digest);
     }
     return object;
   }

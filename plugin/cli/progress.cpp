@@ -36,7 +36,7 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
 void ProgressBar::draw(std::uint64_t done, std::uint64_t total,
                        std::chrono::steady_clock::time_point now) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  io_.error_text("\r" + progress_line(what_, done, total, seconds, 80) + "\033[K");
+  io_.error_text("\r" + progress_line(what_, done, total, seconds, io_.err_width()) + "\033[K");
   drawn_ = true;
 }
 
@@ -45,7 +45,13 @@ std::string progress_line(const std::string& what, std::uint64_t done, std::uint
   const auto rate =
       static_cast<std::uint64_t>(seconds > 0 ? static_cast<double>(done) / seconds : 0);
   const std::string speed = text::format_size(rate) + "/s";
-  if (total == 0) return fmt::format("{}  {}  {}", what, text::format_size(done), speed);
+  const auto room = static_cast<std::size_t>(std::max(0, width));
+  // A line that the terminal breaks is not erased by the next one.
+  const auto fitted = [room](std::string line) {
+    if (line.size() > room) line.resize(room);
+    return line;
+  };
+  if (total == 0) return fitted(fmt::format("{}  {}  {}", what, text::format_size(done), speed));
   const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
   std::string rest = "--:--";
   if (rate > 0 && done <= total) {
@@ -54,14 +60,13 @@ std::string progress_line(const std::string& what, std::uint64_t done, std::uint
   }
   const std::string tail =
       fmt::format(" {:3.0f}% of {}  {}  {}", share * 100, text::format_size(total), speed, rest);
-  const auto room = static_cast<std::size_t>(std::max(0, width));
   const std::size_t name = std::min<std::size_t>(what.size(), room / 3);
   const std::size_t used = name + 3 + tail.size();
   const std::size_t bar = room > used + 1 ? std::min<std::size_t>(30, room - used - 1) : 0;
   const auto filled = static_cast<std::size_t>(share * static_cast<double>(bar));
   // The end of a long place tells more than its beginning.
-  return fmt::format("{} [{}{}]{}", what.substr(what.size() - name), std::string(filled, '='),
-                     std::string(bar - filled, ' '), tail);
+  return fitted(fmt::format("{} [{}{}]{}", what.substr(what.size() - name),
+                            std::string(filled, '='), std::string(bar - filled, ' '), tail));
 }
 
 }  // namespace berth::cli

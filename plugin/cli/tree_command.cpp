@@ -23,12 +23,15 @@ class Drawer {
     Located located = TRY(workspace_.locate(text, true));
     if (workspace_.options().json) {
       json::Node object = TRY(to_json(*located.tree, located.found.node, text, command_.depth));
-      workspace_.io().print(object.to_text(2) + "\n");
+      array_.push_back(std::move(object));
       return {};
     }
     workspace_.io().print(shown_name(workspace_.io(), text, located.found.node->type()) + "\n");
     return draw_below(*located.tree, located.found.node, "", command_.depth);
   }
+
+  /// One document, however many places.
+  std::string json() const { return array_.to_text(2); }
 
  private:
   Result<std::vector<tree::Entry>> sorted(tree::Tree& tree, const tree::NodePtr& folder) {
@@ -79,6 +82,7 @@ class Drawer {
 
   const TreeCommand& command_;
   Workspace& workspace_;
+  json::Node array_ = json::Node::array();
 };
 
 }  // namespace
@@ -91,6 +95,7 @@ int run_tree(const TreeCommand& command, Workspace& workspace) {
     if (auto drawn = drawer.draw(place); !drawn)
       status = worse(status, report(workspace, drawn.error()));
   }
+  if (workspace.options().json) workspace.io().print(drawer.json() + "\n");
   return status;
 }
 

@@ -25,6 +25,8 @@ TEST(ProgressTest, ShowsShareSpeedAndTimeLeft) {
 TEST(ProgressTest, FitsNarrowTerminalsAndUnknownTotals) {
   EXPECT_LE(progress_line(std::string(200, 'x'), 1, 2, 1.0, 60).size(), 60U);
   EXPECT_THAT(progress_line("x", 1 << 20, 0, 1.0, 80), HasSubstr("1.0 MiB"));
+  EXPECT_LE(progress_line("x", 1, 2, 1.0, 20).size(), 20U);
+  EXPECT_LE(progress_line(std::string(200, 'x'), 1, 0, 1.0, 20).size(), 20U);
 }
 
 TEST(ExitStatusTest, FollowsTheTable) {
