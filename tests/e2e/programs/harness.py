@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of whole programs share: berth and berthfs as a user runs them, real registries, and cleaning up."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -40,6 +41,31 @@ def wait_until(condition, seconds=20, what="the condition"):
     raise AssertionError(f"{what} did not come true within {seconds} s")
 
 
+class FakeRegistry:
+    """tests/support's fake registry as a program. `faults`: its script. What it prints is in `said`: registry, tokens, storage, ca, client-cert..."""
+
+    def __init__(self, folder, *arguments, faults=()):
+        script = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=folder)[1])
+        script.write_text(json.dumps(list(faults)))
+        self.process = subprocess.Popen([str(BIN / "fake-registry"), "--script", str(script), *map(str, arguments)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        self.said = {}
+        last = "client-key" if "--tls" in arguments else "storage"
+        while last not in self.said:
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError("the fake registry did not start")
+            name, value = line.split(maxsplit=1)
+            self.said[name] = value.strip()
+        self.host = self.said["registry"]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
 class Case(unittest.TestCase):
     """A scratch folder, an environment without the user's own credentials, and mounts that go away whatever happens."""
 
@@ -68,6 +94,16 @@ class Case(unittest.TestCase):
         registry = Registry(self.folder / name, kind, port)
         self.addCleanup(registry.close)
         return registry
+
+    def fake_registry(self, *arguments, faults=()):
+        registry = FakeRegistry(self.folder, *arguments, faults=faults)
+        self.addCleanup(registry.close)
+        return registry
+
+    def assert_errno(self, number, call, *arguments):
+        with self.assertRaises(OSError) as raised:
+            call(*arguments)
+        self.assertEqual(raised.exception.errno, number, raised.exception)
 
     def berth(self, *arguments, status=0, env=None, input=None, timeout=120):
         """Runs berth in a pipe; checks its exit status; gives its output."""
