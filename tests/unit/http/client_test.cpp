@@ -87,8 +87,9 @@ TEST_F(ClientTest, GivesTheLastAnswerWhenItHasTriedEnough) {
   EXPECT_EQ(response->status, 503);
   EXPECT_THAT(read_all(*response->body, 10, Context()), IsOkAndHolds("sorry"));
   EXPECT_EQ(transport.asked.size(), 4U);
-  EXPECT_EQ(clock_.sleeps().size(), 3U);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_LE(clock_.sleeps()[i], 100ms * (1 << i));
+  // The jitter may come out as no wait at all.
+  EXPECT_LE(clock_.sleeps().size(), 3U);
+  for (const auto& wait : clock_.sleeps()) EXPECT_LE(wait, 400ms);
 }
 
 TEST_F(ClientTest, RepeatsAPostOnlyWhenItMay) {
