@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents say is what happens: the demo, every command of README and troubleshooting, installing, fstab, completion, the manuals."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+from harness import BIN, ROOT, Case
+
+
+class Documents(Case):
+    def test_the_demo_runs_and_leaves_nothing(self):
+        done = subprocess.run(["sh", "docs/demo.sh", str(BIN)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for word in ("library", "v1 -> .manifests/sha256/", "hello again", "weights/part-0.bin", '{"vocabulary":32000', "GREETING"):
+            self.assertIn(word, done.stdout)
+        self.assertEqual([l for l in pathlib.Path("/proc/mounts").read_text().splitlines() if "build/demo" in l], [])
+        # The README shows what the demo does: the same commands in the same order, with the digests of the same bytes.
+        shown = re.search(r"<!-- demo -->(.*)<!-- end of demo -->", (ROOT / "README.md").read_text(), re.S).group(1)
+        commands = [re.sub(r"127\.0\.0\.1:\d+|\x1b\[[0-9;]*m", "", line) for line in done.stdout.splitlines() if "$ " in line]
+        self.assertEqual(commands, [line.replace("127.0.0.1:5000", "") for line in shown.splitlines() if line.startswith("$ ")])
+
+    def test_every_command_of_the_readme_works(self):
+        r = self.registry()
+        config = {"created": "2024-05-01T10:00:00Z", "config": {"Env": ["A=1"]}}
+        r.push_image("library/hello", ["v1"], [b"layer one"], config)
+        r.push_image("library/hello", ["v2"], [b"layer two"], {**config, "config": {"Env": ["A=2"]}})
+        r.push_artifact("models/tiny", ["2024"], {"model.json": b"{}", "weights/part-0.bin": b"weights"})
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        scratch = self.folder / "tmp"
+        scratch.mkdir()
+        said = {}
+        for page, least in (("README.md", 4), ("docs/troubleshooting.md", 4)):
+            blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+            self.assertGreaterEqual(len(blocks), least)
+            said[page] = "\n".join(self.sh("set -eu\nR=%s M=%s\n%s" % (r.host, mnt, block.replace("/tmp/", f"{scratch}/"))) for block in blocks)
+        self.assertEqual((scratch / "tiny/model.json").read_bytes(), b"{}")
+        readme = said["README.md"]
+        self.assertIn('"A=2"', readme, "the difference of two configs")
+        self.assertIn("2024-05-01T10:00:00Z %s/library/hello/v1/config.json" % mnt, readme, "the dates of all images")
+        self.assertRegex(readme, r"1 application/vnd.example.thing", "the types of artifacts")
+        self.assertRegex(readme, r"(?m)^9 sha256:[0-9a-f]{64}$", "the sizes of blobs")
+        self.assertIn(f"{mnt}/library/hello/v1\n", readme, "what was seen since yesterday")
+        self.assertRegex(readme, r"(?m)^([0-9a-f]{64})  manifest.json\n.*/\.manifests/sha256/\1$", "bytes have the digest of their name")
+        self.assertRegex(readme, r"ok +fuse: ", "doctor")
+        trouble = said["docs/troubleshooting.md"]
+        self.assertIn("Nothing that was served is older", trouble)
+        self.assertRegex(trouble, rf"serving {r.host} on {mnt}")
+        self.assertRegex(trouble, r"(?m)^\d+$", "the numbers of stats.json and metrics")
+
+    def test_completion_scripts_are_valid_and_complete_places(self):
+        r = self.registry()
+        r.push_image("library/hello", ["v1", "v2"], [b"layer"])
+        self.berth("ls", f"{r.host}/library/hello")
+        for shell, check in (("bash", "bash -n"), ("zsh", "zsh -n"), ("fish", "fish -n")):
+            path = self.folder / f"completion.{shell}"
+            path.write_text(self.berth("completion", shell).stdout)
+            if subprocess.run(["which", shell], capture_output=True).returncode == 0:
+                self.sh(f"{check} {path}")
+        found = self.sh(f"source {self.folder}/completion.bash; COMP_WORDS=(berth ls {r.host}/library/hello/); COMP_CWORD=2; "
+                        "_berth 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        self.assertIn(f"{r.host}/library/hello/v1/", found.split())
+
+    def test_doctor_says_what_is_wrong_and_exits_so(self):
+        r = self.registry("htpasswd")
+        fine = self.berth("--json", "doctor", r.host, status=None)
+        findings = json.loads(fine.stdout)
+        # Its catalogue is refused to those without a credential: no problem of theirs.
+        self.assertEqual([f["verdict"] for f in findings if f["area"] == "network"], ["warning"], fine.stdout)
+        self.assertIn(f"berth ls {r.host}/REPOSITORY", fine.stdout)
+        self.assertEqual(fine.returncode, 1 if any(f["verdict"] == "problem" for f in findings) else 0)
+        r.kill()
+        broken = self.berth("doctor", r.host, status=1).stdout
+        self.assertRegex(broken, rf"(?m)^problem  network: .*{r.host}")
+        self.assertRegex(broken, r"(?m)^ok +cache: ")
+
+    def test_installed_as_the_readme_says_it_mounts_by_fstab(self):
+        stage = self.folder / "stage"
+        build = BIN.parent
+        if not (build / "cmake_install.cmake").exists():
+            self.skipTest("the programs under test are not in a build folder")
+        subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr/local"], env={**os.environ, "DESTDIR": str(stage)}, check=True,
+                       capture_output=True)
+        local = stage / "usr/local"
+        for path in ("bin/berth", "libexec/berth/berthfs", "share/man/man1/berth.1", "share/man/man8/berthfs.8"):
+            self.assertTrue((local / path).is_file(), path)
+        readme = (ROOT / "README.md").read_text()
+        link = re.search(r"^\$ sudo (ln -s /usr/local/sbin/mount.berth .*)$", readme, re.M).group(1)
+        line = re.search(r"^```fstab\n(.*)\n```", readme, re.M).group(1)
+        r = self.registry()
+        r.push_image("library/hello", ["v1"], [b"layer"])
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        (self.folder / "fstab").write_text(line.replace("registry.example.com", r.host).replace("/mnt/r", str(mnt)) + "\n")
+        # In a mount namespace: /usr/local is what was just installed, and /sbin is empty but for the link.
+        script = (f"mount --bind {local} /usr/local; mount -t tmpfs berth-test $(realpath /sbin); {link}; "
+                  f"mount --fstab {self.folder}/fstab {mnt}; ls {mnt}/library/hello; cat {mnt}/library/hello/v1/layers/00.tar.gz; echo; "
+                  f"findmnt -no FSTYPE,OPTIONS {mnt}; /usr/local/bin/berth unmount {mnt}; mount -t berth -o ro {r.host} {mnt}; umount {mnt}")
+        done = subprocess.run(["unshare", "-m", "sh", "-euc", script], env={**self.env, "PATH": "/usr/bin:/bin:/usr/sbin"}, capture_output=True, text=True,
+                              timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        listed, layer, mounted = done.stdout.splitlines()
+        self.assertEqual((listed, layer), ("v1", "layer"))
+        self.assertRegex(mounted, r"^fuse.berth +ro,.*allow_other")
+
+    def test_a_build_after_a_demo_has_its_tests_again(self):
+        presets = {p["name"]: p for p in json.loads((ROOT / "CMakePresets.json").read_text())["configurePresets"]}
+        self.assertEqual(presets["release"]["cacheVariables"]["BERTH_BUILD_TESTS"], "ON")
+
+    def test_the_manual_explains_every_option_of_every_command(self):
+        page = (ROOT / "docs/man/berth.1").read_text()
+        sections = re.split(r"(?m)^\.It Ic (?=\w)", page.split(".Sh COMMANDS")[1].split(".Sh OPTIONS")[0])[1:]
+        about = {section.split()[0]: section for section in sections}
+        about["unmount"] += about["umount"]
+        common = page.split(".Sh OPTIONS")[1].split(".Sh ENVIRONMENT")[0]
+        helped = {"": common, **{command: about[command] for command in about if command != "umount"}}
+        for command, text in helped.items():
+            shown = self.berth(*filter(None, [command]), "--help").stdout.split("Subcommands:")[0]
+            flags = {flag for line in re.findall(r"(?m)^  (-[-\w,]+)", shown) for flag in line.split(",")}
+            self.assertTrue(flags)
+            named = self.flags_of(text) | (self.flags_of(common) if command else set())
+            self.assertEqual(flags - named, set(), f"berth {command}")
+
+    def test_the_manual_explains_every_option_of_a_mount(self):
+        page = (ROOT / "docs/man/berthfs.8").read_text()
+        shown = subprocess.run([str(BIN / "berthfs"), "--help"], capture_output=True, text=True, check=True).stdout
+        options = re.findall(r"(?m)^  ([a-z_]+)[=\[ ]", shown.split("Options of -o")[1])
+        self.assertGreater(len(options), 15)
+        for option in options:
+            self.assertRegex(page, rf"(?m)^\.It .*\bCm {option}\b", option)
+        flags = set(re.findall(r"(?m)^(--?[a-z]+)", shown.split("Options of -o")[0]))
+        self.assertEqual(flags - self.flags_of(page), set())
+
+    @staticmethod
+    def flags_of(page):
+        """What mdoc writes as Fl, `Fl laR1` being four of them."""
+        flags = set()
+        for word in re.findall(r"\bFl (-?[\w-]+)", page):
+            flags |= {"-" + word} if word.startswith("-") else {"-" + letter for letter in word}
+        return flags
+
+
+if __name__ == "__main__":
+    unittest.main()
