@@ -2,7 +2,9 @@
 // What a program sees of a registry that is wrong: each fault has its errno and a sentence in
 // .berth/log, and when it is over the mount shows everything again.
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <functional>
@@ -203,6 +205,7 @@ const FaultCase kCases[] = {
 
 class FaultTest : public testing::TestWithParam<FaultCase> {};
 
+// S101
 TEST_P(FaultTest, HasItsErrnoAndItsSentenceAndLeavesTheMountWorking) {
   const FaultCase& one = GetParam();
   HttpServerOptions server;
@@ -236,6 +239,32 @@ TEST_P(FaultTest, HasItsErrnoAndItsSentenceAndLeavesTheMountWorking) {
 
 INSTANTIATE_TEST_SUITE_P(Every, FaultTest, testing::ValuesIn(kCases),
                          [](const auto& one) { return one.param.name; });
+
+// S103
+TEST(FaultTest, AFileWithAWrongByteAnswersEioFromThenOn) {
+  FakeRegistry registry;
+  const std::string content = pattern_bytes(9 * kMiB);
+  const auto home = std::make_shared<TempDir>();
+  const Rig rig{registry, *home, registry.add_image("app", "v1", {content}), {}};
+  rig.fault_blob(rig.image, fault::flip_byte(8 * kMiB));
+  const Mounted mount(home, registry.host(), "plain_http");
+  const Fd file(::open(mount.path(kLayer).c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  std::string buffer(128 * 1024, '\0');
+  ssize_t got = 0;
+  while ((got = ::read(file.get(), buffer.data(), buffer.size())) > 0) {
+  }
+  ASSERT_EQ(got, -1) << "the end came without an error";
+  EXPECT_EQ(errno, EIO);
+  registry.clear_faults();
+  // Another open finds the right bytes; this one gave wrong ones, and says so wherever it is read.
+  ASSERT_EQ(look_until_good(mount.path(kLayer)), 0);
+  for (const off_t offset : {off_t{0}, static_cast<off_t>(kMiB), static_cast<off_t>(8 * kMiB)}) {
+    ASSERT_EQ(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), offset), -1) << offset;
+    EXPECT_EQ(errno, EIO);
+  }
+}
 
 /// alice:wonder
 constexpr const char* kAlice = "YWxpY2U6d29uZGVy";

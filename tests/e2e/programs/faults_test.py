@@ -184,25 +184,36 @@ class Interrupted(Case):
     def partial_bytes(self):
         return json.loads(self.berth("--json", "cache", "status").stdout)["partial_bytes"]
 
+    def stalled(self):
+        """A copy of 96 MiB that stands still in its middle, all by the registry's will: the first answer with bytes ends no more."""
+        r = self.fake_registry("--big", self.SIZE, faults=[{"method": "GET", "target": "*/blobs/*", "from": 2, "times": 1, "action": "stall_body",
+                                                            "at": self.SIZE // 3}])
+        place = f"{r.host}/library/big:latest"
+        digest = json.loads(self.berth("cat", f"{place}/manifest.json").stdout)["layers"][0]["digest"]
+        self.berth("cat", f"{place}/config.json")  # the first blob
+        running = self.start("cp", f"{place}/layers/00.tar.gz", str(self.folder / "out"))
+        wait_until(lambda: self.kept() > (8 << 20), what="some bytes")
+        self.assertIsNone(running.poll())
+        return r, place, digest, running
+
+    def kept(self):
+        return sum(f.stat().st_blocks * 512 for f in (self.folder / "cache/ingest").rglob("data") if f.exists())
+
     # S204
     def test_ctrl_c_leaves_a_partial_blob_that_the_next_command_takes_up(self):
-        r = self.registry()
-        plain = self.big(r)
-        target = self.folder / "out"
-        running = self.start("cp", f"{r.host}/big:v1/layers/00.tar.gz", str(target))
-        ingest = self.folder / "cache/ingest"
-        wait_until(lambda: sum(f.stat().st_blocks * 512 for f in ingest.rglob("data") if f.exists()) > (8 << 20), what="some bytes")
+        r, place, digest, running = self.stalled()
         running.send_signal(signal.SIGINT)
         _, words = running.communicate(timeout=20)
-        if running.returncode == 0:
-            self.skipTest("the copy was done before it could be interrupted")
         self.assertEqual(running.returncode, 130, words)
-        self.assertFalse(target.exists())
-        before = r.requests()
-        self.berth("cp", f"{r.host}/big:v1/layers/00.tar.gz", target)
-        self.assertEqual(target.read_bytes(), plain.read_bytes())
-        gets = [line for line in r.lines()[before:] if f"GET /v2/big/blobs/{self.blob['digest']}" in line]
-        self.assertEqual([l for l in gets if re.search(r'HTTP/1.1" 200', l)], [], "taken up by range, not begun again")
+        self.assertIn(b"takes it up", words)
+        self.assertFalse((self.folder / "out").exists())
+        kept = self.partial_bytes()
+        self.assertGreater(kept, 8 << 20)
+        asked = self.berth("-vv", "cp", f"{place}/layers/00.tar.gz", self.folder / "out").stderr
+        statuses = re.findall(rf"GET \S+/blobs/{digest}: (\d+)", asked)
+        self.assertEqual(set(statuses), {"206"}, "taken up by range, not begun again")
+        self.assertEqual(digest_of((self.folder / "out").read_bytes()), digest)
+        self.assertEqual(self.partial_bytes(), 0)
 
     def test_kill_minus_nine_of_a_reader_of_berthfs_and_of_a_second_berthfs(self):
         r = self.registry()
@@ -210,35 +221,35 @@ class Interrupted(Case):
         first = self.mount(r.host, name="one")
         second = self.mount(r.host, name="two")
         path = f"big/.blobs/sha256/{self.blob['digest'].split(':')[1]}"
-        reader = subprocess.Popen(["cat", str(first / path)], stdout=subprocess.DEVNULL)
-        other = subprocess.Popen(["cat", str(second / path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        reader = subprocess.Popen(["cat", str(first / path)], stdout=subprocess.PIPE)
+        other = subprocess.Popen(["cat", str(second / path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for one in (reader, other):  # in the middle of it: they have read, and wait for the pipe to be emptied
+            self.assertEqual(len(one.stdout.read(1 << 20)), 1 << 20)
         reader.kill()
-        reader.wait()
+        reader.communicate()
         os.kill(self.daemon(second), signal.SIGKILL)
-        other.wait(timeout=30)
+        other.communicate(timeout=30)
+        self.assertNotEqual(other.returncode, 0, "its server died in the middle")
         self.assertEqual((first / path).read_bytes(), plain.read_bytes())
         # A dead mount point is cleaned by the next mount.
-        with self.assertRaises(OSError) as raised:
-            os.listdir(second)
-        self.assertEqual(raised.exception.errno, errno.ENOTCONN)
+        self.assert_errno(errno.ENOTCONN, os.listdir, second)
         self.mounts.remove(second)
         self.mount(r.host, name="two")
         self.assertEqual((second / path).read_bytes(), plain.read_bytes())
 
     def test_ctrl_z_of_the_downloading_process_holds_nobody_up(self):
-        r = self.registry()
-        plain = self.big(r)
-        running = self.start("cp", f"{r.host}/big:v1/layers/00.tar.gz", str(self.folder / "out"))
-        ingest = self.folder / "cache/ingest"
-        wait_until(lambda: sum(f.stat().st_blocks * 512 for f in ingest.rglob("data") if f.exists()) > (4 << 20), what="some bytes")
+        r, place, digest, running = self.stalled()
         running.send_signal(signal.SIGSTOP)
         try:
             mnt = self.mount(r.host)
-            path = mnt / f"big/.blobs/sha256/{self.blob['digest'].split(':')[1]}"
-            self.assertEqual(path.read_bytes(), plain.read_bytes())
+            path = mnt / f"library/big/.blobs/sha256/{digest[7:]}"
+            self.assertEqual(digest_of(path.read_bytes()), digest)
         finally:
             running.send_signal(signal.SIGCONT)
-        running.communicate(timeout=60)
+        # It stood in the middle of the bytes, and ends well all the same, with the bytes that another one fetched.
+        _, words = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, words)
+        self.assertEqual(digest_of((self.folder / "out").read_bytes()), digest)
         self.assertEqual(json.loads(self.berth("--json", "cache", "verify").stdout)["bad"], [])
 
     def test_two_hundred_kills_leave_no_unverified_blob(self):
@@ -318,12 +329,47 @@ class Cache(Case):
         mnt = self.mount(r.host, env=env)
         self.assertEqual(self.sh(f"sha256sum < {mnt}/app/v1/layers/00.tar.gz").split()[0], blob["digest"].split(":")[1])
 
+    def test_a_far_read_beyond_what_a_full_cache_can_fetch_again_is_enospc(self):
+        # S101
+        r = self.fake_registry("--big", 96 << 20)
+        mnt = self.mount(r.host, "cache_limit=16MiB")
+        with open(mnt / "library/big/latest/layers/00.tar.gz", "rb", buffering=0) as file:
+            self.assertTrue(file.read(4096))
+            self.assert_errno(errno.ENOSPC, os.pread, file.fileno(), 4096, 90 << 20)
+        self.assertIn("cache limit", (mnt / ".berth/log").read_text())
+        # From start to end it is given and verified all the same.
+        digest = json.loads((mnt / "library/big/latest/manifest.json").read_text())["layers"][0]["digest"]
+        self.assertEqual(self.sh(f"sha256sum < {mnt}/library/big/latest/layers/00.tar.gz").split()[0], digest[7:])
+
+    def test_a_cache_folder_that_is_read_only(self):
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"seen"])
+        r.push_image("late", ["v1"], [b"later"])
+        folder = self.folder / "ro"
+        folder.mkdir()
+        self.sh(f"mount -t tmpfs -o size=64m,mode=0700 berth-test {folder}")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", str(folder)]))
+        env = {"BERTH_CACHE": str(folder)}
+        self.berth("cat", f"{r.host}/app:v1/layers/00.tar.gz", env=env)
+        self.sh(f"mount -o remount,ro {folder}")
+        for place, layer in (("app", "seen"), ("late", "later")):
+            self.assertEqual(self.berth("cat", f"{r.host}/{place}:v1/layers/00.tar.gz", env=env).stdout, layer)
+        self.assertRegex(self.berth("doctor", env=env, status=1).stdout, "problem +cache: .*is read-only")
+        mnt = self.mount(r.host, env=env)
+        for place, layer in (("app", b"seen"), ("late", b"later")):
+            self.assertEqual((mnt / place / "v1/layers/00.tar.gz").read_bytes(), layer)
+        self.assertIn("read-only", (mnt / ".berth/log").read_text().lower())
+
     def test_a_cache_that_others_may_read_is_refused_with_the_remedy(self):
         folder = self.folder / "open"
         folder.mkdir(mode=0o755)
         os.chmod(folder, 0o755)
         words = self.berth("cache", "status", env={"BERTH_CACHE": str(folder)}, status=4).stderr
         self.assertIn("chmod 700", words)
+        (self.folder / "mnt").mkdir()
+        words = self.berth("mount", "127.0.0.1:1", self.folder / "mnt", env={"BERTH_CACHE": str(folder)}, status=4).stderr
+        self.assertIn("chmod 700", words)
+        self.assertFalse(os.path.ismount(self.folder / "mnt"))
 
     def test_a_cache_removed_while_mounted_does_not_end_the_mount(self):
         r = self.registry()
