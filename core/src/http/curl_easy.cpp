@@ -36,21 +36,22 @@ bool is_field_value(std::string_view text) {
 // --- What curl calls, on the loop thread. Nothing may be thrown through curl's frames.
 
 std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* context) noexcept {
+  auto* transfer = static_cast<Transfer*>(context);
   try {
-    auto* transfer = static_cast<Transfer*>(context);
     return transfer->on_header({bytes, size * count}) ? size * count : 0;
   } catch (...) {
+    transfer->on_exhausted();
     return 0;
   }
 }
 
 std::size_t on_data(char* bytes, std::size_t size, std::size_t count, void* context) noexcept {
+  auto* transfer = static_cast<Transfer*>(context);
   try {
-    auto* transfer = static_cast<Transfer*>(context);
-    const bool paused =
-        transfer->on_data(as_bytes({bytes, size * count})) == Transfer::Taken::paused;
-    return paused ? std::size_t{CURL_WRITEFUNC_PAUSE} : size * count;
+    const bool taken = transfer->on_data(as_bytes({bytes, size * count}));
+    return taken ? size * count : std::size_t{CURL_WRITEFUNC_PAUSE};
   } catch (...) {
+    transfer->on_exhausted();
     return 0;
   }
 }

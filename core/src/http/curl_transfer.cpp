@@ -121,12 +121,12 @@ bool Transfer::end_of_head() {
   return true;
 }
 
-Transfer::Taken Transfer::on_data(ByteView bytes) {
+bool Transfer::on_data(ByteView bytes) {
   progressed_ = true;
   const MutexLock lock(mutex_);
   if (queued_ != 0 && queued_ + bytes.size() > limits::kQueueBytes) {
     paused_ = true;
-    return Taken::paused;
+    return false;
   }
   while (!bytes.empty()) {
     if (queue_.empty() || queue_.back().size == queue_.back().capacity) {
@@ -144,7 +144,7 @@ Transfer::Taken Transfer::on_data(ByteView bytes) {
     reader_waits_ = false;
     changed_.notify_all();
   }
-  return Taken::all;
+  return true;
 }
 
 Transfer::Block Transfer::make_block() {

@@ -71,8 +71,10 @@ class Transfer {
 
   /// One header line with its line end. False: berth ends the transfer.
   bool on_header(std::string_view line);
-  enum class Taken : unsigned char { all, paused, failed };
-  Taken on_data(ByteView bytes);
+  /// False: the reader is behind, none was taken, and the sender is to be held back.
+  bool on_data(ByteView bytes);
+  /// No memory for what came: berth ends the transfer.
+  void on_exhausted() noexcept { verdict_ = Verdict::out_of_memory; }
   /// May a connection be made to, or used with, this address? Remembers the refusal.
   bool on_address(std::optional<AddressClass> peer);
   void on_connected(TimePoint now);
@@ -90,7 +92,6 @@ class Transfer {
     std::size_t capacity = 0;
   };
   bool end_of_head();
-  void append(ByteView bytes) BERTH_REQUIRES(mutex_);
   Block make_block() BERTH_REQUIRES(mutex_);
 
   const AddressClasses forbidden_;
