@@ -21,7 +21,7 @@ constexpr std::size_t kSmallestBlock = std::size_t{16} * 1024;
 // A waiting reader is woken in the middle of a round only for this much.
 constexpr std::size_t kHandOver = std::size_t{256} * 1024;
 // As many as a full queue holds: freed to the system, each would cost its page faults again.
-constexpr std::size_t kSpareBlocks = limits::kQueueBytes / kHandOver;
+constexpr std::size_t kSpareBlocks = limits::kQueueBytes / kBlockSize;
 
 // "HTTP/1.1 200 OK" begins each answer, those of 100 Continue and of proxies included.
 std::optional<int> status_of(std::string_view line) {
