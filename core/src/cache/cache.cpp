@@ -130,15 +130,20 @@ Result<std::shared_ptr<Partial>> Cache::Impl::open_partial(const Digest& digest,
   // Whoever led before this one has left it there.
   if (auto known = known_partial(digest)) return known;
   const auto store = TRY(live_store());
+  auto blob = TRY(find_blob(*store, digest, context));
+  const auto is_there = [&] { return blob && blob->size == size; };
   std::optional<Ingest> ingest;
-  if (auto blob = TRY(find_blob(*store, digest, context)); blob && blob->size == size) {
-    ingest = Ingest{std::move(blob->fd), Fd{}, TRY(MapFile::complete(size))};
-  } else {
+  if (!is_there()) {
     TRY(store->check_writable());
     TRY(check_fits(*store, digest, size));
     ingest = TRY(open_ingest(*store, digest, size));
     store->recency().touch(digest);
+    // Between the two looks another process may have published it and taken its folder away: then
+    // the one in hand is new, and would be filled for nothing.
+    blob = TRY(find_blob(*store, digest, context));
+    if (is_there() && ingest->map.chunk(0).written == 0) remove_ingest(*store, digest, *ingest);
   }
+  if (is_there()) ingest = Ingest{std::move(blob->fd), Fd{}, TRY(MapFile::complete(size))};
   auto shared = std::make_shared<Partial::Impl>(store, digest, std::move(*ingest));
   std::shared_ptr<Partial> partial(new Partial(std::move(shared)));
   if (size == 0 && partial->state() == State::filling) {
