@@ -116,10 +116,8 @@ TEST_F(SemanticsTest, S35_TooManyRequestsEndsTheWorkAhead) {
   names("r.example/a");
   std::atomic<int> heads = 0;
   registry().on_head = [&](const std::string&) {
-    if (heads == 4) {
-      const MutexLock lock(registry().mutex);
-      registry().refusals.emplace("head", Error(Errc::rate_limited, "slow down"));
-    }
+    const MutexLock lock(registry().mutex);
+    if (heads == 4) registry().refusals.emplace("head", Error(Errc::rate_limited, "slow down"));
     ++heads;  // last: who waits for it finds the refusal
   };
   ASSERT_THAT(find("r.example/a/t10000"), IsOk());
