@@ -59,7 +59,7 @@ std::optional<std::filesystem::path> token_folder(const Environment& environment
   return std::nullopt;
 }
 
-TokenStore::TokenStore(std::optional<std::filesystem::path> folder, Clock& clock)
+TokenStore::TokenStore(const std::optional<std::filesystem::path>& folder, Clock& clock)
     : impl_(new Impl{.cache = TokenCache(folder, clock)}) {}
 TokenStore::~TokenStore() = default;
 

@@ -45,7 +45,10 @@ Result<CopyPlan> Planner::plan(const Digest& digest) {
   TRY(add_manifest(root, 0));
   plan_.roots.push_back(root);
   if (request_.options.referrers) TRY(add_referrers());
-  std::ranges::stable_sort(plan_.blobs, std::ranges::greater(), &oci::Descriptor::size);
+  // The largest first, or it would be waited for alone at the end; the same order each time.
+  std::ranges::sort(plan_.blobs, [](const oci::Descriptor& a, const oci::Descriptor& b) {
+    return a.size != b.size ? a.size > b.size : a.digest < b.digest;
+  });
   for (const oci::Descriptor& blob : plan_.blobs) plan_.bytes += blob.size;
   return std::move(plan_);
 }

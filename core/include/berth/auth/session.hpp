@@ -22,7 +22,8 @@ std::optional<std::filesystem::path> token_folder(const Environment& environment
 /// and tokens are then kept in memory. Also remembers how each registry asks. Thread safe.
 class TokenStore {
  public:
-  explicit TokenStore(std::optional<std::filesystem::path> folder, Clock& clock = real_clock());
+  explicit TokenStore(const std::optional<std::filesystem::path>& folder,
+                      Clock& clock = real_clock());
   ~TokenStore();
 
  private:
