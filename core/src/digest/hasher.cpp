@@ -80,7 +80,8 @@ bool load_context(typename Kind::Context& context, const Hasher::State& state,
   }
   // The length in bits, in two words.
   constexpr unsigned kWordBits = 8 * sizeof(Word);
-  context.Nl = static_cast<Word>(count << 3);
+  const std::uint64_t bits = count << 3;
+  context.Nl = static_cast<Word>(bits);
   context.Nh = static_cast<Word>(kWordBits == 32 ? count >> 29 : count >> 61);
   context.num = static_cast<unsigned>(count % Kind::kBlock);
   std::memcpy(Kind::block(context), &state[kBlockAt], context.num);

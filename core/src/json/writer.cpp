@@ -10,7 +10,7 @@ namespace {
 
 /// Escapes, UTF-8 and the shortest form of a double are the library's. The structure is not: its
 /// ordered objects search all keys on each insertion.
-std::string scalar(nlohmann::json value) {
+std::string scalar(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -146,27 +146,31 @@ const std::string* find_annotation(const Annotations& annotations, std::string_v
 }
 
 const Annotations& ManifestDocument::annotations() const noexcept {
-  return manifest() != nullptr ? manifest()->annotations : index()->annotations;
+  const Index* const i = index();
+  return i != nullptr ? i->annotations : std::get<Manifest>(content).annotations;
 }
 
 const std::optional<Descriptor>& ManifestDocument::subject() const noexcept {
-  return manifest() != nullptr ? manifest()->subject : index()->subject;
+  const Index* const i = index();
+  return i != nullptr ? i->subject : std::get<Manifest>(content).subject;
 }
 
 std::string ManifestDocument::artifact_type() const {
   if (const Index* const i = index()) return i->artifact_type;
-  const Manifest& m = *manifest();
+  const auto& m = std::get<Manifest>(content);
   return m.artifact_type.empty() ? m.config.media_type : m.artifact_type;
 }
 
 Descriptor ManifestDocument::descriptor() const {
-  return {.media_type = media_type,
-          .digest = digest,
-          .size = raw.size(),
-          .artifact_type = index() != nullptr ? index()->artifact_type : manifest()->artifact_type,
-          .annotations = {},
-          .platform = std::nullopt,
-          .urls = {}};
+  const Index* const i = index();
+  return {
+      .media_type = media_type,
+      .digest = digest,
+      .size = raw.size(),
+      .artifact_type = i != nullptr ? i->artifact_type : std::get<Manifest>(content).artifact_type,
+      .annotations = {},
+      .platform = std::nullopt,
+      .urls = {}};
 }
 
 Result<ManifestDocument> parse_manifest(std::string raw, std::string_view content_type,

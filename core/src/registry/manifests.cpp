@@ -96,7 +96,7 @@ Result<std::optional<ManifestHead>> Client::Impl::try_head(const Endpoint& endpo
                                                            const Target& asked,
                                                            const Context& context) {
   const std::string origin = endpoint.base.origin().text();
-  const std::optional<ManifestHead> ask_by_get;
+  constexpr auto ask_by_get = std::nullopt;
   if (learned.lacks_head(origin)) return ask_by_get;
   const Call call = manifest_call("HEAD", asked);
   auto response = TRY(endpoints.send(endpoint, call, context));

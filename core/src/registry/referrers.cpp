@@ -87,7 +87,7 @@ Result<std::optional<std::vector<oci::Descriptor>>> Client::Impl::referrers_by_a
     const Context& context) {
   const Endpoint& registry = endpoints.registry();
   const Clock& clock = registry.session->client().clock();
-  const std::optional<std::vector<oci::Descriptor>> use_the_tag;
+  constexpr auto use_the_tag = std::nullopt;
   if (learned.lacks_referrers_api(repository, clock.ticks())) return use_the_tag;
   Call call{.path = repository + "/referrers/" + digest.text(),
             .headers = {},

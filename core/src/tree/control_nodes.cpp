@@ -109,6 +109,7 @@ class ControlFolder final : public TreeNode {
   }
   Result<std::vector<Entry>> list(Model& /*model*/, const Context& /*context*/) const override {
     std::vector<Entry> entries;
+    entries.reserve(std::size(kNames));
     for (const ControlName& known : kNames)
       entries.push_back({std::string(known.name), Type::file});
     return entries;

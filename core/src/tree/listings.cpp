@@ -21,9 +21,6 @@ constexpr std::size_t kListLimit = 1'000'000;
 constexpr std::size_t kLists = 512;
 constexpr std::size_t kListedNames = 2'000'000;
 
-const std::string kTags = "t\n";
-const std::string kRepositories = "r\n";
-
 NameListPtr make_list(std::vector<std::string> names) {
   std::ranges::sort(names);
   const auto rest = std::ranges::unique(names);
@@ -174,7 +171,8 @@ Catalogue Listings::catalogue(const std::string& registry, Kept list) {
   made.names = seen;
   if (!list.merged) {
     const MutexLock lock(mutex_);
-    if (Kept* place = kept_.get(kRepositories + registry + '\n')) place->merged = seen;
+    if (Kept* place = kept_.get(list_key(Kind::repositories, registry + '\n')))
+      place->merged = seen;
   }
   return made;
 }
@@ -193,11 +191,16 @@ NameListPtr Listings::seen_repositories(const std::string& registry) {
 void Listings::note_repository(const Place& place) {
   const MutexLock lock(mutex_);
   if (!noted_.insert(place.key()).second) return;
-  if (Kept* list = kept_.get(kRepositories + place.registry + '\n')) list->merged = nullptr;
+  if (Kept* list = kept_.get(list_key(Kind::repositories, place.registry + '\n')))
+    list->merged = nullptr;
+}
+
+std::string Listings::list_key(Kind kind, const std::string& place) {
+  return (kind == Kind::tags ? "t\n" : "r\n") + place;
 }
 
 std::optional<Listings::Kept> Listings::kept(Kind kind, const Place& place) {
-  const std::string key = (kind == Kind::tags ? kTags : kRepositories) + place.key();
+  const std::string key = list_key(kind, place.key());
   {
     const MutexLock lock(mutex_);
     if (const Kept* found = kept_.get(key)) return *found;
@@ -220,7 +223,7 @@ Ttl Listings::left(const Kept& kept) {
 Result<Listings::Kept> Listings::fetch(Kind kind, const Place& place, const Context& context) {
   if (auto list = kept(kind, place); list && is_fresh(*list)) return *list;
   if (auto list = rest(kind, place)) return *list;
-  const std::string key = (kind == Kind::tags ? kTags : kRepositories) + place.key();
+  const std::string key = list_key(kind, place.key());
   return flight_.run(key, context, [&]() -> Result<Kept> {
     if (auto list = kept(kind, place); list && is_fresh(*list)) return *list;
     const std::uint64_t epoch = asking_.epoch();
@@ -269,14 +272,13 @@ Listings::Kept Listings::keep(Kind kind, const Place& place, Kept value, Ttl ttl
   if (epoch != asking_.epoch()) value.fresh_until = asking_.clock().ticks();
   const std::size_t cost = 1 + (value.names ? value.names->names.size() : 0);
   const MutexLock lock(mutex_);
-  return kept_.put((kind == Kind::tags ? kTags : kRepositories) + place.key(), std::move(value),
-                   cost);
+  return kept_.put(list_key(kind, place.key()), std::move(value), cost);
 }
 
 Listings::Kept Listings::older(Kind kind, const Place& place) {
   {
     const MutexLock lock(mutex_);
-    const Kept* found = kept_.get((kind == Kind::tags ? kTags : kRepositories) + place.key());
+    const Kept* found = kept_.get(list_key(kind, place.key()));
     if (found != nullptr && found->names) return *found;
   }
   Kept value;

@@ -74,6 +74,7 @@ class Listings {
     NameListPtr merged;  ///< repositories: with those that were seen
   };
   enum class Kind : bool { tags, repositories };
+  static std::string list_key(Kind kind, const std::string& place);
   std::optional<Kept> kept(Kind kind, const Place& place) BERTH_EXCLUDES(mutex_);
   bool is_fresh(const Kept& kept);
   Ttl left(const Kept& kept);

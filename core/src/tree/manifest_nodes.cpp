@@ -67,7 +67,7 @@ class ViewFolder : public TreeNode {
 
 class ManifestFile final : public TreeNode {
  public:
-  ManifestFile(SpotPtr spot, ManifestViewPtr view)
+  ManifestFile(SpotPtr spot, const ManifestViewPtr& view)
       : TreeNode(Type::file, spot->identity + "\nmanifest.json"),
         spot_(std::move(spot)),
         size_(view->raw().size()),
@@ -157,6 +157,7 @@ class FilesFolder final : public ViewFolder {
       tree = entry->folder.get();
     }
     std::vector<Entry> entries;
+    entries.reserve(tree->entries.size());
     for (const auto& [name, entry] : tree->entries) {
       entries.push_back({name, entry.folder ? Type::folder : Type::file});
     }
@@ -223,6 +224,7 @@ class ReferrersFolder final : public ViewFolder {
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override {
     const auto referrers = TRY(model.manifests.referrers(spot().place, spot().digest, context));
     std::vector<Entry> entries;
+    entries.reserve(referrers.size());
     for (const oci::Descriptor& referrer : referrers) {
       entries.push_back({std::string(referrer.digest.hex()), Type::link});
     }

@@ -108,15 +108,14 @@ void Manifests::read_document(ManifestView& view) const {
 std::optional<std::int64_t> Manifests::created(const Place& place, const ManifestView& view) {
   std::int64_t known = view.created.load(std::memory_order_relaxed);
   if (known < 0) {
-    if (!view.document) {
-      known = 0;
-    } else if (const std::string* stated =
-                   oci::find_annotation(view.document->annotations(), oci::annotation::kCreated)) {
+    known = 0;
+    const std::string* stated = view.document ? oci::find_annotation(view.document->annotations(),
+                                                                     oci::annotation::kCreated)
+                                              : nullptr;
+    if (stated != nullptr) {
       known = date_in(*stated);
     } else if (const oci::Manifest* manifest = view.manifest()) {
       known = created_in_config(place, manifest->config);
-    } else {
-      known = 0;
     }
     view.created.store(known, std::memory_order_relaxed);
   }
