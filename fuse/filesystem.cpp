@@ -13,6 +13,8 @@ namespace {
 
 /// Positions 1 and 2 are those after "." and "..".
 constexpr std::uint64_t kDots = 2;
+/// The kernel drops the pages of a smaller file at its next open, and nobody notices.
+constexpr std::uint64_t kWorthDropping = 1024 * 1024;
 
 }  // namespace
 
@@ -59,6 +61,7 @@ Result<std::unique_ptr<OpenFile>> Filesystem::open(Ino ino, const Context& conte
   const tree::NodePtr found = TRY(node(ino));
   const tree::Attributes attributes = TRY(view_.attributes(found, context));
   auto file = std::make_unique<OpenFile>();
+  file->ino = ino;
   file->node = found;
   file->file = TRY(view_.open(found, context));
   file->direct_io = attributes.direct_io;
@@ -97,6 +100,11 @@ Result<std::size_t> Filesystem::read(OpenFile& file, std::uint64_t offset, std::
 }
 
 void Filesystem::release(const OpenFile& file) { guard_.closed(file.pages, file.file->settled()); }
+
+void Filesystem::outgrown(const OpenFile& file) {
+  if (!on_outgrown_ || file.file->size() < kWorthDropping || !file.file->cache_file()) return;
+  on_outgrown_(file.ino);
+}
 
 Result<std::unique_ptr<OpenFolder>> Filesystem::open_folder(Ino ino) {
   return std::make_unique<OpenFolder>(ino, TRY(node(ino)));

@@ -9,6 +9,7 @@
 
 #include "inodes.hpp"
 #include "page_guard.hpp"
+#include "passthrough.hpp"
 #include "view.hpp"
 
 namespace berth::fuse {
@@ -22,9 +23,11 @@ struct NodeReply {
 
 /// An open file. Owned by the adapter from open to release.
 struct OpenFile {
+  Ino ino = 0;
   tree::NodePtr node;
   std::shared_ptr<tree::File> file;
   PageGuard::Ticket pages;
+  Passthrough::Way way;
   bool direct_io = false;  ///< the size is not known: read until nothing comes
 };
 
@@ -98,6 +101,10 @@ class Filesystem {
   /// Hears of a name that a listing shows and of which the kernel was told that it is absent. From
   /// any thread; must not block. Set it before the first call.
   void on_appeared(std::function<void(const Name&)> hears) { on_appeared_ = std::move(hears); }
+  /// Hears of a closed file whose pages the kernel keeps for nobody: it will read the cache's file
+  /// itself from now on. As above.
+  void on_outgrown(std::function<void(Ino)> hears) { on_outgrown_ = std::move(hears); }
+  void outgrown(const OpenFile& file);
 
  private:
   Result<tree::NodePtr> node(Ino ino) const;
@@ -107,6 +114,7 @@ class Filesystem {
   Inodes inodes_;
   PageGuard guard_;
   std::function<void(const Name&)> on_appeared_;
+  std::function<void(Ino)> on_outgrown_;
 };
 
 }  // namespace berth::fuse

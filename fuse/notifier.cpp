@@ -31,6 +31,7 @@ void Notifier::start(::fuse_session* session, Filesystem& filesystem) {
   filesystem_ = &filesystem;
   filesystem.on_appeared(
       [this](const Name& name) { say([name](Notifier& self) { self.drop_entry(name); }); });
+  filesystem.on_outgrown([this](Ino ino) { say([ino](Notifier& self) { self.drop_pages(ino); }); });
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "berth-notify");
 }

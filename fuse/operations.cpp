@@ -117,19 +117,39 @@ void readlink(fuse_req_t request, fuse_ino_t ino) {
                });
 }
 
+void close_file(Server& server, const OpenFile& file) {
+  if (server.passthrough().closed(file.ino, file.way)) server.filesystem().outgrown(file);
+  server.filesystem().release(file);
+}
+
+/// fuse_reply_open() of libfuse before 3.17 cannot say that the kernel reads the file itself.
+int reply_open_through(fuse_req_t request, std::uint64_t handle, std::int32_t backing) {
+  constexpr std::uint32_t kThrough = 1U << 7;  // FOPEN_PASSTHROUGH; it goes with no other flag
+  const struct {
+    std::uint64_t handle;
+    std::uint32_t flags;
+    std::int32_t backing;
+  } answer{handle, kThrough, backing};
+  return fuse_reply_buf(request, reinterpret_cast<const char*>(&answer), sizeof answer);
+}
+
 void open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   Server& server = server_of(request);
   server.serve(request, Lane::metadata, "open", ino,
                [&server, ino, info = *info](const Context& context) -> Result<Reply> {
                  std::shared_ptr<OpenFile> file = TRY(server.filesystem().open(ino, context));
-                 return [&server, file = std::move(file), info](fuse_req_t to) mutable {
+                 return [&server, ino, file = std::move(file), info](fuse_req_t to) mutable {
                    info.keep_cache = file->pages.keep_pages && !file->direct_io;
                    info.direct_io = file->direct_io;
-                   info.fh = server.files().add(file);
-                   // Who asked is gone: the kernel will not send a release for this one.
-                   if (fuse_reply_open(to, &info) == -ENOENT) {
-                     server.filesystem().release(*server.files().take(info.fh));
+                   if (!file->direct_io) {
+                     file->way = server.passthrough().opened(ino, file->file->cache_file());
                    }
+                   info.fh = server.files().add(file);
+                   const int sent = file->way.backing != 0
+                                        ? reply_open_through(to, info.fh, file->way.backing)
+                                        : fuse_reply_open(to, &info);
+                   // Who asked is gone: the kernel will not send a release for this one.
+                   if (sent == -ENOENT) close_file(server, *server.files().take(info.fh));
                  };
                });
 }
@@ -143,8 +163,10 @@ Reply reply_pipe(int pipe, std::size_t size) {
     vector.buf[0].size = size;
     vector.buf[0].flags = FUSE_BUF_IS_FD;
     vector.buf[0].fd = pipe;
-    // Spliced, not moved: the pages belong to the cache's file.
-    fuse_reply_data(to, &vector, static_cast<fuse_buf_copy_flags>(0));
+    // Spliced, not moved: the pages belong to the cache's file. (Nothing at all has no name in the
+    // enum.)
+    constexpr fuse_buf_copy_flags kSpliced{};
+    fuse_reply_data(to, &vector, kSpliced);
   };
 }
 
@@ -178,7 +200,7 @@ void read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t position,
 
 void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   Server& server = server_of(request);
-  if (const auto file = server.files().take(info->fh)) server.filesystem().release(*file);
+  if (const auto file = server.files().take(info->fh)) close_file(server, *file);
   fuse_reply_err(request, 0);
 }
 

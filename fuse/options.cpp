@@ -77,6 +77,14 @@ Result<void> set_verify(Options& options, std::string_view value) {
   return {};
 }
 
+Result<void> set_passthrough(Options& options, std::string_view value) {
+  if (value != "off" && value != "auto") {
+    return wrong(fmt::format("-o passthrough={}: off or auto is expected", value));
+  }
+  options.passthrough = value == "auto";
+  return {};
+}
+
 Result<void> set_platform(Options& options, std::string_view value) {
   options.platform = TRY(oci::Platform::parse(value));
   return {};
@@ -108,6 +116,7 @@ constexpr auto kRules = std::to_array<OptionRule>({
     {"platform", "OS/ARCH", "of an index, show this platform's image (this machine's)",
      &set_platform},
     {"verify", "full", "give no byte of a blob before its digest was found right", &set_verify},
+    {"passthrough", "off", "no blob is read by the kernel itself, past berthfs", &set_passthrough},
     {"offline", "", "ask no registry: show what was seen before", &set<&Options::offline>},
     {"authfile", "FILE", "credentials, as podman's auth.json", &set_path<&Options::auth_file>},
     {"config", "DIR", "docker's configuration folder (~/.docker)",

@@ -51,6 +51,7 @@ struct Options {
   bool list_all = false;
   std::optional<oci::Platform> platform;
   bool verify_full = false;
+  bool passthrough = true;  ///< where the kernel has it and lets us
   bool offline = false;
   std::chrono::seconds timeout{60};
 

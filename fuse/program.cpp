@@ -175,6 +175,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
   TreeView view(*hub, TRY(tree_options(options, notifier)));
   Filesystem filesystem(view);
   Server server(filesystem, {.timeout = options.timeout});
+  if (!options.passthrough) server.passthrough().forbid();
   const auto session =
       TRY(Session::mount(server, notifier,
                          {.mount_point = options.mount_point.string(),

@@ -15,7 +15,7 @@
 
 // From <fuse3/fuse_lowlevel.h>, which operations.cpp and session.cpp alone include.
 struct fuse_req;
-struct fuse_lowlevel_ops;
+struct fuse_lowlevel_ops;  // NOLINT(readability-identifier-naming): libfuse named it
 
 namespace berth::fuse {
 
@@ -54,6 +54,7 @@ class Server {
   // For operations.cpp.
   void serve(Request request, Lane lane, const char* operation, Ino ino, Call call);
   Filesystem& filesystem() noexcept { return filesystem_; }
+  Passthrough& passthrough() noexcept { return passthrough_; }
   Handles<OpenFile>& files() noexcept { return files_; }
   Handles<OpenFolder>& folders() noexcept { return folders_; }
   Buffers& buffers() noexcept { return buffers_; }
@@ -70,6 +71,7 @@ class Server {
   const uid_t uid_;
   const gid_t gid_;
   Buffers buffers_;
+  Passthrough passthrough_;
   Handles<OpenFile> files_;
   Handles<OpenFolder> folders_;
   std::stop_source stopping_;

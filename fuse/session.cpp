@@ -18,6 +18,7 @@
 #include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -93,6 +94,43 @@ fuse_args arguments_of(const SessionOptions& options) {
   return arguments;
 }
 
+// What goes to and comes from the kernel passes the Server's Passthrough. Otherwise these do what
+// libfuse does without them.
+Passthrough& passthrough_of(void* server) { return static_cast<Server*>(server)->passthrough(); }
+
+ssize_t read_request(int device, void* buffer, std::size_t size, void* server) {
+  const ssize_t got = ::read(device, buffer, size);
+  if (got > 0) {
+    passthrough_of(server).received(
+        {static_cast<const std::byte*>(buffer), static_cast<std::size_t>(got)});
+  }
+  return got;
+}
+
+ssize_t write_answer(int device, iovec* parts, int count, void* server) {
+  Passthrough& passthrough = passthrough_of(server);
+  if (!passthrough.is_agreeing()) return ::writev(device, parts, count);
+  const auto sent = passthrough.sending({parts, static_cast<std::size_t>(count)});
+  return ::writev(device, sent.data(), count);
+}
+
+ssize_t splice_answer(int from, off_t* from_offset, int to, off_t* to_offset, std::size_t size,
+                      unsigned flags, void*) {
+  return ::splice(from, from_offset, to, to_offset, size, flags);
+}
+
+Result<void> pass_by(::fuse_session* session, Server& server) {
+  constexpr fuse_custom_io kCalls{.writev = &write_answer,
+                                  .read = &read_request,
+                                  .splice_receive = nullptr,
+                                  .splice_send = &splice_answer};
+  const int device = fuse_session_fd(session);
+  server.passthrough().attach(device);
+  const int refused = fuse_session_custom_io(session, &kCalls, device);
+  if (refused == 0) return {};
+  return Error::from_errno(-refused, "libfuse refused the calls that read and write for it");
+}
+
 }  // namespace
 
 Session::Session(Server& server, Notifier& notifier, SessionOptions options)
@@ -116,6 +154,7 @@ Result<std::unique_ptr<Session>> Session::mount(Server& server, Notifier& notifi
     return mount_error(session->options_.mount_point);
   }
   session->mounted_ = true;
+  TRY(pass_by(session->session_, server));
   return session;
 }
 

@@ -21,13 +21,13 @@ namespace {
 /// SIGINT and SIGTERM cancel the command's Context, so that a download leaves its partial blob in
 /// order; a second one ends the process at once. Waited for by a thread of its own: nothing but
 /// sigwait is safe to call in a handler.
-void cancel_on_signal(std::stop_source stop) {
+void cancel_on_signal(const std::stop_source& stop) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([stop, signals]() mutable {
+  std::thread([stop = stop, signals]() mutable {
     int signal = 0;
     sigwait(&signals, &signal);
     stop.request_stop();

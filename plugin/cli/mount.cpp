@@ -87,6 +87,7 @@ Result<int> execute(const MountCommand& command, Workspace& workspace) {
   arguments.push_back(command.folder);
   (void)workspace.io().flush();
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   // main() blocked the signals that berthfs must get, and ignored SIGPIPE.

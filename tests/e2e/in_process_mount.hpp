@@ -14,9 +14,10 @@ namespace berth::test {
 /// A FakeView mounted for real, served by threads of the test itself.
 class InProcessMount {
  public:
-  explicit InProcessMount(FakeView& view, fuse::ServerOptions options = {})
+  explicit InProcessMount(FakeView& view, fuse::ServerOptions options = {}, bool passthrough = true)
       : filesystem_(view),
         server_(filesystem_, options) {
+    if (!passthrough) server_.passthrough().forbid();
     auto session = fuse::Session::mount(
         server_, notifier_,
         {.mount_point = folder_.path().string(), .on_unmounted = [this] { gone_ = true; }});
@@ -31,6 +32,7 @@ class InProcessMount {
   std::string path(const std::string& name = "") const { return (folder_ / name).string(); }
   fuse::Session& session() { return *session_; }
   fuse::Notifier& notifier() { return notifier_; }
+  fuse::Server& server() { return server_; }
   bool gone() const { return gone_; }
 
  private:

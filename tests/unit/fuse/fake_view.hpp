@@ -22,6 +22,7 @@ struct FakeNode : tree::Node {
   std::string id;
   std::string content;  ///< a file's bytes, a link's target
   int fd = -1;          ///< a file whose bytes are a range of this
+  int cache_file = -1;  ///< a file that has all its bytes
   std::uint64_t length = 0;
   tree::Ttl ttl = tree::kForever;
   bool keep_pages = true;
@@ -185,6 +186,10 @@ class FakeView : public fuse::View {
       const std::size_t count = std::min<std::size_t>(out.size(), node.content.size() - offset);
       std::memcpy(out.data(), node.content.data() + offset, count);
       return count - std::min(count, view_.lost_bytes);
+    }
+    std::optional<int> cache_file() const override {
+      const int fd = view_.current(node_)->cache_file;
+      return fd < 0 ? std::nullopt : std::optional(fd);
     }
     std::optional<FileRange> file_range(std::uint64_t offset, std::uint64_t) override {
       const int fd = view_.current(node_)->fd;

@@ -117,12 +117,14 @@ TEST(OptionsTest, TakesItsOptionsInAnyPlace) {
 
 TEST(OptionsTest, UnderstandsEveryValue) {
   const Options options = with(
-      "head_jobs=4,timeout=7,verify=full,platform=linux/arm64,authfile=/a,config=/c,cache=/k,"
+      "head_jobs=4,timeout=7,verify=full,passthrough=off,platform=linux/arm64,authfile=/a,config=/"
+      "c,cache=/k,"
       "cache_limit=20GiB,plain_http,ca_file=/ca,cert_file=/crt,key_file=/key,log_file=/l,"
       "allow_other");
   EXPECT_EQ(options.head_jobs, 4);
   EXPECT_EQ(options.timeout, std::chrono::seconds(7));
   EXPECT_TRUE(options.verify_full);
+  EXPECT_FALSE(options.passthrough);
   EXPECT_EQ(options.platform->text(), "linux/arm64");
   EXPECT_EQ(options.auth_file, "/a");
   EXPECT_EQ(options.docker_config_dir, "/c");
