@@ -56,7 +56,8 @@ auth::SessionOptions session_options(const http::Url& base, const std::string& n
 }
 
 /// What came of the body of a refusal; where it breaks is no reason to fail otherwise.
-std::string read_some(http::Body& body, const Context& context) {
+std::string read_some(http::Body& body, const Context& until) {
+  const Context context = until.with_timeout(std::chrono::seconds(5));
   std::string out;
   while (out.size() < http::limits::kErrorBody) {
     const auto block = body.next(context);
@@ -81,6 +82,13 @@ void show(const OperationOptions& options, const Call& call, const http::Respons
 Result<std::shared_ptr<Core>> Core::make(std::string_view endpoint,
                                          ContainerRegistryClientOptions options) {
   auto base = TRY(parse_endpoint(endpoint, options.allow_insecure_connection));
+  // To go on as nobody would look like a registry that is empty, or forbidden.
+  if (options.token_credential != nullptr) {
+    return Error(Errc::unsupported,
+                 fmt::format("{}: this version of berth cannot exchange the tokens of {}: give a "
+                             "user name and password, or a token of the registry",
+                             base.origin().text(), options.token_credential->name()));
+  }
   return std::shared_ptr<Core>(new Core(std::move(base), std::move(options)));
 }
 

@@ -19,6 +19,7 @@ struct Purge::Impl {
   struct Filter {
     Regex repository;  // anchored
     Regex tag;
+    std::string literal;  // the repository, where the filter names one and no pattern; or ""
   };
 
   std::shared_ptr<Core> core;
@@ -37,6 +38,7 @@ struct Purge::Impl {
   struct Budget {
     std::chrono::nanoseconds left;
   };
+  std::optional<std::vector<Chosen>> named_repositories() const;
   Result<std::vector<Chosen>> choose(Budget& budget, const Context& context) const;
   Result<bool> matches(const Regex& regex, const std::string& text, Budget& budget) const;
   Result<void> plan_tags(const Chosen& repository, Timestamp cutoff, Budget& budget,

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "berth/base/try.hpp"
+#include "berth/oci/reference.hpp"
 
 #include "acr/parse.hpp"
 #include "acr/purge_impl.hpp"
@@ -34,7 +35,10 @@ Result<Purge> Purge::create(const ContainerRegistryClient& client, PurgeOptions 
     // Parts that are alternatives are anchored as a whole.
     auto repository = TRY(Regex::compile(fmt::format("^(?:{})$", parts.repository)));
     auto tag = TRY(Regex::compile(parts.tag));
-    impl->filters.push_back({std::move(repository), std::move(tag)});
+    const bool literal =
+        oci::is_repository(parts.repository) && parts.repository.find('.') == std::string::npos;
+    impl->filters.push_back(
+        {std::move(repository), std::move(tag), literal ? parts.repository : std::string()});
   }
   impl->core = client.core_;
   impl->options = std::move(options);
@@ -59,8 +63,24 @@ Result<bool> Purge::Impl::matches(const Regex& regex, const std::string& text,
                            options.filter_timeout.count()));
 }
 
+/// Who may purge a repository may well not list the registry, which is a right of its own.
+std::optional<std::vector<Purge::Impl::Chosen>> Purge::Impl::named_repositories() const {
+  std::map<std::string, Chosen> named;
+  for (const Filter& filter : filters) {
+    if (filter.literal.empty()) return std::nullopt;
+    Chosen& chosen = named[filter.literal];
+    chosen.name = filter.literal;
+    chosen.filters.push_back(&filter);
+  }
+  if (named.empty()) return std::nullopt;
+  std::vector<Chosen> out;
+  for (auto& [name, chosen] : named) out.push_back(std::move(chosen));
+  return out;
+}
+
 Result<std::vector<Purge::Impl::Chosen>> Purge::Impl::choose(Budget& budget,
                                                              const Context& context) const {
+  if (auto named = named_repositories()) return *std::move(named);
   std::vector<Chosen> out;
   const std::string query = Core::query(
       {{"n", std::to_string(options.repository_page_size)}, {"api-version", core->api_version()}});

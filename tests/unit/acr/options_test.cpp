@@ -198,6 +198,22 @@ TEST_F(OptionsTest, AKeychainForWhoeverIsLoggedIn) {
   EXPECT_THAT(ask(with), IsOk());
 }
 
+class NoCredential final : public auth::TokenCredential {
+ public:
+  Result<auth::AccessToken> get_token(const auth::TokenRequest&, const Context&) override {
+    return Error(Errc::not_found, "nobody is logged in");
+  }
+  std::string name() const override { return "NoCredential"; }
+  std::string identity_key() const override { return {}; }
+};
+
+TEST_F(OptionsTest, AnEntraIdCredentialIsRefusedForNow) {
+  auto with = options();
+  with.token_credential = std::make_shared<NoCredential>();
+  EXPECT_THAT(acr::ContainerRegistryClient::create(fake_.origin(), with),
+              HasCode(Errc::unsupported));
+}
+
 TEST_F(OptionsTest, AnAccessTokenIsSentAsItIs) {
   auto with = options();
   with.credential = credential::Credential{};

@@ -81,12 +81,24 @@ TEST_F(PurgeTest, APlanChangesNothing) {
 
 TEST_F(PurgeTest, TheRepositoryMatchesAsAWholeAndTheTagInPart) {
   EXPECT_THAT(tags(plan(old("app:3"))), ElementsAre("a3"));
-  EXPECT_THAT(tags(plan(old("ap:.*"))), IsEmpty());
+  EXPECT_THAT(tags(plan(old("ap.?x?:.*"))), ElementsAre("a4", "a3", "a2", "a1"));
+  EXPECT_THAT(tags(plan(old("p.:.*"))), IsEmpty());
   EXPECT_THAT(tags(plan(old("x|app:^a(?!3|4)"))), ElementsAre("a2", "a1"));
   EXPECT_THAT(tags(plan(old("(?:lib|app):[[:digit:]]$"))), ElementsAre("a4", "a3", "a2", "a1"));
   auto both = old("app:1");
   both.filters.emplace_back("app:2");
   EXPECT_THAT(tags(plan(both)), ElementsAre("a2", "a1"));
+}
+
+TEST_F(PurgeTest, ANameIsAskedForAndAPatternIsLookedUp) {
+  EXPECT_THAT(plan(old("nope:.*")), HasCode(Errc::not_found));
+  EXPECT_THAT(tags(plan(old("nop.:.*"))), IsEmpty());
+  EXPECT_THAT(tags(plan(old("ap[p]:1"))), ElementsAre("a1"));
+  auto everywhere = untagged();
+  everywhere.filters.clear();
+  fake_.server().clear_log();
+  EXPECT_THAT(plan(everywhere), IsOk());
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/_catalog?n=100&api-version=2021-07-01"), 1);
 }
 
 TEST_F(PurgeTest, OnlyWhatIsOldEnough) {
@@ -280,7 +292,8 @@ TEST_F(PurgeTest, OneTokenForAllThatIsDoneInARepository) {
   const auto planned = made->plan(context_);
   ASSERT_THAT(planned, IsOk());
   EXPECT_EQ(made->execute(*planned, context_).manifests_deleted, 2U);
-  EXPECT_EQ(fake_.tokens().requests(), 2);  // the catalogue's, and app's
+  EXPECT_EQ(fake_.tokens().requests(), 1);
+  EXPECT_EQ(fake_.server().count("GET", "*_catalog*"), 0);
 }
 
 TEST_F(PurgeTest, TokensAreRenewedOnTheWay) {

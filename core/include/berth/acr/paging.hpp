@@ -34,6 +34,8 @@ struct Page {
 ///     }
 template <class T>
 class Sequence : public std::ranges::view_base {
+  struct State;
+
  public:
   /// The next element; nullopt at the end. Called until it gives an error or nullopt.
   using Next = std::function<std::optional<Result<T>>()>;
@@ -61,9 +63,9 @@ class Sequence : public std::ranges::view_base {
 
    private:
     friend class Sequence;
-    explicit iterator(typename Sequence::State* state)
+    explicit iterator(State* state)
         : state_(state) {}
-    typename Sequence::State* state_ = nullptr;
+    State* state_ = nullptr;
   };
 
   iterator begin() {

@@ -26,7 +26,8 @@ struct PurgeOptions {
   /// "REPOSITORY:TAG", regular expressions (PCRE2, with limits on the work of a match). The first
   /// must match the whole name, the second any part of a tag; just one ':' stands outside of
   /// "(?flags:" and of "[...]". Several for one repository: any of them. May be empty for
-  /// Untagged::only, which then means every repository.
+  /// Untagged::only, which then means every repository. Where all of them name repositories, and no
+  /// patterns, the registry is not listed, and one that is not there is Errc::not_found.
   std::vector<std::string> filters{};
   /// Only what was last updated longer ago than this.
   Timestamp::Ticks ago{0};
