@@ -79,18 +79,20 @@ namespace {
 
 void put_in_order(Json& items, const std::string& order) {
   if (order.empty()) return;
-  auto& list = items.get_ref<Json::array_t&>();
-  std::ranges::stable_sort(list, [&](const Json& a, const Json& b) {
-    // The zeros that were left out count.
-    const auto at = [](const Json& item) {
-      std::string text = item["lastUpdateTime"].get<std::string>();
-      text.pop_back();
-      if (text.size() == 19) text += '.';
-      text.resize(27, '0');
-      return text;
-    };
-    return order == "timedesc" ? at(a) > at(b) : at(a) < at(b);
-  });
+  // By time, of which the zeros count that were left out, and then as they stood.
+  std::vector<std::pair<std::string, std::size_t>> places;
+  for (const Json& item : items) {
+    std::string at = item["lastUpdateTime"].get<std::string>();
+    at.pop_back();
+    if (at.size() == 19) at += '.';
+    at.resize(27, '0');
+    places.emplace_back(std::move(at), places.size());
+  }
+  std::ranges::sort(places);
+  if (order == "timedesc") std::ranges::reverse(places);
+  Json sorted = Json::array();
+  for (const auto& [at, index] : places) sorted.push_back(items[index]);
+  items = std::move(sorted);
 }
 
 /// "library/a/_tags/v1" as a repository, a collection and an item of it.

@@ -74,6 +74,7 @@ std::optional<std::vector<Purge::Impl::Chosen>> Purge::Impl::named_repositories(
   }
   if (named.empty()) return std::nullopt;
   std::vector<Chosen> out;
+  out.reserve(named.size());
   for (auto& [name, chosen] : named) out.push_back(std::move(chosen));
   return out;
 }

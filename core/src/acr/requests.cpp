@@ -28,7 +28,7 @@ Call list(const std::string& name, std::string target, std::string operation) {
 
 /// What the repository itself says of how many there are.
 std::function<Result<std::uint64_t>()> counter(
-    std::shared_ptr<Core> core, const std::string& name, const OperationOptions& options,
+    const std::shared_ptr<Core>& core, const std::string& name, const OperationOptions& options,
     const Context& context, std::uint64_t ContainerRepositoryProperties::* which) {
   return [=]() -> Result<std::uint64_t> {
     const auto properties =
@@ -86,7 +86,7 @@ Listing tags(const std::shared_ptr<Core>& core, const std::string& name,
   Listing listing{.core = core,
                   .call = list(name, Core::path({name, "_tags"}) + query,
                                fmt::format("tags of {}/{}", core->name(), name)),
-                  .options = options,
+                  .options = static_cast<const ListOptions&>(options),
                   .context = context};
   if (options.verify_count && !digest) {
     listing.count =
@@ -103,7 +103,7 @@ Listing manifests(const std::shared_ptr<Core>& core, const std::string& name,
   Listing listing{.core = core,
                   .call = list(name, Core::path({name, "_manifests"}) + query,
                                fmt::format("manifests of {}/{}", core->name(), name)),
-                  .options = options,
+                  .options = static_cast<const ListOptions&>(options),
                   .context = context};
   if (options.verify_count) {
     listing.count =

@@ -43,34 +43,34 @@ class Sequence : public std::ranges::view_base {
   explicit Sequence(Next next)
       : state_(std::make_unique<State>(State{std::move(next), std::nullopt, false, false})) {}
 
-  class iterator {
+  class Iterator {
    public:
     using iterator_concept = std::input_iterator_tag;
     using value_type = Result<T>;
     using difference_type = std::ptrdiff_t;
 
-    iterator() = default;
+    Iterator() = default;
     Result<T>& operator*() const { return *state_->current; }
     Result<T>* operator->() const { return &*state_->current; }
-    iterator& operator++() {
+    Iterator& operator++() {
       state_->advance();
       return *this;
     }
     void operator++(int) { state_->advance(); }
-    friend bool operator==(const iterator& at, std::default_sentinel_t) {
+    friend bool operator==(const Iterator& at, std::default_sentinel_t) {
       return !at.state_->current.has_value();
     }
 
    private:
     friend class Sequence;
-    explicit iterator(State* state)
+    explicit Iterator(State* state)
         : state_(state) {}
     State* state_ = nullptr;
   };
 
-  iterator begin() {
+  Iterator begin() {
     if (!std::exchange(state_->started, true)) state_->advance();
-    return iterator(state_.get());
+    return Iterator(state_.get());
   }
   std::default_sentinel_t end() const noexcept { return {}; }
 
