@@ -95,12 +95,21 @@ Result<Timestamp> Timestamp::parse(std::string_view text) {
   const Ticks fraction = parts.fraction();
   const std::chrono::seconds offset = parts.offset();
   const std::chrono::year_month_day date(year, month, day);
-  if (!parts.at_end() || !date.ok()) {
+  const auto refuse = [&] {
     return Error(Errc::corrupt, fmt::format("'{}' is not a time of RFC 3339",
                                             text::escape_for_terminal(text.substr(0, 64))));
-  }
+  };
+  if (!parts.at_end() || !date.ok()) return refuse();
   const std::chrono::seconds whole =
       std::chrono::sys_days(date).time_since_epoch() + hours + minutes + second - offset;
+  // An offset, or a leap second, may lead out of the years that have four digits.
+  using std::chrono::sys_days;
+  using std::chrono::year_month_day;
+  constexpr std::chrono::seconds kFirst =
+      sys_days(year_month_day(std::chrono::year(1) / 1 / 1)).time_since_epoch();
+  constexpr std::chrono::seconds kBehind =
+      sys_days(year_month_day(std::chrono::year(10'000) / 1 / 1)).time_since_epoch();
+  if (whole < kFirst || whole >= kBehind) return refuse();
   return Timestamp(Ticks(whole) + fraction);
 }
 
