@@ -271,6 +271,27 @@ TEST_F(PurgeTest, AListThatWasCutEndsThePlan) {
   fake_.untag("app", "a1");
   fake_.fault({.target = "*_manifests*"}, fault::status(200, R"({"manifests":null})"));
   EXPECT_THAT(plan(untagged()), HasCode(Errc::corrupt));
+  // Where lists hide content, one may say so.
+  fake_.fault({.target = "*_manifests*"}, fault::status(200, R"({"manifests":null})"));
+  auto trusting = untagged();
+  trusting.verify_counts = false;
+  EXPECT_THAT(manifests(plan(trusting)), IsEmpty());
+}
+
+TEST_F(PurgeTest, WhoLacksTheRightStopsAtTheFirstRefusal) {
+  const auto made = purge(old());
+  const auto planned = made->plan(context_).value();
+  change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
+  const auto result = made->execute(planned, context_);
+  EXPECT_EQ(result.tags_deleted, 0U);
+  ASSERT_TRUE(result.stopped_by.has_value());
+  EXPECT_EQ(result.stopped_by->code(), Errc::unauthenticated);
+}
+
+TEST_F(PurgeTest, MatchingHasALimitInTime) {
+  auto options = old();
+  options.filter_timeout = -1ms;
+  EXPECT_THAT(plan(options), HasCode(Errc::too_large));
 }
 
 TEST_F(PurgeTest, AnIndexThatCannotBeReadEndsThePlan) {
