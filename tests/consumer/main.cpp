@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that uses installed berth: parses a reference, hashes, reads a manifest, opens a cache.
+// A program that uses installed berth: parses a reference, makes an ACR client, hashes, opens a
+// cache.
 #include <cstdio>
 #include <filesystem>
 
+#include "berth/acr/purge.hpp"
 #include "berth/cache/cache.hpp"
 #include "berth/digest/hasher.hpp"
 #include "berth/oci/manifest.hpp"
@@ -12,6 +14,8 @@
 int main() {
   const auto reference = berth::oci::Reference::parse("registry.example/library/hello:v1");
   if (!reference || reference->repository != "library/hello") return 1;
+  const auto acr = berth::acr::ContainerRegistryClient::create("registry.example");
+  if (!acr || !berth::acr::Purge::create(*acr, {.filters = {"library/.*:^v1"}})) return 1;
   const berth::Digest digest = berth::digest_of(berth::as_bytes("hello"));
   const auto folder = std::filesystem::temp_directory_path() /
                       ("berth-consumer-" + std::string(digest.hex().substr(0, 8)));

@@ -11,7 +11,7 @@ import re
 import sys
 
 THIRD_PARTY = ("fmt/", "openssl/", "simdjson", "nlohmann/", "toml++/", "curl/", "spdlog/", "CLI/", "fuse3/",
-               "fuse_lowlevel", "fuse_opt", "fuse.h", "grpc", "zlib.h", "zstd.h")
+               "fuse_lowlevel", "fuse_opt", "fuse.h", "grpc", "pcre2", "zlib.h", "zstd.h")
 # Files of a layer's folder that are a target of their own.
 SPLIT = {"digest/digest": "digest_text", "oci/reference": "oci_names"}
 

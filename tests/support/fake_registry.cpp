@@ -194,6 +194,7 @@ void FakeRegistry::tag(const std::string& repository, const std::string& tag,
                        const std::string& digest) {
   const std::lock_guard lock(impl_->mutex);
   impl_->repositories[repository].tags[tag] = digest;
+  impl_->acr_stored(repository, tag);
 }
 
 void FakeRegistry::untag(const std::string& repository, const std::string& tag) {

@@ -45,6 +45,10 @@ struct RegistryBehaviour {
   bool etags = true;              ///< of blobs and manifests: strong, of the digest
   bool redirect_blobs = false;    ///< to a second server, which answers 400 to Authorization
   bool tag_delete = true;         ///< DELETE by tag; else 405
+
+  bool acr = false;          ///< it is an Azure container registry: /acr/v1, locks, its errors
+  bool soft_delete = false;  ///< ACR keeps what is deleted, and gives it back
+  int storage_seconds = 0;   ///< how long a redirect to the storage is good for; 0: for ever
 };
 
 struct FakeImage {
@@ -105,6 +109,13 @@ class FakeRegistry {
   void remove_blob(const std::string& repository, const std::string& digest);
   void remove_repository(const std::string& repository);
   void add_empty_repository(const std::string& repository);
+
+  /// ACR's metadata of a repository (`reference` is ""), a tag or a manifest: times in ticks of
+  /// 100 ns since 1970, and what may be done with it.
+  void set_times(const std::string& repository, const std::string& reference, std::int64_t created,
+                 std::int64_t updated);
+  void lock(const std::string& repository, const std::string& reference, bool can_delete = false,
+            bool can_write = true);
 
   /// What it holds: for tests of what was pushed or deleted.
   std::optional<std::string> tag_target(const std::string& repository, const std::string& tag);

@@ -37,29 +37,84 @@ struct FakeRegistry::Impl {
 
   Impl(RegistryBehaviour how, const HttpServerOptions& options);
 
+  /// What ACR keeps beside a repository, a tag or a manifest. Times in ticks of 100 ns since 1970.
+  struct AcrRecord {
+    std::int64_t created = 0;
+    std::int64_t updated = 0;
+    bool can_delete = true, can_write = true, can_list = true, can_read = true;
+  };
+  /// What a repository of ACR lost and may get back.
+  struct AcrDeleted {
+    struct Tag {
+      std::string name, digest, at;
+    };
+    struct Manifest {
+      StoredManifest stored;
+      std::vector<std::string> tags;
+      std::string at;
+    };
+    std::vector<Tag> tags;
+    std::map<std::string, Manifest> manifests;
+  };
+
   std::mutex mutex;
   RegistryBehaviour behaviour;
   std::map<std::string, Repository> repositories;
   std::map<std::string, std::string> uploads;  // id -> bytes so far
   std::map<std::string, Token> given_tokens;
-  int numbers = 0;  // of uploads and tokens
+  int numbers = 0;                               // of uploads and tokens
+  std::map<std::string, AcrRecord> acr_records;  // "a", "a:tag", "a@sha256:..."
+  std::map<std::string, AcrDeleted> acr_deleted;
+  std::int64_t acr_clock = 0;
+  int acr_answers = 0;
+  unsigned acr_coin = 0;
   FaultList registry_faults, token_faults, storage_faults;
   // Last, so that they stop before what they use goes.
   std::unique_ptr<HttpServer> storage, tokens, registry;
 
   // fake_registry_read.cpp; all with the mutex held
-  HttpReply serve(const HttpRequest& request);
+  HttpReply serve(const HttpRequest& request);  // takes the mutex
+  HttpReply serve_distribution(const HttpRequest& request);
   HttpReply serve_catalogue(const HttpRequest& request);
   HttpReply serve_tags(const HttpRequest& request, const std::string& repository);
   HttpReply serve_manifest(const HttpRequest& request, const Target& target);
   HttpReply serve_blob(const HttpRequest& request, const Target& target);
   HttpReply serve_referrers(const HttpRequest& request, const Target& target);
   HttpReply serve_storage(const HttpRequest& request);
+  std::string storage_query() const;
+  bool storage_link_expired(const HttpRequest& request) const;
   HttpReply blob_reply(const HttpRequest& request, const std::string& digest,
                        const Content& content);
   HttpReply list_reply(const HttpRequest& request, nlohmann::ordered_json head, const char* key,
                        const std::vector<std::string>& names);
   static std::optional<Target> parse_target(const std::string& path);
+
+  // fake_registry_acr.cpp
+  HttpReply serve_as_acr(const HttpRequest& request);
+  HttpReply serve_acr_api(const HttpRequest& request, const std::string& rest);
+  HttpReply serve_v2_of_acr(const HttpRequest& request);
+  HttpReply serve_upload_of_acr(const HttpRequest& request, const Target& target);
+  HttpReply serve_deleted(const HttpRequest& request, const std::string& rest);
+  HttpReply acr_object(const HttpRequest& request, const std::string& repository,
+                       const std::string& reference);
+  HttpReply acr_remove(const std::string& repository, const std::string& reference);
+  HttpReply acr_restore(const HttpRequest& request, const std::string& repository,
+                        const std::string& digest);
+  HttpReply acr_page(const HttpRequest& request, nlohmann::ordered_json head, const char* key,
+                     const nlohmann::ordered_json& items, const char* name);
+  AcrRecord& acr_record(const std::string& repository, const std::string& reference);
+  void acr_stored(const std::string& repository, const std::string& reference);
+  void acr_forget(const std::string& repository, const std::string& reference);
+  bool acr_is_locked(const std::string& repository, const std::string& reference);
+  nlohmann::ordered_json acr_attributes(const std::string& repository,
+                                        const std::string& reference);
+  nlohmann::ordered_json acr_tag(const std::string& repository, const std::string& tag);
+  nlohmann::ordered_json acr_manifest(const std::string& repository, const std::string& digest,
+                                      bool single);
+  nlohmann::ordered_json acr_repository(const std::string& repository);
+  std::vector<std::string> acr_scopes(const HttpRequest& request, const std::string& path);
+  std::optional<HttpReply> refuse_as_acr(const HttpRequest& request, const std::string& path);
+  std::string acr_realm() const;
 
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);

@@ -18,12 +18,14 @@ namespace {
 constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
-              [--script FILE] [--sample] [--big BYTES] [--tags N]
+              [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
+--acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
+what is deleted.
 )";
 
 struct Arguments {
@@ -71,6 +73,11 @@ Arguments parse(int argc, char** argv) {
       out.behaviour.referrers_api = false;
     } else if (option == "--redirect-blobs") {
       out.behaviour.redirect_blobs = true;
+    } else if (option == "--acr") {
+      out.behaviour.acr = true;
+      out.behaviour.redirect_blobs = true;
+    } else if (option == "--soft-delete") {
+      out.behaviour.soft_delete = true;
     } else if (option == "--no-ranges") {
       out.behaviour.ranges = false;
     } else if (option == "--script") {

@@ -78,9 +78,14 @@ std::optional<FakeRegistry::Impl::Target> FakeRegistry::Impl::parse_target(
 
 HttpReply FakeRegistry::Impl::serve(const HttpRequest& request) {
   const std::lock_guard lock(mutex);
+  if (behaviour.acr) return serve_as_acr(request);
+  if (auto refusal = refuse(request, parse_target(request.path()))) return *std::move(refusal);
+  return serve_distribution(request);
+}
+
+HttpReply FakeRegistry::Impl::serve_distribution(const HttpRequest& request) {
   const std::string path = request.path();
   const auto target = parse_target(path);
-  if (auto refusal = refuse(request, target)) return *std::move(refusal);
   if (path == "/v2/" || path == "/v2") {
     return json_reply(200, Json::object(), {{"Docker-Distribution-Api-Version", "registry/2.0"}});
   }
@@ -187,16 +192,42 @@ HttpReply FakeRegistry::Impl::serve_blob(const HttpRequest& request, const Targe
   const Content& content = holder->second.blobs[target.reference];
   if (behaviour.redirect_blobs) {
     const std::string location = storage->origin() + "/storage/" + target.repository + "/" +
-                                 target.reference + "?signature=secret";
+                                 target.reference + storage_query();
     return {.status = 307, .headers = {{"Location", location}}};
   }
   return blob_reply(request, target.reference, content);
+}
+
+/// As a shared access signature has it: until when (milliseconds of the steady clock), and a
+/// secret.
+std::string FakeRegistry::Impl::storage_query() const {
+  if (behaviour.storage_seconds == 0) return "?signature=secret";
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::seconds(behaviour.storage_seconds);
+  return "?se=" +
+         std::to_string(
+             std::chrono::duration_cast<std::chrono::milliseconds>(until.time_since_epoch())
+                 .count()) +
+         "&signature=secret";
+}
+
+bool FakeRegistry::Impl::storage_link_expired(const HttpRequest& request) const {
+  const std::string until = request.query("se");
+  if (until.empty()) return false;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() > std::stoll(until);
 }
 
 HttpReply FakeRegistry::Impl::serve_storage(const HttpRequest& request) {
   const std::lock_guard lock(mutex);
   if (request.has_header("Authorization")) {
     return {.status = 400, .body = "<Error>Only one auth mechanism allowed</Error>"};
+  }
+  if (storage_link_expired(request)) {
+    return {.status = 403,
+            .body =
+                "<Error><Code>AuthenticationFailed</Code><Message>Signature not valid in the "
+                "specified time frame</Message></Error>"};
   }
   const std::string path = request.path();  // /storage/<repository>/<digest>
   const auto slash = path.rfind('/');

@@ -84,7 +84,10 @@ std::string FakeRegistry::Impl::store_manifest(const std::string& repository, st
   Repository& stored = repositories[repository];
   stored.manifests[digest] = {std::make_shared<const std::string>(std::move(content)), media_type,
                               subject};
-  if (!tag.empty()) stored.tags[tag] = digest;
+  acr_stored(repository, digest);
+  if (tag.empty()) return digest;
+  stored.tags[tag] = digest;
+  acr_stored(repository, tag);
   return digest;
 }
 

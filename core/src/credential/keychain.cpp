@@ -269,9 +269,10 @@ Result<Lookup> Keychain::find(const std::string& registry, const std::string& re
   if (options.explicit_credential &&
       (options.explicit_registry.empty() ||
        canonical_host(options.explicit_registry) == canonical_host(registry))) {
-    search.tried.push_back({.source = "command line", .outcome = "found"});
     Credential credential = *options.explicit_credential;
     if (credential.source.empty()) credential.source = "command line";
+    search.tried.push_back({.source = credential.source,
+                            .outcome = credential.is_anonymous() ? "anonymous" : "found"});
     return done(std::move(credential));
   }
   const std::string variable(kDockerAuthConfig);

@@ -86,6 +86,16 @@ class Scanner {
     return true;
   }
 
+  // The text of a value of any type; one that is too long is worth nothing when cut.
+  bool raw(std::string& out) {
+    peek();
+    const std::string_view from = rest_;
+    if (!skip()) return false;
+    const std::string_view text = from.substr(0, from.size() - rest_.size());
+    if (text.size() <= kLongest && text != "null") out = text;
+    return true;
+  }
+
   // A string is kept, anything else is skipped.
   bool string_or_skip(std::string& out) { return peek() == '"' ? string(out) : skip(); }
 
@@ -131,6 +141,7 @@ bool read_entry(Scanner& scan, RegistryError& out) {
   return scan.object([&](const std::string& key) {
     if (key == "code") return scan.string_or_skip(out.code);
     if (key == "message") return scan.string_or_skip(out.message);
+    if (key == "detail") return scan.raw(out.detail);
     return scan.skip();
   });
 }

@@ -9,6 +9,7 @@ namespace berth::http {
 struct RegistryError {
   std::string code;
   std::string message;
+  std::string detail{};  ///< JSON of any type, as it came
 };
 
 /// The first entry of an OCI error list ("Error Codes" of distribution-spec):

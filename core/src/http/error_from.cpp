@@ -151,6 +151,7 @@ HttpInfo read_info(Response& response, std::string_view method, Clock::SystemTim
   RegistryError said = parse_error_body(body);
   info.registry_code = std::move(said.code);
   info.registry_message = std::move(said.message);
+  info.registry_detail = std::move(said.detail);
   return info;
 }
 

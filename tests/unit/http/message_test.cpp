@@ -94,6 +94,18 @@ TEST(ErrorBodyTest, ReadsWhatRegistriesSend) {
   }
 }
 
+TEST(ErrorBodyTest, KeepsTheDetailAsItCame) {
+  const auto detail = [](const std::string& text) {
+    return parse_error_body(R"({"errors":[{"code":"X","detail":)" + text + "}]}").detail;
+  };
+  EXPECT_EQ(detail(R"({"Tag": "v1"} )"), R"({"Tag": "v1"})");
+  EXPECT_EQ(detail(R"([{"Type":"repository"}])"), R"([{"Type":"repository"}])");
+  EXPECT_EQ(detail("\"words\""), "\"words\"");
+  EXPECT_EQ(detail("null"), "");
+  EXPECT_EQ(detail("{\"cut"), "");
+  EXPECT_EQ(detail('"' + std::string(5000, 'x') + '"'), "");
+}
+
 TEST(ErrorBodyTest, SurvivesDepthAndLength) {
   (void)parse_error_body("{\"a\":" + std::string(100'000, '['));
   (void)parse_error_body("{\"a\":" + std::string(100'000, '{'));

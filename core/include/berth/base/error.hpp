@@ -45,6 +45,7 @@ struct HttpInfo {
   std::string registry_message;  ///< errors[0].message
   std::string correlation_id;    ///< x-ms-correlation-request-id or similar
   std::optional<std::chrono::milliseconds> retry_after;
+  std::string registry_detail{};  ///< errors[0].detail as it came, JSON of any type; "" for none
 };
 
 /// An error value: a code, a sentence that names the operation and the object (never a secret), and

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "berth/acr/deleted.hpp"
+#include "berth/acr/models.hpp"
+#include "berth/acr/options.hpp"
+#include "berth/acr/paging.hpp"
+#include "berth/acr/repository.hpp"
+
+namespace berth::acr {
+
+class Core;
+
+/// An Azure container registry: ContainerRegistryClient of the official SDKs. Thread safe; cheap to
+/// copy, and copies share their connections and tokens. What it gives may outlive it. Every call
+/// blocks within its Context.
+///
+/// Errors of all calls of this layer: not_found; denied (403, and what is locked: ACR's 405
+/// REGISTRY_DISALLOWED_OPERATION); unauthenticated; conflict; rate_limited and unavailable after
+/// all retries; unsupported where the registry is no ACR; corrupt for an answer that cannot be
+/// right, a list cut short among them; invalid_argument before anything is sent. Error::http()
+/// holds the registry's code, message, detail and correlation id.
+class ContainerRegistryClient {
+ public:
+  /// `endpoint`: "https://myregistry.azurecr.io", or the name alone. http:// is for loopback, or
+  /// for `allow_insecure_connection`. No network. Errc::invalid_argument, Errc::untrusted.
+  static Result<ContainerRegistryClient> create(std::string_view endpoint,
+                                                ContainerRegistryClientOptions options = {});
+
+  const std::string& endpoint() const noexcept;  ///< "https://myregistry.azurecr.io"
+  const std::string& name() const noexcept;      ///< "myregistry.azurecr.io", with a port if any
+
+  /// GET /acr/v1/_catalog.
+  Paged<std::string> list_repository_names(const Context& context,
+                                           const ListOptions& options = {}) const;
+  /// Is there one of this name?
+  Result<bool> repository_exists(const std::string& repository_name, const Context& context,
+                                 const OperationOptions& options = {}) const;
+  /// With all that is in it, and what that was.
+  Result<DeletedRepository> delete_repository(const std::string& repository_name,
+                                              const Context& context,
+                                              const DeleteOptions& options = {}) const;
+
+  /// No network. Errc::invalid_argument for what cannot be a name.
+  Result<ContainerRepository> repository(const std::string& repository_name) const;
+  Result<RegistryArtifact> artifact(const std::string& repository_name,
+                                    const std::string& tag_or_digest) const;
+
+  /// Repositories that hold something deleted which can be restored (deleted.hpp).
+  Paged<std::string> list_deleted_repository_names(const Context& context,
+                                                   const ListOptions& options = {}) const;
+
+  /// Requests that went out so far, those for tokens, retries and redirects included.
+  std::uint64_t requests() const noexcept;
+
+ private:
+  friend class Purge;
+  explicit ContainerRegistryClient(std::shared_ptr<Core> core)
+      : core_(std::move(core)) {}
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace berth::acr

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "acr/listing.hpp"
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/http/limits.hpp"
+#include "berth/http/policy.hpp"
+
+#include "registry/link_header.hpp"
+
+namespace berth::acr {
+namespace {
+
+std::string decoded_path(const std::string& path_and_query) {
+  const std::string path = path_and_query.substr(0, path_and_query.find('?'));
+  return text::percent_decode(path).value_or(path);
+}
+
+/// Where a token or a link leads: on this registry and within this list, or it is another list's,
+/// whose items would not be found and look like none.
+Result<http::Url> place_of(const Listing& listing, const std::string& token) {
+  const http::Url first = listing.core->base().with_path(listing.call.target);
+  auto url = TRY(first.resolve(token));
+  TRY(http::url_policy::check_page_link(first, url));
+  if (decoded_path(url.path_and_query()) != decoded_path(listing.call.target)) {
+    return Error(Errc::invalid_argument, fmt::format("'{}' does not lead on in this list",
+                                                     text::escape_for_terminal(url.redacted())));
+  }
+  return url;
+}
+
+/// The link to the next page, verbatim; "" where there is none. A link that cannot be read is not
+/// the end of a list.
+Result<std::string> link_of(const http::Headers& headers) {
+  const auto values = headers.all("Link");
+  if (const auto next = registry::next_link(values)) return *next;
+  for (const std::string_view value : values) {
+    const bool broken = value.find('>') == std::string_view::npos ||
+                        text::to_lower(value).find("next") != std::string::npos;
+    if (!broken) continue;
+    return Error(Errc::corrupt, fmt::format("the link to the next page cannot be read: '{}'",
+                                            text::escape_for_terminal(value.substr(0, 128))));
+  }
+  return std::string();
+}
+
+}  // namespace
+
+Result<Listing::RawPage> Listing::fetch(const std::string& token) {
+  if (options.page_size < 0) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("{}: a page has no {} items", call.operation, options.page_size));
+  }
+  Call page = call;
+  if (!token.empty()) {
+    const auto place = place_of(*this, token);
+    if (!place) {
+      return Error(Errc::invalid_argument, fmt::format("{}: this is no token to go on from: {}",
+                                                       call.operation, place.error().message()));
+    }
+    page.target = place->path_and_query();
+  }
+  seen.insert(token.empty() ? call.target : token);
+  auto answer = TRY(core->send(page, options, context));
+  auto next = link_of(answer.headers);
+  if (!next) return std::move(next).error().with_context(call.operation);
+  if (!next->empty()) {
+    if (auto place = place_of(*this, *next); !place) {
+      const Errc code = place.error().code() == Errc::untrusted ? Errc::untrusted : Errc::corrupt;
+      return Error(code, fmt::format("{}: the link to the next page: {}", call.operation,
+                                     place.error().message()));
+    }
+    if (seen.contains(*next)) {
+      return Error(Errc::corrupt,
+                   fmt::format("{}: the list goes round in a circle: the link of page {} leads "
+                               "back to an earlier page",
+                               call.operation, seen.size()));
+    }
+    if (seen.size() >= static_cast<std::size_t>(http::limits::kPages)) {
+      return Error(Errc::too_large, fmt::format("{}: the list has more than {} pages",
+                                                call.operation, http::limits::kPages));
+    }
+  }
+  return RawPage{std::move(answer.body), *std::move(next)};
+}
+
+Result<void> Listing::check_count() const {
+  if (!count || !options.continuation_token.empty()) return {};
+  const std::uint64_t expected = TRY(count());
+  if (items >= expected) return {};
+  return Error(Errc::corrupt,
+               fmt::format("{}: the registry listed {} and counts {}: the list was cut short, or "
+                           "some of them were deleted or hidden meanwhile",
+                           call.operation, items, expected));
+}
+
+}  // namespace berth::acr

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "acr/pipeline.hpp"
+
+#include <ranges>
+
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/crypto/crypto.hpp"
+
+namespace berth::acr {
+namespace {
+
+constexpr std::string_view kUserAgent = "berth/" BERTH_VERSION;
+
+std::string user_agent(const std::string& prefix) {
+  return prefix.empty() ? std::string(kUserAgent) : fmt::format("{} {}", prefix, kUserAgent);
+}
+
+// curl's variables say it all: the one proxy for every scheme, and no exceptions.
+Environment environment_of_proxy(std::string proxy) {
+  return [proxy = std::move(proxy)](const std::string& name) -> std::optional<std::string> {
+    if (name == "all_proxy" && !proxy.empty()) return proxy;
+    return std::nullopt;
+  };
+}
+
+std::shared_ptr<http::Transport> make_transport(const ContainerRegistryClientOptions& options) {
+  if (options.transport != nullptr) return options.transport;
+  http::CurlOptions curl;
+  curl.user_agent = user_agent(options.user_agent_prefix);
+  if (options.proxy) curl.environment = environment_of_proxy(*options.proxy);
+  curl.use_proxy_environment = !options.proxy || !options.proxy->empty();
+  curl.connect_timeout = options.connect_timeout;
+  curl.stall_timeout = options.stall_timeout;
+  return http::make_curl_transport(std::move(curl));
+}
+
+}  // namespace
+
+Result<std::string> new_uuid() {
+  Bytes bytes = TRY(crypto::random_bytes(16));
+  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+  std::string out = text::to_hex(bytes);
+  for (const std::size_t at : {20U, 16U, 12U, 8U}) out.insert(at, 1, '-');
+  return out;
+}
+
+Pipeline::Pipeline(const ContainerRegistryClientOptions& options)
+    : user_agent_(user_agent(options.user_agent_prefix)),
+      id_header_(options.client_request_id_header),
+      transport_(make_transport(options)),
+      outermost_(transport_.get()) {
+  for (const Policy& policy : std::views::reverse(options.additional_policies)) {
+    policies_.push_back(policy(*outermost_));
+    outermost_ = policies_.back().get();
+  }
+}
+
+Result<http::Response> Pipeline::send(const http::Request& request, const Context& context) {
+  http::Request dressed = request;
+  if (dressed.headers.find("User-Agent") == nullptr) dressed.headers.add("User-Agent", user_agent_);
+  if (!id_header_.empty() && dressed.headers.find(id_header_) == nullptr) {
+    dressed.headers.add(id_header_, TRY(new_uuid()));
+  }
+  Result<http::Response> answer = outermost_->send(dressed, context);
+  if (answer || answer.error().code() != Errc::would_block) ++requests_;
+  const std::string* id = request.headers.find(id_header_);
+  if (id != nullptr) note(*id, answer);
+  return answer;
+}
+
+void Pipeline::note(const std::string& id, const Result<http::Response>& answer) {
+  const bool uncertain = !answer || answer->status == 408 || answer->status >= 500;
+  if (!uncertain) return;
+  const MutexLock lock(mutex_);
+  const auto watched = watched_.find(id);
+  if (watched != watched_.end()) watched->second = true;
+}
+
+Pipeline::Watch::Watch(Pipeline& pipeline, std::string id)
+    : pipeline_(pipeline),
+      id_(std::move(id)) {
+  const MutexLock lock(pipeline_.mutex_);
+  pipeline_.watched_[id_] = false;
+}
+
+Pipeline::Watch::~Watch() {
+  const MutexLock lock(pipeline_.mutex_);
+  pipeline_.watched_.erase(id_);
+}
+
+bool Pipeline::Watch::uncertain() const {
+  const MutexLock lock(pipeline_.mutex_);
+  const auto found = pipeline_.watched_.find(id_);
+  return found != pipeline_.watched_.end() && found->second;
+}
+
+}  // namespace berth::acr

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "berth/acr/options.hpp"
+#include "berth/base/sync.hpp"
+#include "berth/http/transport.hpp"
+
+namespace berth::acr {
+
+/// A version 4 UUID (RFC 9562), from the operating system's generator.
+Result<std::string> new_uuid();
+
+/// The transport below a client: berth's own or the given one, the user's policies around it, and
+/// outermost what every request gets: a User-Agent and a request id. Thread safe.
+class Pipeline final : public http::Transport {
+ public:
+  explicit Pipeline(const ContainerRegistryClientOptions& options);
+
+  Result<http::Response> send(const http::Request& request, const Context& context) override;
+
+  std::uint64_t requests() const noexcept { return requests_; }
+
+  /// While it lives: did a try of the request with this id end in a way that leaves open whether it
+  /// was acted upon? Then a 404 to the next try of a deletion says nothing.
+  class Watch {
+   public:
+    Watch(Pipeline& pipeline, std::string id);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    bool uncertain() const;
+
+   private:
+    Pipeline& pipeline_;
+    const std::string id_;
+  };
+
+ private:
+  void note(const std::string& id, const Result<http::Response>& answer);
+
+  const std::string user_agent_;
+  const std::string id_header_;
+  std::shared_ptr<http::Transport> transport_;
+  std::vector<std::unique_ptr<http::Transport>> policies_;  // the innermost first
+  http::Transport* outermost_;
+  std::atomic<std::uint64_t> requests_ = 0;
+  mutable Mutex mutex_;
+  std::map<std::string, bool> watched_ BERTH_GUARDED_BY(mutex_);  // id -> uncertain
+};
+
+}  // namespace berth::acr

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "berth/base/try.hpp"
+#include "berth/oci/reference.hpp"
+
+#include "acr/parse.hpp"
+#include "acr/purge_impl.hpp"
+#include "acr/requests.hpp"
+
+namespace berth::acr {
+
+Purge::Purge(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+Purge::~Purge() = default;
+Purge::Purge(Purge&&) noexcept = default;
+Purge& Purge::operator=(Purge&&) noexcept = default;
+
+Result<Purge> Purge::create(const ContainerRegistryClient& client, PurgeOptions options) {
+  const auto refuse = [](std::string_view why) {
+    return Error(Errc::invalid_argument, std::string(why));
+  };
+  constexpr int kMostAtOnce = 32;
+  if (options.concurrency < 1 || options.concurrency > kMostAtOnce) {
+    return refuse("a purge makes 1 to 32 requests at once");
+  }
+  if (options.keep < 0) return refuse("a purge cannot keep less than no tag");
+  if (options.ago.count() < 0) return refuse("a purge is of what is old, not of what is to come");
+  if (options.filters.empty() && options.untagged != PurgeOptions::Untagged::only) {
+    return refuse("a purge of tags needs a filter REPOSITORY:TAG; '.*:.*' is everything");
+  }
+  auto impl = std::make_unique<Impl>();
+  for (const std::string& text : options.filters) {
+    const FilterText parts = TRY(split_filter(text));
+    // Parts that are alternatives are anchored as a whole.
+    auto repository = TRY(Regex::compile(fmt::format("^(?:{})$", parts.repository)));
+    auto tag = TRY(Regex::compile(parts.tag));
+    const bool literal =
+        oci::is_repository(parts.repository) && parts.repository.find('.') == std::string::npos;
+    impl->filters.push_back(
+        {std::move(repository), std::move(tag), literal ? parts.repository : std::string()});
+  }
+  impl->core = client.core_;
+  impl->options = std::move(options);
+  return Purge(std::move(impl));
+}
+
+auth::Scopes Purge::Impl::scopes(const std::string& repository) const {
+  std::string actions = "metadata_read,delete";
+  if (options.include_locked) actions += ",metadata_write";
+  if (options.untagged != PurgeOptions::Untagged::no) actions += ",pull";
+  return repository_scopes(repository, actions);
+}
+
+Result<bool> Purge::Impl::matches(const Regex& regex, const std::string& text,
+                                  Budget& budget) const {
+  const auto start = core->clock().ticks();
+  const bool found = TRY(regex.matches(text));
+  budget.left -= core->clock().ticks() - start;
+  if (budget.left.count() >= 0) return found;
+  return Error(Errc::too_large,
+               fmt::format("matching names against the filters took longer than {} ms",
+                           options.filter_timeout.count()));
+}
+
+/// Who may purge a repository may well not list the registry, which is a right of its own.
+std::optional<std::vector<Purge::Impl::Chosen>> Purge::Impl::named_repositories() const {
+  std::map<std::string, Chosen> named;
+  for (const Filter& filter : filters) {
+    if (filter.literal.empty()) return std::nullopt;
+    Chosen& chosen = named[filter.literal];
+    chosen.name = filter.literal;
+    chosen.filters.push_back(&filter);
+  }
+  if (named.empty()) return std::nullopt;
+  std::vector<Chosen> out;
+  out.reserve(named.size());
+  for (auto& [name, chosen] : named) out.push_back(std::move(chosen));
+  return out;
+}
+
+Result<std::vector<Purge::Impl::Chosen>> Purge::Impl::choose(Budget& budget,
+                                                             const Context& context) const {
+  if (auto named = named_repositories()) return *std::move(named);
+  std::vector<Chosen> out;
+  const std::string query = Core::query(
+      {{"n", std::to_string(options.repository_page_size)}, {"api-version", core->api_version()}});
+  auto names =
+      paged<std::string>({.core = core,
+                          .call = {.target = Core::path({"_catalog"}) + query,
+                                   .scopes = auth::Scopes::catalog(),
+                                   .operation = fmt::format("repositories of {}", core->name())},
+                          .options = {},
+                          .context = context},
+                         parse_names);
+  for (Result<std::string>& name : names) {
+    if (!name) return std::move(name).error();
+    TRY(check_repository_name(*name));  // it becomes a scope
+    Chosen chosen{*name, {}};
+    for (const Filter& filter : filters) {
+      if (TRY(matches(filter.repository, *name, budget))) chosen.filters.push_back(&filter);
+    }
+    if (filters.empty() || !chosen.filters.empty()) out.push_back(std::move(chosen));
+  }
+  return out;
+}
+
+Result<void> Purge::Impl::plan_tags(const Chosen& repository, Timestamp cutoff, Budget& budget,
+                                    PurgePlan& plan, const Context& context) const {
+  ListTagsOptions with;
+  with.order = ArtifactTagOrder::last_updated_on_descending;
+  with.page_size = 100;
+  with.verify_count = options.verify_counts;
+  Listing listing = requests::tags(core, repository.name, with, context);
+  listing.call.scopes = scopes(repository.name);
+  int kept = 0;
+  auto tags = paged<ArtifactTagProperties>(std::move(listing), parse_tags);
+  for (Result<ArtifactTagProperties>& tag : tags) {
+    if (!tag) return std::move(tag).error();
+    const bool locked = is_locked(tag->can_delete, tag->can_write);
+    if (tag->last_updated_on >= cutoff || (locked && !options.include_locked)) continue;
+    bool wanted = false;
+    for (const Filter* filter : repository.filters) {
+      if (!wanted) wanted = TRY(matches(filter->tag, tag->name, budget));
+    }
+    if (!wanted || kept++ < options.keep) continue;
+    TRY(check_tag(tag->name));
+    plan.tags.push_back({repository.name, tag->name, tag->digest, tag->last_updated_on, locked});
+  }
+  return {};
+}
+
+Result<PurgePlan> Purge::plan(const Context& context) const {
+  const PurgeOptions& options = impl_->options;
+  const Timestamp now = Timestamp::from(impl_->core->clock().now());
+  const Timestamp cutoff(now.since_1970() - options.ago);
+  Impl::Budget budget{options.filter_timeout};
+  PurgePlan plan;
+  const auto repositories = TRY(impl_->choose(budget, context));
+  for (const Impl::Chosen& repository : repositories) {
+    if (options.untagged != PurgeOptions::Untagged::only) {
+      TRY(impl_->plan_tags(repository, cutoff, budget, plan, context));
+    }
+    if (options.untagged != PurgeOptions::Untagged::no) {
+      TRY(impl_->plan_manifests(repository.name, cutoff, plan, context));
+    }
+  }
+  return plan;
+}
+
+}  // namespace berth::acr

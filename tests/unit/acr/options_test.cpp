@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/acr/options.hpp"
+
+#include "support/temp_dir.hpp"
+#include "unit/acr/acr_fixture.hpp"
+
+namespace berth::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class OptionsTest : public AcrTest {
+ protected:
+  Result<acr::ContainerRepositoryProperties> ask(const acr::ContainerRegistryClientOptions& with,
+                                                 const acr::OperationOptions& call = {}) {
+    return client(with).repository(kName)->get_properties(context_, call);
+  }
+  std::string header(const char* name) { return fake_.server().log().back().header(name); }
+};
+
+TEST_F(OptionsTest, ServiceVersion) {
+  auto with = options();
+  with.service_version = "2030-01-01";
+  ASSERT_THAT(ask(with), IsOk());
+  EXPECT_THAT(requests(), ElementsAre("GET /acr/v1/library%2Fhello-world?api-version=2030-01-01"));
+}
+
+TEST_F(OptionsTest, Retries) {
+  fake_.fault({.times = 0}, fault::status(503));
+  auto with = options();
+  with.retry = {.max_retries = 2,
+                .retry_delay = std::chrono::milliseconds(10),
+                .max_retry_delay = std::chrono::milliseconds(15)};
+  EXPECT_THAT(ask(with), HasCode(Errc::unavailable));
+  EXPECT_EQ(fake_.server().requests(), 3);
+  EXPECT_THAT(clock_.sleeps(), ::testing::Each(::testing::Le(std::chrono::milliseconds(15))));
+  with.retry.max_retries = 0;
+  EXPECT_THAT(ask(with), HasCode(Errc::unavailable));
+  EXPECT_EQ(fake_.server().requests(), 4);
+}
+
+TEST_F(OptionsTest, ChangesAreRepeatedTooAndRestoresAreNot) {
+  fake_.fault({.method = "PATCH"}, fault::status(503));
+  EXPECT_THAT(repository().update_properties({.can_list = true}, context_), IsOk());
+  fake_.fault({.method = "POST"}, fault::status(503));
+  EXPECT_THAT(repository().restore_manifest(digest(one_.digest), {}, context_),
+              HasCode(Errc::unavailable));
+  EXPECT_EQ(fake_.server().count("POST", "*"), 1);
+}
+
+TEST_F(OptionsTest, UserAgentPrefix) {
+  ASSERT_THAT(ask(options()), IsOk());
+  EXPECT_THAT(header("User-Agent"), StartsWith("berth/"));
+  auto with = options();
+  with.user_agent_prefix = "my-tool/1";
+  ASSERT_THAT(ask(with), IsOk());
+  EXPECT_THAT(header("User-Agent"), StartsWith("my-tool/1 berth/"));
+}
+
+TEST_F(OptionsTest, ClientRequestId) {
+  acr::OperationOptions call;
+  call.client_request_id = "mine-1";
+  ASSERT_THAT(ask(options(), call), IsOk());
+  EXPECT_EQ(header("x-ms-client-request-id"), "mine-1");
+  auto with = options();
+  with.client_request_id_header = "x-trace";
+  ASSERT_THAT(ask(with, call), IsOk());
+  EXPECT_EQ(header("x-trace"), "mine-1");
+  EXPECT_EQ(header("x-ms-client-request-id"), "");
+}
+
+TEST_F(OptionsTest, CustomHeaders) {
+  acr::OperationOptions call;
+  call.custom_headers.add("X-Meta-Source-Client", "azure/test");
+  ASSERT_THAT(ask(options(), call), IsOk());
+  EXPECT_EQ(header("X-Meta-Source-Client"), "azure/test");
+}
+
+TEST_F(OptionsTest, TheRawResponseOfSuccessAndRefusal) {
+  std::vector<acr::RawResponse> seen;
+  acr::OperationOptions call;
+  call.on_response = [&](const acr::RawResponse& raw) { seen.push_back(raw); };
+  ASSERT_THAT(ask(options(), call), IsOk());
+  EXPECT_THAT(client().repository("no/such")->get_properties(context_, call),
+              HasCode(Errc::not_found));
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].status, 200);
+  EXPECT_THAT(seen[0].body, HasSubstr(R"("imageName":"library/hello-world")"));
+  EXPECT_EQ(seen[0].headers.all("Strict-Transport-Security").size(), 2U);
+  EXPECT_EQ(seen[1].status, 404);
+  EXPECT_THAT(seen[1].body, HasSubstr("NAME_UNKNOWN"));
+  EXPECT_THAT(seen[1].url, HasSubstr("/acr/v1/no%2Fsuch?"));
+}
+
+/// Writes its name to a list, and what came of it.
+class Noting final : public http::Transport {
+ public:
+  Noting(http::Transport& next, std::string name, std::vector<std::string>& notes)
+      : next_(next),
+        name_(std::move(name)),
+        notes_(notes) {}
+  Result<http::Response> send(const http::Request& request, const Context& context) override {
+    http::Request changed = request;
+    changed.headers.set("X-" + name_, "yes");
+    notes_.push_back(name_ + " asks");
+    auto answer = next_.send(changed, context);
+    notes_.push_back(name_ + " got " + std::to_string(answer ? answer->status : 0));
+    return answer;
+  }
+
+ private:
+  http::Transport& next_;
+  const std::string name_;
+  std::vector<std::string>& notes_;
+};
+
+TEST_F(OptionsTest, OwnPoliciesInThePipeline) {
+  std::vector<std::string> notes;
+  auto with = options();
+  for (const char* name : {"Outer", "Inner"}) {
+    with.additional_policies.push_back([&notes, name](http::Transport& next) {
+      return std::make_unique<Noting>(next, name, notes);
+    });
+  }
+  ASSERT_THAT(ask(with), IsOk());
+  EXPECT_THAT(notes, ElementsAre("Outer asks", "Inner asks", "Inner got 200", "Outer got 200"));
+  EXPECT_EQ(header("X-Outer"), "yes");
+  EXPECT_EQ(header("X-Inner"), "yes");
+}
+
+TEST_F(OptionsTest, ATransportOfOnesOwn) {
+  std::vector<std::string> notes;
+  const auto curl =
+      std::shared_ptr<http::Transport>(http::make_curl_transport({.use_proxy_environment = false}));
+  auto with = options();
+  with.transport = std::make_shared<Noting>(*curl, "Own", notes);
+  with.user_agent_prefix = "prefix";
+  ASSERT_THAT(ask(with), IsOk());
+  EXPECT_THAT(notes, ElementsAre("Own asks", "Own got 200"));
+  EXPECT_THAT(header("User-Agent"), StartsWith("prefix berth/"));
+}
+
+TEST_F(OptionsTest, Proxy) {
+  HttpServer proxy([&](const HttpRequest& request) {
+    return HttpReply{
+        .status = request.target.starts_with("http://registry.test/acr/v1/_catalog") ? 200 : 404,
+        .body = R"({"repositories":["through"]})"};
+  });
+  auto with = options();
+  with.proxy = proxy.origin();
+  with.allow_insecure_connection = true;
+  const auto far = acr::ContainerRegistryClient::create("http://registry.test", with).value();
+  EXPECT_THAT(far.list_repository_names(context_).all(), IsOkAndHolds(ElementsAre("through")));
+}
+
+TEST_F(OptionsTest, Tls) {
+  const auto certificates = std::make_shared<TlsCertificates>();
+  FakeRegistry secure({.acr = true}, {.tls = certificates, .require_client_certificate = true});
+  secure.add_image(kName, "v1", {});
+  auto with = options();
+  const auto ask_it = [&] {
+    return acr::ContainerRegistryClient::create(secure.origin(), with)
+        ->list_repository_names(context_)
+        .all();
+  };
+  EXPECT_THAT(ask_it(), HasCode(Errc::untrusted));
+  with.connection.ca_file = certificates->ca_file();
+  with.connection.client_cert_file = certificates->client_cert();
+  with.connection.client_key_file = certificates->client_key();
+  EXPECT_THAT(ask_it(), IsOkAndHolds(ElementsAre(kName)));
+}
+
+TEST_F(OptionsTest, TimeoutsAndCancellation) {
+  const auto gate = std::make_shared<Gate>();
+  fake_.fault({.times = 0}, fault::stall_head(gate));
+  EXPECT_THAT(repository().get_properties(Context().with_timeout(std::chrono::milliseconds(50))),
+              HasCode(Errc::timeout));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THAT(repository().get_properties(Context().with_stop(stop.get_token())),
+              HasCode(Errc::cancelled));
+  auto with = options();
+  with.retry.max_retries = 0;
+  with.stall_timeout = std::chrono::milliseconds(100);
+  EXPECT_THAT(ask(with), HasCode(Errc::unavailable));
+  gate->open();
+}
+
+TEST_F(OptionsTest, AKeychainForWhoeverIsLoggedIn) {
+  change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
+  credential::KeychainOptions keychain;
+  keychain.environment = [](const std::string&) { return std::nullopt; };
+  keychain.explicit_credential = alice();
+  auto with = options();
+  with.keychain = std::make_shared<credential::Keychain>(keychain);
+  EXPECT_THAT(ask(with), IsOk());
+}
+
+class NoCredential final : public auth::TokenCredential {
+ public:
+  Result<auth::AccessToken> get_token(const auth::TokenRequest&, const Context&) override {
+    return Error(Errc::not_found, "nobody is logged in");
+  }
+  std::string name() const override { return "NoCredential"; }
+  std::string identity_key() const override { return {}; }
+};
+
+TEST_F(OptionsTest, AnEntraIdCredentialIsRefusedForNow) {
+  auto with = options();
+  with.token_credential = std::make_shared<NoCredential>();
+  EXPECT_THAT(acr::ContainerRegistryClient::create(fake_.origin(), with),
+              HasCode(Errc::unsupported));
+}
+
+TEST_F(OptionsTest, AnAccessTokenIsSentAsItIs) {
+  auto with = options();
+  with.credential = credential::Credential{};
+  with.credential->registry_token = Secret("own-token");
+  change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
+  EXPECT_THAT(ask(with), HasCode(Errc::unauthenticated));
+  EXPECT_EQ(header("Authorization"), "Bearer own-token");
+}
+
+TEST_F(OptionsTest, TokensMayOutliveAProcess) {
+  const TempDir folder;
+  change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
+  auto with = options();
+  with.credential = alice();
+  with.token_folder = folder / "tokens";
+  ASSERT_THAT(ask(with), IsOk());
+  ASSERT_THAT(ask(with), IsOk());  // another client: as another process would be
+  EXPECT_EQ(fake_.tokens().requests(), 1);
+}
+
+TEST_F(OptionsTest, RequestsAreCounted) {
+  const auto one = client();
+  ASSERT_THAT(one.list_repository_names(context_).all(), IsOk());
+  EXPECT_EQ(one.requests(), 1U);
+}
+
+}  // namespace
+}  // namespace berth::test
