@@ -151,10 +151,12 @@ class Case(unittest.TestCase):
 
 
 def is_zombie(pid):
+    """All of it has ended: the first thread is a zombie while others still let go of their files."""
     try:
-        return re.search(r"^State:\s+Z", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M) is not None
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return True
+    return re.search(r"^State:\s+Z", status, re.M) is not None and re.search(r"^Threads:\s+1$", status, re.M) is not None
 
 
 def wait_or_kill(pid):
