@@ -86,6 +86,7 @@ Client::Client(Transport& transport, ClientOptions options)
       state_(std::make_shared<State>()) {}
 
 Result<Response> Client::send_once(const Request& request, int attempt, const Context& context) {
+  if (request.source != nullptr) TRY(request.source->rewind());
   const Clock::SteadyTime start = options_.clock->ticks();
   Result<Response> answer = transport_.send(request, context);
   const auto took = std::chrono::duration_cast<milliseconds>(options_.clock->ticks() - start);

@@ -19,6 +19,7 @@ namespace berth::http {
 namespace {
 
 constexpr long kReceiveBuffer = 512L * 1024;
+constexpr long kSendBuffer = 512L * 1024;
 
 bool is_token(std::string_view text) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -54,6 +55,22 @@ std::size_t on_data(char* bytes, std::size_t size, std::size_t count, void* cont
     transfer->on_exhausted();
     return 0;
   }
+}
+
+std::size_t on_send(char* bytes, std::size_t size, std::size_t count, void* context) noexcept {
+  const auto portion =
+      static_cast<Transfer*>(context)->on_send({reinterpret_cast<std::byte*>(bytes), size * count});
+  switch (portion.what) {
+    case Outgoing::Taken::bytes:
+      return portion.size;
+    case Outgoing::Taken::pause:
+      return CURL_READFUNC_PAUSE;
+    case Outgoing::Taken::refused:
+      return CURL_READFUNC_ABORT;
+    case Outgoing::Taken::end:
+      break;
+  }
+  return 0;
 }
 
 // The one place where the address behind a name is known before anything is sent to it.
@@ -151,6 +168,11 @@ void EasyHandle::set_method(const Request& request) {
     set(CURLOPT_NOBODY, 1L);
     return;
   }
+  if (request.source != nullptr) {
+    set_source(*request.source);
+    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    return;
+  }
   const bool sends_body = !request.body.empty() || request.method == "POST" ||
                           request.method == "PUT" || request.method == "PATCH";
   if (sends_body) {
@@ -161,6 +183,16 @@ void EasyHandle::set_method(const Request& request) {
     set(CURLOPT_HTTPGET, 1L);
   }
   set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+void EasyHandle::set_source(const BodySource& source) {
+  set(CURLOPT_UPLOAD, 1L);
+  set(CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
+  set(CURLOPT_READFUNCTION, &on_send);
+  set(CURLOPT_READDATA, static_cast<void*>(transfer_.get()));
+  const auto size = source.size();
+  // -1: chunked, as HTTP/1.1 has it.
+  set(CURLOPT_INFILESIZE_LARGE, size ? static_cast<curl_off_t>(*size) : curl_off_t{-1});
 }
 
 void EasyHandle::set_blob(CURLoption option, const std::shared_ptr<const std::string>& bytes) {

@@ -47,6 +47,7 @@ class EasyHandle {
   void set_general();
   void set_target(const Request& request);
   void set_method(const Request& request);
+  void set_source(const BodySource& source);
   void set_tls(const ConnectionOptions& options);
   void set_callbacks();
   Result<void> set_headers(const Request& request);

@@ -35,10 +35,13 @@ std::optional<int> status_of(std::string_view line) {
 }  // namespace
 
 Transfer::Transfer(const Request& request, bool through_proxy)
-    : forbidden_(request.forbidden_addresses),
+    : patience_(request.patience),
+      forbidden_(request.forbidden_addresses),
       only_loopback_(is_localhost(request.url.origin().host)),
       through_proxy_(through_proxy),
-      block_size_(kBlockSize) {}
+      block_size_(kBlockSize) {
+  if (request.source != nullptr) outgoing_.emplace();
+}
 
 Result<std::unique_ptr<ResponseHead>> Transfer::wait_for_head(const Context& context) {
   const MutexLock lock(mutex_);
@@ -110,6 +113,7 @@ bool Transfer::on_header(std::string_view line) {
 bool Transfer::end_of_head() {
   if (parsed_.status < 200) return true;  // an interim answer: the real one follows
   in_body_ = true;
+  if (outgoing_) outgoing_->close();
   if (const std::string* length = parsed_.headers.find("Content-Length")) {
     if (const auto size = text::parse_unsigned(*length)) {
       block_size_ = std::clamp<std::size_t>(*size, kSmallestBlock, kBlockSize);
@@ -157,6 +161,12 @@ Transfer::Block Transfer::make_block() {
   return Block{std::make_unique_for_overwrite<std::byte[]>(block_size_), 0, block_size_};
 }
 
+Outgoing::Portion Transfer::on_send(std::span<std::byte> out) {
+  const Outgoing::Portion portion = outgoing_->take(out);
+  if (portion.what == Outgoing::Taken::bytes) progressed_ = true;
+  return portion;
+}
+
 bool Transfer::on_address(std::optional<AddressClass> peer) {
   if (through_proxy_) return true;  // it is the proxy's address, which the user chose
   const bool refused =
@@ -185,6 +195,8 @@ bool Transfer::check_stalled(TimePoint now, std::chrono::milliseconds limit) {
     const MutexLock lock(mutex_);
     if (paused_) progressed_ = true;  // the reader's time, not the sender's
   }
+  if (outgoing_ && outgoing_->waits_for_caller()) progressed_ = true;
+  if (patience_ > limit && (!outgoing_ || outgoing_->sent_all())) limit = patience_;
   if (std::exchange(progressed_, false)) last_progress_ = now;
   if (now - *last_progress_ < limit) return false;
   verdict_ = Verdict::stalled;
@@ -192,6 +204,7 @@ bool Transfer::check_stalled(TimePoint now, std::chrono::milliseconds limit) {
 }
 
 void Transfer::finish(int curl_code, std::string detail, Verdict verdict) {
+  if (outgoing_) outgoing_->close();
   const MutexLock lock(mutex_);
   if (end_) return;
   end_ = TransferEnd{.curl_code = curl_code,

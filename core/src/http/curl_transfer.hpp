@@ -14,6 +14,8 @@
 #include "berth/base/sync.hpp"
 #include "berth/http/message.hpp"
 
+#include "http/curl_outgoing.hpp"
+
 namespace berth::http {
 
 /// What is in the answer before its body.
@@ -85,6 +87,11 @@ class Transfer {
   void finish(int curl_code, std::string detail, Verdict verdict = Verdict::none);
   bool through_proxy() const noexcept { return through_proxy_; }
 
+  /// The body that is sent; nullptr when there is none, or a small one.
+  Outgoing* outgoing() noexcept { return outgoing_ ? &*outgoing_ : nullptr; }
+  /// curl asks for bytes to send.
+  Outgoing::Portion on_send(std::span<std::byte> out);
+
  private:
   struct Block {
     std::unique_ptr<std::byte[]> bytes;
@@ -94,6 +101,8 @@ class Transfer {
   bool end_of_head();
   Block make_block() BERTH_REQUIRES(mutex_);
 
+  std::optional<Outgoing> outgoing_;
+  const std::chrono::milliseconds patience_;
   const AddressClasses forbidden_;
   const bool only_loopback_;
   const bool through_proxy_;

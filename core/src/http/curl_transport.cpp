@@ -86,7 +86,9 @@ class CurlTransport final : public Transport {
     Running* const running = TRY(this->running());
     const std::string proxy = TRY(running->proxies.proxy_for(request.url));
     const std::shared_ptr<Transfer> transfer = TRY(submit(*running, request, proxy));
-    auto head = transfer->wait_for_head(context);
+    const Result<void> fed = feed(*running, transfer, request, context);
+    auto head = fed ? transfer->wait_for_head(context)
+                    : Result<std::unique_ptr<ResponseHead>>(Error(fed.error()));
     if (!head) {
       running->loop->cancel(transfer);
       return std::move(head).error().with_context(
@@ -119,6 +121,21 @@ class CurlTransport final : public Transport {
         .tls_files = TlsFiles(system_bundle(*curl)),
     });
     return running_.get();
+  }
+
+  /// The body, block by block, on this thread: reading and hashing are not the network's work.
+  /// Until it is complete, or an answer came before its end.
+  static Result<void> feed(Running& running, const std::shared_ptr<Transfer>& transfer,
+                           const Request& request, const Context& context) {
+    Outgoing* const outgoing = transfer->outgoing();
+    if (outgoing == nullptr) return {};
+    for (Outgoing::Step step; step.wanted;) {
+      const ByteView bytes = TRY(request.source->next(context));
+      step = bytes.empty() ? outgoing->finish() : TRY(outgoing->push(bytes, context));
+      if (step.unpause) running.loop->unpause(transfer);
+      if (bytes.empty()) break;
+    }
+    return {};
   }
 
   Result<std::shared_ptr<Transfer>> submit(Running& running, const Request& request,

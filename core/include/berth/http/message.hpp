@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -46,6 +47,21 @@ struct ConnectionOptions {
   friend bool operator==(const ConnectionOptions&, const ConnectionOptions&) = default;
 };
 
+/// A request's body that is made while it is sent: of a file, of a stream whose length nobody
+/// knows. Used by one thread, the one that sends.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  /// Its bytes, where that is known: Content-Length; else it goes out chunked (RFC 9112 section
+  /// 7.1).
+  virtual std::optional<std::uint64_t> size() const = 0;
+  /// Begins anew. Called before each sending, the first one too; an error when it cannot: the
+  /// request is not sent (again) then.
+  virtual Result<void> rewind() = 0;
+  /// The next bytes, valid until the next call; empty at the end.
+  virtual Result<ByteView> next(const Context& context) = 0;
+};
+
 struct Request {
   std::string method = "GET";
   Url url;
@@ -53,7 +69,11 @@ struct Request {
   /// The Authorization header's value. Apart from the other headers so that it cannot be logged,
   /// and so that only the URL policy decides where it goes. Empty: none.
   Secret authorization;
-  std::string body;                                     ///< small bodies (token forms)
+  std::string body;                    ///< small bodies (token forms)
+  std::shared_ptr<BodySource> source;  ///< large ones, in place of `body`
+  /// The longest silence of the server once it has the whole request; zero: the transport's stall
+  /// timeout. A registry that is given the last byte of a blob may read all of it again.
+  std::chrono::milliseconds patience{0};
   std::shared_ptr<const ConnectionOptions> connection;  ///< nullptr: defaults
   /// The host was named for plain http (a command line option, hosts.toml, a configured insecure
   /// registry). Without it http leads to loopback only; Errc::untrusted else.
