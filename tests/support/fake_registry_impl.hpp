@@ -69,6 +69,7 @@ struct FakeRegistry::Impl {
   int acr_answers = 0;
   unsigned acr_coin = 0;
   FaultList registry_faults, token_faults, storage_faults;
+  Scripted<BodyFault> body_faults;
   // Last, so that they stop before what they use goes.
   std::unique_ptr<HttpServer> storage, tokens, registry;
 
@@ -118,6 +119,7 @@ struct FakeRegistry::Impl {
 
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);
+  std::string upload_origin() const;
   HttpReply start_upload(const HttpRequest& request, const Target& target);
   HttpReply continue_upload(const HttpRequest& request, const Target& target);
   HttpReply put_manifest(const HttpRequest& request, const Target& target);

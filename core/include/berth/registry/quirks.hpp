@@ -33,6 +33,8 @@ enum class Meaning : std::uint8_t {
   page_size_refused,     ///< ask again without n=
   no_referrers_api,      ///< use the tag fallback, from now on
   referrers_unanswered,  ///< use the tag fallback, this time
+  cannot_untag,          ///< no tag is removed alone
+  cannot_delete,         ///< nothing is deleted here
 };
 
 struct Answer {
@@ -42,6 +44,11 @@ struct Answer {
   std::string_view reason;
 };
 std::span<const Answer> answers() noexcept;
+/// Does this registry lose what follows the first PATCH of an upload? By its host.
+bool wants_single_put(std::string_view host) noexcept;
+/// Does its token server know the action "delete"? Quay refuses the whole scope, and deletes by
+/// "push".
+bool knows_delete_action(std::string_view host) noexcept;
 bool means(Meaning meaning, int status, std::string_view code) noexcept;
 
 /// Asked for with n=. ECR and distribution refuse more than 1000; others cut it down silently.
