@@ -104,6 +104,11 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       session_(http_, *keychain_, tokens_, session_options(base_, name_, options_)),
       registry_(name_, {registry::Endpoint{.base = base_, .session = &session_}}) {}
 
+Result<Pipeline::Dress> Core::dress(const OperationOptions& options) {
+  std::string id = options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
+  return Pipeline::Dress(pipeline_, options, std::move(id));
+}
+
 std::string Core::path(std::initializer_list<std::string_view> segments) {
   std::string out = "/acr/v1";
   for (const std::string_view segment : segments) out += "/" + text::percent_encode(segment);

@@ -97,8 +97,6 @@ struct Client::Impl {
 /// The tags of distribution-spec 1.1, "Unavailable Referrers API", under which the referrers of a
 /// digest are kept: the first is the specification's, the others those of older clients.
 std::vector<std::string> fallback_tags(const Digest& digest);
-/// What a manifest's text says that it is; "" when it says nothing that berth knows.
-std::string own_type(const std::string& raw);
 /// Docker-Content-Digest; nullopt when absent or of no use.
 std::optional<Digest> stated_digest(const http::Response& response);
 

@@ -52,7 +52,7 @@ std::optional<Digest> stated_digest(const http::Response& response) {
   return *std::move(digest);
 }
 
-std::string own_type(const std::string& raw) {
+std::string media_type_of(const std::string& raw) {
   const auto document = json::Document::parse(raw, {.bytes = oci::kManifestLimit, .depth = 64});
   if (!document) return {};
   const json::Value root = document->root();
@@ -131,7 +131,7 @@ Result<Client::RawManifest> Client::Impl::fetch_manifest(const Endpoint& endpoin
   auto digest = check_bytes(*raw, type, asked.digest, response);
   if (!digest) return std::move(digest).error().with_context(call.operation);
   learned.get_showed(endpoint.base.origin().text(), digest->text(), raw->size());
-  if (type.empty()) type = own_type(*raw);
+  if (type.empty()) type = media_type_of(*raw);
   return RawManifest{*std::move(raw), std::move(type), *std::move(digest)};
 }
 

@@ -59,7 +59,7 @@ Result<Pushed> Client::put_manifest(const std::string& repository, const std::st
     return Error(Errc::too_large, fmt::format("a manifest of {} bytes: registries take at most {}",
                                               text.size(), oci::kManifestLimit));
   }
-  const std::string type = media_type.empty() ? own_type(text) : media_type;
+  const std::string type = media_type.empty() ? media_type_of(text) : media_type;
   if (!oci::is_media_type(type)) {
     return Error(Errc::invalid_argument,
                  fmt::format("a manifest for {}/{} without a media type: it names none itself, "

@@ -52,6 +52,9 @@ struct BlobStream {
   std::uint64_t total = 0;           ///< the whole blob's size
 };
 
+/// What a manifest's text says that it is, or looks like; "" when it is nothing that berth knows.
+std::string media_type_of(const std::string& manifest);
+
 /// What a manifest became that was pushed.
 struct Pushed {
   Digest digest;
