@@ -100,8 +100,10 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       pipeline_(options_),
       http_(pipeline_, {.retry = retry_policy(options_.retry), .clock = options_.clock}),
       keychain_(keychain_of(options_)),
-      tokens_(options_.token_folder, *options_.clock),
-      session_(http_, *keychain_, tokens_, session_options(base_, name_, options_)),
+      tokens_(options_.tokens != nullptr
+                  ? options_.tokens
+                  : std::make_shared<auth::TokenStore>(options_.token_folder, *options_.clock)),
+      session_(http_, *keychain_, *tokens_, session_options(base_, name_, options_)),
       registry_(name_, {registry::Endpoint{.base = base_, .session = &session_}}) {}
 
 Result<Pipeline::Dress> Core::dress(const OperationOptions& options) {

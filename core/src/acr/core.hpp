@@ -77,7 +77,7 @@ class Core {
   Pipeline pipeline_;
   http::Client http_;
   const std::shared_ptr<credential::Keychain> keychain_;
-  auth::TokenStore tokens_;
+  const std::shared_ptr<auth::TokenStore> tokens_;
   auth::Session session_;
   registry::Client registry_;
 };

@@ -63,6 +63,10 @@ class LazySource final : public Source {
     const auto source = known();
     return source ? source->local_file(digest) : std::nullopt;
   }
+  Management* management() const noexcept override {
+    const auto source = known();  // kept here from now on
+    return source ? source->management() : nullptr;
+  }
 
  private:
   std::shared_ptr<Source> known() const BERTH_EXCLUDES(mutex_) {

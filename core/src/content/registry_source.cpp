@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "berth/content/source.hpp"
 
 namespace berth::content {
@@ -6,11 +8,16 @@ namespace {
 
 class RegistrySource final : public Source {
  public:
-  explicit RegistrySource(std::unique_ptr<registry::Client> client)
-      : client_(std::move(client)) {}
+  RegistrySource(std::unique_ptr<registry::Client> client, std::shared_ptr<Management> management)
+      : client_(std::move(client)),
+        management_(std::move(management)) {}
 
   const std::string& name() const noexcept override { return client_->name(); }
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override {
+    Capabilities can;
+    can.properties = can.tag_list_has_digests = management() != nullptr;
+    return can;
+  }
 
   Result<registry::Page> list_repositories(const std::string& from,
                                            const Context& context) override {
@@ -47,15 +54,29 @@ class RegistrySource final : public Source {
   std::optional<std::filesystem::path> local_file(const Digest& /*digest*/) const override {
     return std::nullopt;
   }
+  Management* management() const noexcept override {
+    return management_ != nullptr && management_->offered() ? management_.get() : nullptr;
+  }
 
  private:
   const std::unique_ptr<registry::Client> client_;
+  const std::shared_ptr<Management> management_;
 };
 
 }  // namespace
 
-std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client) {
-  return std::make_shared<RegistrySource>(std::move(client));
+Error no_properties(const Source& source) {
+  return {
+      Errc::unsupported,
+      fmt::format("{0} has not the capability \"properties\": properties, locks, soft delete and "
+                  "purge are an Azure container registry's. If it is one under another name, "
+                  "say acr = true below [registry.\"{0}\"] in berth's configuration",
+                  source.name())};
+}
+
+std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client,
+                                             std::shared_ptr<Management> management) {
+  return std::make_shared<RegistrySource>(std::move(client), std::move(management));
 }
 
 }  // namespace berth::content

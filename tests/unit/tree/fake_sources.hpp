@@ -69,6 +69,7 @@ class MemoryRegistry final : public content::Source {
   std::optional<Error> away;                                  ///< every question fails so
   std::map<std::string, Error> refusals;                      ///< by question, as in counts
   std::function<void(const std::string& reference)> on_head;  ///< called without the lock
+  std::shared_ptr<content::Management> managed;               ///< shown where `can` says so
   Mutex mutex;
 
   std::string push_blob(const std::string& repository, const std::string& content) {
@@ -128,6 +129,15 @@ class MemoryRegistry final : public content::Source {
 
   const std::string& name() const noexcept override { return name_; }
   content::Capabilities capabilities() const override { return can; }
+  content::Management* management() const noexcept override {
+    return can.properties ? managed.get() : nullptr;
+  }
+  /// Counts a question of `managed`, and says what it meets.
+  Result<void> question(const std::string& name) {
+    const MutexLock lock(mutex);
+    if (auto error = ask(name)) return *error;
+    return {};
+  }
 
   Result<registry::Page> list_repositories(const std::string& from, const Context&) override {
     const MutexLock lock(mutex);
@@ -286,12 +296,20 @@ class MemoryRemembered final : public cache::Remembered {
     repositories_[registry].insert(repository);
     const std::pair key(registry + ' ' + repository, tag);
     const auto before = tags_.find(key);
+    const bool same = before != tags_.end() && before->second.digest == value.digest;
     value.checked = clock_.now();
-    value.first_seen = before != tags_.end() && before->second.digest == value.digest
-                           ? before->second.first_seen
-                           : clock_.now();
+    value.first_seen = same ? before->second.first_seen : clock_.now();
+    if (same && !value.properties) value.properties = before->second.properties;
+    if (same && value.media_type.empty()) {
+      value.size = before->second.size;
+      value.media_type = before->second.media_type;
+    }
     tags_.insert_or_assign(key, value);
     return value;
+  }
+  void set_tags(const std::string& registry, const std::string& repository,
+                const std::vector<std::pair<std::string, cache::RememberedTag>>& tags) override {
+    for (const auto& [tag, value] : tags) set_tag(registry, repository, tag, value);
   }
   void forget_tag(const std::string& registry, const std::string& repository,
                   const std::string& tag) override {

@@ -25,6 +25,10 @@ const Host* find_host(std::string_view registry) noexcept;
 /// added to repository names: `library/` and `docker.io` are the user's to write.
 std::string_view api_host(std::string_view registry) noexcept;
 
+/// Is this, by its name, an Azure container registry? Those behind names of their own are not told
+/// so.
+bool is_azure(std::string_view registry) noexcept;
+
 /// What an answer means beside, or instead of, what its status says.
 enum class Meaning : std::uint8_t {
   head_not_offered,      ///< ask by GET, from now on
