@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "berth/base/try.hpp"
@@ -23,8 +24,9 @@ class Copier {
         workspace_(workspace) {}
 
   Result<void> copy(const std::string& source) {
-    if (command_.target.starts_with("oci:")) return to_layout(source);
-    return to_files(source);
+    if (!is_layout()) return to_files(source);
+    const auto& image = images_.at(source);
+    return image ? to_layout(source, *image) : Result<void>(image.error());
   }
 
   /// Nothing where the data itself went to standard output.
@@ -32,7 +34,7 @@ class Copier {
 
   /// What the target is: several sources need a folder, a registry cannot be written yet.
   Result<void> check_target() {
-    if (command_.target.starts_with("oci:")) return {};
+    if (is_layout()) return check_layout();
     const Place place = TRY(parse_place(command_.target));
     if (place.kind != Place::Kind::local) {
       return Error{Errc::unsupported, command_.target +
@@ -51,8 +53,39 @@ class Copier {
   }
 
  private:
-  Result<void> to_layout(const std::string& source) {
-    LayoutTarget target = TRY(parse_layout_target(command_.target));
+  /// A source, and the tag that it gets in the layout.
+  struct Image {
+    tree::Tree::Meaning meaning;
+    std::string tag;
+  };
+
+  bool is_layout() const { return command_.target.starts_with("oci:"); }
+
+  /// All sources are looked at before the first is copied: of two that become one tag the first
+  /// would be lost, and be paid for.
+  Result<void> check_layout() {
+    layout_ = TRY(parse_layout_target(command_.target));
+    std::map<std::string, std::pair<std::string, Digest>> tags;
+    for (const std::string& source : command_.sources) {
+      if (images_.contains(source)) continue;
+      if (!layout_.tag.empty() && !images_.empty()) return same_tag(layout_.tag, source);
+      const auto& image = images_.emplace(source, find_image(source)).first->second;
+      if (!image || image->tag.empty()) continue;
+      const Digest& digest = *image->meaning.digest;
+      const auto [other, added] = tags.try_emplace(image->tag, source, digest);
+      if (!added && other->second.second != digest) return same_tag(image->tag, source);
+    }
+    return {};
+  }
+
+  Error same_tag(const std::string& tag, const std::string& source) const {
+    return {Errc::invalid_argument, source + " and another source would both become the tag " +
+                                        tag + " of " + layout_.folder.string() +
+                                        ": copy them one by one, each to oci:" +
+                                        layout_.folder.string() + ":TAG with a tag of its own"};
+  }
+
+  Result<Image> find_image(const std::string& source) {
     const Located located = TRY(workspace_.locate(source, false));
     auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
     if (meaning.tag.empty() && !meaning.is_manifest) {
@@ -61,7 +94,12 @@ class Copier {
                                                "artifacts (REGISTRY/REPOSITORY:TAG)"};
     }
     if (!meaning.digest) return Error{Errc::internal, source + " has no digest"};
-    if (target.tag.empty()) target.tag = meaning.tag;
+    std::string tag = layout_.tag.empty() ? meaning.tag : layout_.tag;
+    return Image{std::move(meaning), std::move(tag)};
+  }
+
+  Result<void> to_layout(const std::string& source, const Image& image) {
+    const auto& [meaning, tag] = image;
     ProgressBar bar(workspace_, source);
     content::CopyOptions options{
         .jobs = command_.jobs,
@@ -71,9 +109,8 @@ class Copier {
       options.platform = TRY(oci::Platform::parse(workspace_.options().platform));
     content::Hub* hub = TRY(workspace_.hub());
     TRY(content::copy_to_layout(hub->store(), meaning.source, meaning.repository, *meaning.digest,
-                                target.folder, target.tag, options, workspace_.context()));
-    note(source, "oci:" + target.folder.string() + (target.tag.empty() ? "" : ":" + target.tag),
-         meaning.digest);
+                                layout_.folder, tag, options, workspace_.context()));
+    note(source, "oci:" + layout_.folder.string() + (tag.empty() ? "" : ":" + tag), meaning.digest);
     return {};
   }
 
@@ -158,6 +195,8 @@ class Copier {
   Workspace& workspace_;
   bool into_folder_ = false;
   bool standard_output_ = false;
+  LayoutTarget layout_;
+  std::map<std::string, Result<Image>> images_;  ///< by source, when the target is a layout
   json::Node copied_ = json::Node::array();
 };
 

@@ -67,6 +67,7 @@ class MemoryRegistry final : public content::Source {
   content::Capabilities can;
   std::size_t page_size = 1000;
   std::optional<Error> away;                                  ///< every question fails so
+  bool silent = false;                                        ///< takes questions, answers none
   std::map<std::string, Error> refusals;                      ///< by question, as in counts
   std::function<void(const std::string& reference)> on_head;  ///< called without the lock
   std::shared_ptr<content::Management> managed;               ///< shown where `can` says so
@@ -139,7 +140,9 @@ class MemoryRegistry final : public content::Source {
     return {};
   }
 
-  Result<registry::Page> list_repositories(const std::string& from, const Context&) override {
+  Result<registry::Page> list_repositories(const std::string& from,
+                                           const Context& context) override {
+    if (auto late = keep_silent("catalogue", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("catalogue")) return *error;
     std::vector<std::string> names;
@@ -147,7 +150,8 @@ class MemoryRegistry final : public content::Source {
     return page(names, from);
   }
   Result<registry::Page> list_tags(const std::string& repository, const std::string& from,
-                                   const Context&) override {
+                                   const Context& context) override {
+    if (auto late = keep_silent("tags", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("tags")) return *error;
     const auto held = repositories.find(repository);
@@ -158,8 +162,9 @@ class MemoryRegistry final : public content::Source {
   }
   Result<registry::ManifestHead> head_manifest(const std::string& repository,
                                                const std::string& reference,
-                                               const Context&) override {
+                                               const Context& context) override {
     if (on_head) on_head(reference);
+    if (auto late = keep_silent("head", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("head")) return *error;
     auto raw = find(repository, reference);
@@ -212,6 +217,16 @@ class MemoryRegistry final : public content::Source {
 
  private:
   static Error absent(const std::string& what) { return {Errc::not_found, what + " is unknown"}; }
+
+  /// What a transport says whose server takes the request and sends nothing.
+  std::optional<Error> keep_silent(const std::string& question, const Context& context) {
+    const MutexLock lock(mutex);
+    if (!silent) return std::nullopt;
+    ++counts_[question];
+    CondVar never;
+    while (context.check()) never.wait(mutex, context);
+    return Error(context.check().error().code(), name_ + " does not answer");
+  }
 
   std::optional<Error> ask(const std::string& question) BERTH_REQUIRES(mutex) {
     ++counts_[question];
