@@ -88,8 +88,7 @@ class FileStore : public Store {
   /// Puts an entry in the place of the one of that name, or removes it (nullptr).
   Result<void> change(const ServerKey& key, const ordered_json* entry, const Context& context) {
     TRY(make_directories(file_.parent_path(), 0700));
-    const Fd lock =
-        TRY(lock_file(file_.native() + ".lock", context.with_timeout(kLockTime)));
+    const Fd lock = TRY(lock_file(file_.native() + ".lock", context.with_timeout(kLockTime)));
     const auto text = TRY(read_private_file(file_, kFileLimit));
     ordered_json root = ordered_json::object();
     if (text && !text::trim(*text).empty()) root = TRY(parse_ordered_json(*text, shown_));

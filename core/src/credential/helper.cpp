@@ -77,8 +77,8 @@ Result<std::vector<std::string>> next_depth(const std::string& name,
 /// What a helper looks at besides PATH must come from the same Environment as the search itself.
 void pass_on(const Environment& environment, std::vector<std::string>& env) {
   for (const char* name : {"PATH", "HOME", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME",
-                           "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BERTH_CONFIG", "GNUPGHOME",
-                           "PASSWORD_STORE_DIR", "DBUS_SESSION_BUS_ADDRESS"}) {
+                           "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BERTH_CONFIG",
+                           "GNUPGHOME", "PASSWORD_STORE_DIR", "DBUS_SESSION_BUS_ADDRESS"}) {
     if (const auto value = environment(name)) env.push_back(fmt::format("{}={}", name, *value));
   }
 }
@@ -216,8 +216,8 @@ Result<std::map<std::string, std::string>> list_helper(const std::string& name,
                                                        const Environment& environment,
                                                        const Context& context) {
   TRY(check_request(name, kListInput));
-  const ProcessResult run = TRY(
-      run_helper({name, "list", std::string(kListInput), "its list"}, environment, context));
+  const ProcessResult run =
+      TRY(run_helper({name, "list", std::string(kListInput), "its list"}, environment, context));
   if (run.exit_code != 0) return refusal(name, "gave no list", run);
   return parse_list_answer(run.output, program_of(name));
 }

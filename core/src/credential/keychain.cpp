@@ -316,8 +316,8 @@ Keychain::~Keychain() = default;
 Result<Lookup> Keychain::find(const std::string& registry, const std::string& repository,
                               const Context& context) {
   const KeychainOptions& options = impl_->options;
-  Search search{options,    impl_->helpers, [this] { return impl_->router(); },
-                registry,   repository,     context,
+  Search search{options,  impl_->helpers, [this] { return impl_->router(); },
+                registry, repository,     context,
                 {}};
   const auto done = [&](Credential credential) {
     return Lookup{.credential = std::move(credential), .tried = std::move(search.tried)};

@@ -48,8 +48,8 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
   TRY(check_private(status, path));
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > limit) {
-    return Error(Errc::too_large, fmt::format("{} has {} bytes; it may have {}", path.native(),
-                                              size, limit));
+    return Error(Errc::too_large,
+                 fmt::format("{} has {} bytes; it may have {}", path.native(), size, limit));
   }
   std::string text(size, '\0');
   TRY(pread_exact(fd->get(), std::as_writable_bytes(std::span(text.data(), text.size())), 0));

@@ -10,7 +10,6 @@
 #include "berth/credential/helper.hpp"
 #include "berth/credential/protocol.hpp"
 #include "berth/credential/store.hpp"
-#include "berth/credential/token_file.hpp"
 
 namespace berth::credential {
 namespace {
@@ -34,8 +33,7 @@ std::string route_words(const Route& route) {
 Router::Router(RouterOptions options)
     : options_(std::move(options)) {}
 
-Router::Found Router::get(const ServerKey& key, const Context& context,
-                          std::vector<Tried>* tried) {
+Router::Found Router::get(const ServerKey& key, const Context& context, std::vector<Tried>* tried) {
   const Route chosen = route(key);
   if (!chosen.is_default) say(tried, route_words(chosen), "chosen for " + key.text());
   const Context limited = context.with_timeout(options_.config.helper_timeout);
@@ -91,20 +89,20 @@ Router::Found Router::from_entra(const std::string& registry, const Context& con
                                  std::vector<Tried>* tried) {
   auto token = TRY(entra_token(registry, context, tried));
   if (!token) return std::optional<Credential>();
-  return std::optional(acr_credential(*std::move(token)));
+  return std::optional(acr_credential(std::move(token->value)));
 }
 
-Result<std::optional<Secret>> Router::fetch(const std::string& registry,
-                                            const Context& context) const {
-  if (!options_.fetch_token) return std::optional<Secret>();
+Result<std::optional<RefreshToken>> Router::fetch(const std::string& registry,
+                                                  const Context& context) const {
+  if (!options_.fetch_token) return std::optional<RefreshToken>();
   return options_.fetch_token(registry, context);
 }
 
 /// From the folder while it is young; else one process fetches and the others wait for it. What is
 /// there serves on when nothing newer can be had.
-Result<std::optional<Secret>> Router::entra_token(const std::string& registry,
-                                                  const Context& context,
-                                                  std::vector<Tried>* tried) {
+Result<std::optional<RefreshToken>> Router::entra_token(const std::string& registry,
+                                                        const Context& context,
+                                                        std::vector<Tried>* tried) {
   const std::string source = "Entra ID";
   const auto folder = tokens_folder(options_.environment);
   Result<TokenFiles> files =
@@ -115,34 +113,38 @@ Result<std::optional<Secret>> Router::entra_token(const std::string& registry,
     say(tried, source, token ? "a new token" : "no identity is available");
     return token;
   }
-  const std::string identity = identity_of(options_.environment);
-  auto kept = files->find(registry, identity, options_.clock->now());
-  if (kept && !kept->is_aging(options_.clock->now())) {
-    say(tried, source, "a token that is kept");
-    return std::optional(std::move(kept->value));
+  const auto young = [&](const std::optional<RefreshToken>& token) {
+    return token && !token->is_aging(options_.clock->now());
+  };
+  auto kept = files->find(registry, identity(), options_.clock->now());
+  if (young(kept) || !options_.fetch_token || context.is_nonblocking()) {
+    say(tried, source, kept ? "a token that is kept" : "no token is kept");
+    return kept;
   }
-  const bool may_fetch = options_.fetch_token && !context.is_nonblocking();
-  if (may_fetch) {
-    const Fd lock = TRY(files->lock(registry, identity, context));
-    auto newer = files->find(registry, identity, options_.clock->now());
-    if (newer && !newer->is_aging(options_.clock->now())) {
-      say(tried, source, "a token that another process fetched");
-      return std::optional(std::move(newer->value));
-    }
-    auto fetched = fetch(registry, context);
-    if (fetched && *fetched) {
-      say(tried, source, "a new token");
-      return fetched;
-    }
-    if (!kept) {
-      if (fetched) say(tried, source, "no identity is available");
-      return fetched;
-    }
-    if (!fetched) log::warning("a token could not be renewed: " + fetched.error().describe());
+  const Fd lock = TRY(files->lock(registry, identity(), context));
+  if (auto newer = files->find(registry, identity(), options_.clock->now()); young(newer)) {
+    say(tried, source, "a token that another process fetched");
+    return newer;
   }
-  say(tried, source, kept ? "a token that is kept, past half its life" : "no token is kept");
-  if (!kept) return std::optional<Secret>();
-  return std::optional(std::move(kept->value));
+  auto fetched = fetch(registry, context);
+  if (fetched && *fetched) {
+    say(tried, source, "a new token");
+    if (auto saved = files->save(registry, identity(), **fetched); !saved) {
+      log::warning("the token is not kept: " + saved.error().describe());
+    }
+    return fetched;
+  }
+  if (!kept) {
+    if (fetched) say(tried, source, "no identity is available");
+    return fetched;
+  }
+  if (!fetched) log::warning("a token could not be renewed: " + fetched.error().describe());
+  say(tried, source, "a token that is kept, past half its life");
+  return kept;
+}
+
+std::string Router::identity() const {
+  return options_.identity.empty() ? identity_of(options_.environment) : options_.identity;
 }
 
 Result<std::string> Router::put(const ServerKey& key, const Credential& credential,
@@ -163,10 +165,11 @@ Result<std::string> Router::put(const ServerKey& key, const Credential& credenti
   if (chosen.kind == RouteKind::entra && credential.username == kAcrUser) {
     return std::string("nowhere: berth renews this registry's tokens itself");
   }
-  return Error(Errc::unsupported,
-               fmt::format("the credential of {} was not kept: {} says that it would never be used; "
-                           "change that line, or remove it",
-                           key.text(), route_words(chosen)));
+  return Error(
+      Errc::unsupported,
+      fmt::format("the credential of {} was not kept: {} says that it would never be used; "
+                  "change that line, or remove it",
+                  key.text(), route_words(chosen)));
 }
 
 Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Context& context) {
@@ -179,10 +182,9 @@ Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Conte
     return places;
   }
   if (const auto folder = tokens_folder(options_.environment)) {
-    const std::string identity = identity_of(options_.environment);
     if (auto files = TokenFiles::open(*folder);
-        files && files->find(key.host, identity, options_.clock->now())) {
-      files->erase(key.host, identity);
+        files && files->find(key.host, identity(), options_.clock->now())) {
+      files->erase(key.host, identity());
       places.push_back(folder->native());
     }
   }
@@ -247,7 +249,7 @@ void Router::list_tokens(std::map<std::string, std::string>& entries) const {
   if (!folder) return;
   const auto files = TokenFiles::open(*folder);
   if (!files) return;
-  const auto names = files->registries(identity_of(options_.environment), options_.clock->now());
+  const auto names = files->registries(identity(), options_.clock->now());
   for (const std::string& name : names) entries.try_emplace(name, kAcrUser);
 }
 

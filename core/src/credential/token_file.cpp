@@ -53,14 +53,15 @@ std::optional<Stored> parse_stored(std::string_view text) {
   };
   const auto time = [&](const char* name) {
     const auto found = root->find(name);
-    const std::int64_t ms = found != root->end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+    const std::int64_t ms =
+        found != root->end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
     return Clock::SystemTime(milliseconds(ms));
   };
-  Stored stored{.registry = string("registry"),
-                .identity = string("identity"),
-                .token = {.value = Secret(string("token")),
-                          .issued = time("issued"),
-                          .expires = time("expires")}};
+  Stored stored{
+      .registry = string("registry"),
+      .identity = string("identity"),
+      .token = {
+          .value = Secret(string("token")), .issued = time("issued"), .expires = time("expires")}};
   if (stored.registry.empty() || stored.token.value.empty()) return std::nullopt;
   return stored;
 }
@@ -83,8 +84,7 @@ std::string az_account(const Environment& environment) {
   const auto named = environment("AZURE_CONFIG_DIR");
   const auto home = home_directory(environment);
   if (!named && !home) return {};
-  const std::filesystem::path folder =
-      named ? std::filesystem::path(*named) : *home / ".azure";
+  const std::filesystem::path folder = named ? std::filesystem::path(*named) : *home / ".azure";
   struct stat status{};
   if (::stat((folder / "azureProfile.json").c_str(), &status) != 0) return {};
   return fmt::format("{} {} {}.{:09}", folder.native(), status.st_size, status.st_mtim.tv_sec,
@@ -142,8 +142,8 @@ Result<TokenFiles> TokenFiles::open(std::filesystem::path folder) {
 
 std::filesystem::path TokenFiles::path_of(const std::string& registry,
                                           const std::string& identity) const {
-  return folder_ / fmt::format("{}{}-{:016x}", kPrefix, text::percent_encode(registry),
-                               hash_of(identity));
+  return folder_ /
+         fmt::format("{}{}-{:016x}", kPrefix, text::percent_encode(registry), hash_of(identity));
 }
 
 std::optional<RefreshToken> TokenFiles::find(const std::string& registry,

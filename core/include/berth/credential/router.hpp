@@ -14,6 +14,7 @@
 #include "berth/credential/credential.hpp"
 #include "berth/credential/keychain.hpp"
 #include "berth/credential/server_key.hpp"
+#include "berth/credential/token_file.hpp"
 
 namespace berth::credential {
 
@@ -23,11 +24,12 @@ inline constexpr std::string_view kAcrUser = "00000000-0000-0000-0000-0000000000
 struct RouterOptions {
   Environment environment = real_environment;
   CredentialConfig config{};
-  /// Fetches a registry's refresh token with an Entra ID identity and leaves it in the tokens
-  /// folder where there is one; nullopt when no identity is available here. Without it only tokens
-  /// that are in the folder are answered.
-  std::function<Result<std::optional<Secret>>(const std::string& registry, const Context&)>
+  /// Fetches a registry's refresh token with an Entra ID identity; nullopt when no identity is
+  /// available here. Without it only tokens that are in the tokens folder are answered.
+  std::function<Result<std::optional<RefreshToken>>(const std::string& registry, const Context&)>
       fetch_token{};
+  /// "" for identity_of(environment): else which identity fetch_token stands for.
+  std::string identity{};
   Clock* clock = &real_clock();  ///< must outlive the router
 };
 
@@ -58,6 +60,11 @@ class Router {
   /// build.
   std::map<std::string, std::string> list(const Context& context, std::vector<Error>& failures);
 
+  /// The token behind get() of a registry whose route leads to Entra ID, with its times.
+  Result<std::optional<RefreshToken>> entra_token(const std::string& registry,
+                                                  const Context& context,
+                                                  std::vector<Tried>* tried = nullptr);
+
   Route route(const ServerKey& key) const { return route_for(options_.config, key); }
 
  private:
@@ -66,9 +73,9 @@ class Router {
   Found from_helper(const std::string& helper, const ServerKey& key, const Context& context,
                     std::vector<Tried>* tried);
   Found from_entra(const std::string& registry, const Context& context, std::vector<Tried>* tried);
-  Result<std::optional<Secret>> entra_token(const std::string& registry, const Context& context,
-                                            std::vector<Tried>* tried);
-  Result<std::optional<Secret>> fetch(const std::string& registry, const Context& context) const;
+  Result<std::optional<RefreshToken>> fetch(const std::string& registry,
+                                            const Context& context) const;
+  std::string identity() const;
   void list_stores(const Context& context, std::map<std::string, std::string>& entries,
                    std::vector<Error>& failures);
   void list_helpers(const Context& context, std::map<std::string, std::string>& entries,

@@ -24,7 +24,7 @@ enum class RouteKind : unsigned char {
 struct Route {
   std::string pattern;
   RouteKind kind = RouteKind::store;
-  std::string helper{};    ///< of RouteKind::helper
+  std::string helper{};     ///< of RouteKind::helper
   bool is_default = false;  ///< nobody wrote it: berth's own for this host
 
   std::string use() const;  ///< as it is written: "helper:ecr-login"
