@@ -98,7 +98,12 @@ class FileStore : public Store {
     ordered_json& auths = root["auths"];
     if (!auths.is_object()) auths = ordered_json::object();
     for (auto it = auths.begin(); it != auths.end();) {
-      it = key_of({.key = it.key()}) == key.text() ? auths.erase(it) : it + 1;
+      const bool is_it = key_of({.key = it.key()}) == key.text();
+      if (is_it) {
+        it = auths.erase(it);
+      } else {
+        ++it;
+      }
     }
     if (entry != nullptr) auths[key.text()] = *entry;
     return write_file_atomically(file_, root.dump(2) + "\n", 0600, true);

@@ -70,7 +70,7 @@ bool parts_match(std::string_view pattern, std::string_view text, char separator
   const auto given = text::split(text, separator);
   if (prefix ? given.size() < wanted.size() : given.size() != wanted.size()) return false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (!glob(wanted[i], given[i])) return false;
+    if (given[i].empty() || !glob(wanted[i], given[i])) return false;
   }
   return true;
 }

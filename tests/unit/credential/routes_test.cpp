@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/routes.hpp"
 
+#include <algorithm>
+
+#include "berth/credential/config.hpp"
+
 #include "unit/credential/keychain_fixture.hpp"
 
 namespace berth::credential {
