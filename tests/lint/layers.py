@@ -48,7 +48,8 @@ def layer_of(root, path):
     if relative.startswith("fuse/"):
         return "fuse"
     if relative.startswith("plugin/"):
-        return relative.split("/")[1]
+        folder = relative.split("/")[1]
+        return {"credential": "helper"}.get(folder, folder)  # core has a layer of that name
     return None
 
 
@@ -60,7 +61,7 @@ def includes(path):
 
 
 def resolve(root, path, name):
-    for base in (root / "core/include", root / "core/src", path.parent, root / "fuse", root / "plugin/cli"):
+    for base in (root / "core/include", root / "core/src", path.parent, root / "fuse", root / "plugin/cli", root / "plugin/credential"):
         candidate = base / name
         if candidate.is_file():
             return candidate

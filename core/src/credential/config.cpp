@@ -12,6 +12,7 @@
 #include "berth/base/fd.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/helper.hpp"
 #include "berth/oci/reference.hpp"
 
 #include "credential/certs.hpp"
@@ -114,6 +115,49 @@ Result<void> read_cache(const Reader& reader, const toml::node& node, Config& co
   return {};
 }
 
+Result<void> read_routes(const Reader& reader, const toml::node& node, CredentialConfig& config) {
+  const toml::table* routes = TRY(reader.table(node, "credential.routes"));
+  for (const auto& [pattern, use] : *routes) {
+    const std::string word = TRY(reader.string(use, "a route"));
+    Result<Route> route = parse_route(pattern.str(), word);
+    if (!route) return reader.error(pattern.source(), route.error().message());
+    config.routes.push_back(*std::move(route));
+  }
+  return {};
+}
+
+Result<std::chrono::seconds> read_timeout(const Reader& reader, const toml::node& node) {
+  const auto* value = node.as_integer();
+  if (value == nullptr || value->get() < 1 || value->get() > 600) {
+    return reader.error(node.source(), "helper_timeout must be a number of seconds, 1 to 600");
+  }
+  return std::chrono::seconds(value->get());
+}
+
+Result<void> read_credential(const Reader& reader, const toml::node& node,
+                             CredentialConfig& config) {
+  const toml::table* table = TRY(reader.table(node, "credential"));
+  for (const auto& [key, value] : *table) {
+    if (key == "store") {
+      config.store = TRY(reader.string(value, "store"));
+      if (!is_helper_name(config.store) || config.store == "berth") {
+        return reader.error(value.source(),
+                            "store must be \"file\", \"secretservice\", \"pass\" or the name of "
+                            "another helper than berth");
+      }
+    } else if (key == "file") {
+      config.file = TRY(reader.file_name(value, "file"));
+    } else if (key == "helper_timeout") {
+      config.helper_timeout = TRY(read_timeout(reader, value));
+    } else if (key == "routes") {
+      TRY(read_routes(reader, value, config));
+    } else {
+      return reader.unknown(key, "[credential]", "store, file, helper_timeout, routes");
+    }
+  }
+  return {};
+}
+
 Result<Config> read_config(const path& file, std::string_view text,
                            const Environment& environment) {
   const Reader reader{.file = file, .environment = environment};
@@ -126,8 +170,10 @@ Result<Config> read_config(const path& file, std::string_view text,
       TRY(read_registries(reader, node, config));
     } else if (key == "cache") {
       TRY(read_cache(reader, node, config));
+    } else if (key == "credential") {
+      TRY(read_credential(reader, node, config.credential));
     } else {
-      return reader.unknown(key, "the file", "registry, cache");
+      return reader.unknown(key, "the file", "registry, cache, credential");
     }
   }
   return config;

@@ -5,7 +5,6 @@
 
 #include "berth/base/on_exit.hpp"
 #include "berth/base/try.hpp"
-#include "berth/credential/helper.hpp"
 
 namespace berth::credential {
 namespace {
@@ -32,7 +31,7 @@ HelperAnswers::Answer as_failure(HelperAnswers::Answer answer, const Context& co
 }  // namespace
 
 HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::string& server_url,
-                                         const Environment& environment, const Context& context) {
+                                         const Ask& ask, const Context& context) {
   const Key key(name, server_url);
   {
     const MutexLock lock(mutex_);
@@ -40,7 +39,7 @@ HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::str
       Entry& entry = entries_[key];
       if (entry.answer && clock_.ticks() < entry.expires) return *entry.answer;
       if (!entry.running) {
-        if (context.is_nonblocking()) break;  // ask_helper says why
+        if (context.is_nonblocking()) break;  // what is asked says why
         entry.running = true;
         break;
       }
@@ -51,12 +50,11 @@ HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::str
       done_.wait(mutex_, context);
     }
   }
-  if (context.is_nonblocking()) return ask_helper(name, server_url, environment, context);
+  if (context.is_nonblocking()) return ask(context);
   // Whoever waits is woken however this ends, be it by an exception.
   std::optional<Answer> kept;
   const OnExit end([&] { settle(key, kept); });
-  Answer answer = as_failure(
-      ask_helper(name, server_url, environment, context.with_timeout(timeout_)), context);
+  Answer answer = as_failure(ask(context.with_timeout(timeout_)), context);
   if (!is_callers_own(answer, context)) kept = answer;
   return answer;
 }
@@ -77,7 +75,8 @@ void HelperAnswers::forget(const std::string& server_url) {
   const MutexLock lock(mutex_);
   for (auto& [key, entry] : entries_) {
     const bool young = clock_.ticks() - entry.given < kMinimumAge;
-    if (key.second == server_url && !young) entry.answer.reset();
+    const bool is_of_it = key.second == server_url || key.second.starts_with(server_url + "/");
+    if (is_of_it && !young) entry.answer.reset();
   }
 }
 

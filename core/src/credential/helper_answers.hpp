@@ -2,13 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "berth/base/clock.hpp"
-#include "berth/base/environment.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/credential/credential.hpp"
 
@@ -24,9 +24,11 @@ class HelperAnswers {
         timeout_(timeout),
         lifetime_(lifetime) {}
 
-  Answer ask(const std::string& name, const std::string& server_url, const Environment& environment,
+  using Ask = std::function<Answer(const Context& context)>;
+  /// `ask` is called with a Context that has the helper's time, by one caller for all who wait.
+  Answer ask(const std::string& name, const std::string& server_url, const Ask& ask,
              const Context& context);
-  /// Answers of the last seconds stay.
+  /// For a server, and what stands below it; answers of the last seconds stay.
   void forget(const std::string& server_url);
 
  private:

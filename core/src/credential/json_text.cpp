@@ -37,6 +37,16 @@ Result<nlohmann::json> parse_json(std::string_view text, std::string_view name,
   }
 }
 
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view name) {
+  try {
+    return nlohmann::ordered_json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    return broken(text, std::min(error.byte, text.size()), name);
+  } catch (const nlohmann::json::exception&) {
+    return broken(text, 0, name);
+  }
+}
+
 const nlohmann::json* find_ignoring_case(const nlohmann::json& object, std::string_view name) {
   if (!object.is_object()) return nullptr;
   if (const auto exact = object.find(name); exact != object.end()) return &*exact;

@@ -14,6 +14,9 @@ namespace berth::credential {
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view name,
                                   bool allow_trailing = false);
 
+/// The same, keeping the order of members, for what is written back.
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view name);
+
 /// A member of an object; an exact name wins over one that differs in case. nullptr when absent.
 const nlohmann::json* find_ignoring_case(const nlohmann::json& object, std::string_view name);
 

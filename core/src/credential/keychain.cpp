@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,10 @@
 #include "berth/base/sync.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/config.hpp"
+#include "berth/credential/helper.hpp"
+#include "berth/credential/router.hpp"
+#include "berth/credential/store.hpp"
 
 #include "credential/auth_files.hpp"
 #include "credential/helper_answers.hpp"
@@ -78,15 +83,6 @@ std::vector<FileSource> file_sources(const KeychainOptions& options) {
   return sources;
 }
 
-/// "~/.docker/config.json" reads better than where somebody's home is.
-std::string short_name(const path& file, const Environment& environment) {
-  const auto home = home_directory(environment);
-  if (!home || home->native().size() < 2) return file.native();
-  const std::string prefix = home->native() + "/";
-  if (!file.native().starts_with(prefix)) return file.native();
-  return "~/" + file.native().substr(prefix.size());
-}
-
 const AuthEntry* find_key(const AuthFile& file, std::string_view wanted) {
   for (const AuthEntry& entry : file.auths) {
     const std::size_t slash = entry.key.find('/');
@@ -141,9 +137,13 @@ struct Keychain::Impl {
   HelperAnswers helpers;
   Mutex mutex;
   std::set<path> unreadable BERTH_GUARDED_BY(mutex);  ///< said once in the log
+  std::unique_ptr<Router> opened_router BERTH_GUARDED_BY(mutex);
 
   Result<std::shared_ptr<const AuthFile>> load(const FileSource& source, std::vector<Tried>* tried);
   void note_unreadable(const path& file, const Error& error);
+  /// Made when first needed: it reads berth's configuration.
+  Result<Router*> router();
+  void add_routed_hosts(std::set<std::string>& hosts);
 };
 
 namespace {
@@ -152,6 +152,7 @@ namespace {
 struct Search {
   const KeychainOptions& options;
   HelperAnswers& helpers;
+  const std::function<Result<Router*>()> router;
   const std::string& registry;
   const std::string& repository;
   const Context& context;
@@ -164,6 +165,8 @@ struct Search {
                  const std::string& shown);
   Found in_docker(const AuthFile& file, const std::string& source, const std::string& shown);
   Found in_podman(const AuthFile& file, const std::string& source, const std::string& shown);
+  Found in_routes();
+  bool routes_were_asked = false;
 };
 
 Search::Found Search::in_helper(const std::string& name, const std::string& url,
@@ -172,14 +175,36 @@ Search::Found Search::in_helper(const std::string& name, const std::string& url,
              .outcome = ""};
   if (name == "berth") {
     // Never executed: this process is berth, and the helper would ask berth again.
-    step.outcome = "berth's own routes: none";
+    step.outcome = "berth's own routes";
     tried.push_back(std::move(step));
-    return std::optional<Credential>();
+    return in_routes();
   }
-  Found answer = helpers.ask(name, url, options.environment, context);
+  const auto ask = [&](const Context& limited) {
+    return ask_helper(name, url, options.environment, limited);
+  };
+  Found answer = helpers.ask(name, url, ask, context);
   if (!answer) return Error(std::move(answer).error()).with_context(std::string(where));
   step.outcome = *answer ? "found" : fmt::format("none for {}", url);
   tried.push_back(std::move(step));
+  return answer;
+}
+
+/// Once in a search, however many files name the helper berth. Kept as helpers' answers are: a
+/// route may lead to one.
+Search::Found Search::in_routes() {
+  if (routes_were_asked) return std::optional<Credential>();
+  routes_were_asked = true;
+  const std::string name = repository.empty() ? registry : registry + "/" + repository;
+  const ServerKey key = TRY(parse_server_key(name));
+  Router* routes = TRY(router());
+  std::vector<Tried> steps;
+  const auto ask = [&](const Context& limited) { return routes->get(key, limited, &steps); };
+  Found answer = helpers.ask("berth", key.text(), ask, context);
+  if (!answer) return answer;
+  if (steps.empty()) {
+    steps.push_back({.source = "berth's routes", .outcome = *answer ? "found" : "none"});
+  }
+  for (Tried& step : steps) tried.push_back(std::move(step));
   return answer;
 }
 
@@ -225,6 +250,35 @@ Search::Found Search::in_podman(const AuthFile& file, const std::string& source,
 
 }  // namespace
 
+Result<Router*> Keychain::Impl::router() {
+  const MutexLock lock(mutex);
+  if (opened_router == nullptr) {
+    Config config = TRY(load_config(options.environment));
+    opened_router = std::make_unique<Router>(RouterOptions{.environment = options.environment,
+                                                           .config = std::move(config.credential),
+                                                           .fetch_token = {},
+                                                           .clock = options.clock});
+  }
+  return opened_router.get();
+}
+
+/// Of berth's own file and of routes that name one host. A key ring is not opened for a listing.
+void Keychain::Impl::add_routed_hosts(std::set<std::string>& hosts) {
+  const auto config = load_config(options.environment);
+  if (!config) return;
+  for (const Route& route : config->credential.routes) {
+    const auto key = parse_server_key(route.pattern);
+    if (key && route.pattern.find('*') == std::string::npos) hosts.insert(key->host);
+  }
+  const auto file = store_file(config->credential, options.environment);
+  if (!file) return;
+  const auto listed = make_file_store(*file, options.environment)->list(Context());
+  if (!listed) return;
+  for (const auto& [name, user] : *listed) {
+    if (const auto key = parse_server_key(name)) hosts.insert(key->host);
+  }
+}
+
 void Keychain::Impl::note_unreadable(const path& file, const Error& error) {
   {
     const MutexLock lock(mutex);
@@ -262,7 +316,9 @@ Keychain::~Keychain() = default;
 Result<Lookup> Keychain::find(const std::string& registry, const std::string& repository,
                               const Context& context) {
   const KeychainOptions& options = impl_->options;
-  Search search{options, impl_->helpers, registry, repository, context, {}};
+  Search search{options,  impl_->helpers, [this] { return impl_->router(); },
+                registry, repository,     context,
+                {}};
   const auto done = [&](Credential credential) {
     return Lookup{.credential = std::move(credential), .tried = std::move(search.tried)};
   };
@@ -290,6 +346,8 @@ Result<Lookup> Keychain::find(const std::string& registry, const std::string& re
                                                    : search.in_podman(*file, name, shown));
     if (found) return done(*std::move(found));
   }
+  auto found = TRY(search.in_routes());
+  if (found) return done(*std::move(found));
   return done(Credential{});
 }
 
@@ -316,6 +374,7 @@ std::vector<std::string> Keychain::known_registries() {
     const auto file = impl_->load(source, nullptr);
     if (file && *file != nullptr) add(**file);
   }
+  impl_->add_routed_hosts(hosts);
   hosts.erase("");
   return {hosts.begin(), hosts.end()};
 }

@@ -55,4 +55,12 @@ std::vector<std::string> scoped_keys(std::string_view registry, std::string_view
   return keys;
 }
 
+std::string short_name(const std::filesystem::path& file, const Environment& environment) {
+  const auto home = home_directory(environment);
+  if (!home || home->native().size() < 2) return file.native();
+  const std::string prefix = home->native() + "/";
+  if (!file.native().starts_with(prefix)) return file.native();
+  return "~/" + file.native().substr(prefix.size());
+}
+
 }  // namespace berth::credential

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "berth/base/environment.hpp"
 
 namespace berth::credential {
 
@@ -24,5 +27,8 @@ std::string docker_server_url(std::string_view registry);
 
 /// host/ns/repo, host/ns, host: the keys that podman tries, longest first.
 std::vector<std::string> scoped_keys(std::string_view registry, std::string_view repository);
+
+/// "~/.docker/config.json" reads better than where somebody's home is.
+std::string short_name(const std::filesystem::path& file, const Environment& environment);
 
 }  // namespace berth::credential

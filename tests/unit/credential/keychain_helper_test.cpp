@@ -97,7 +97,7 @@ TEST_F(KeychainTest, TriedListsEachStep) {
                           HasSubstr("/.docker/config.json: no entry for r.example"),
                           HasSubstr("/containers/auth.json: no such file"),
                           HasSubstr("/.config/containers/auth.json: no such file"),
-                          HasSubstr("/.dockercfg: no such file")));
+                          HasSubstr("/.dockercfg: no such file"), HasSubstr("berth's store")));
 }
 
 TEST_F(KeychainTest, AnAnswerIsKeptUntilItIsForgotten) {

@@ -9,6 +9,7 @@
 
 #include "berth/base/environment.hpp"
 #include "berth/base/result.hpp"
+#include "berth/credential/routes.hpp"
 
 namespace berth::credential {
 
@@ -31,6 +32,7 @@ struct Config {
   std::map<std::string, RegistryConfig> registries;
   std::filesystem::path file;  ///< "" when there is none
   std::string cache_limit;     ///< `[cache] limit = "20GiB"`
+  CredentialConfig credential;
 };
 
 Result<Config> load_config(const Environment& environment);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,5 +25,22 @@ bool is_helper_name(std::string_view name) noexcept;
 Result<std::optional<Credential>> ask_helper(const std::string& name, const std::string& server_url,
                                              const Environment& environment,
                                              const Context& context);
+
+/// `store`, `erase` and `list` of the same helper, with the same limits and errors. Erasing what it
+/// does not have is no error where the helper says so in the protocol's words.
+Result<void> store_in_helper(const std::string& name, const std::string& server_url,
+                             const Credential& credential, const Environment& environment,
+                             const Context& context);
+Result<void> erase_in_helper(const std::string& name, const std::string& server_url,
+                             const Environment& environment, const Context& context);
+Result<std::map<std::string, std::string>> list_helper(const std::string& name,
+                                                       const Environment& environment,
+                                                       const Context& context);
+
+/// The environment variable that says who is being asked, "a -> b", outermost first.
+inline constexpr std::string_view kHelperChainVariable = "BERTH_HELPER_CHAIN";
+
+/// Errc::conflict, naming the circle, when `name` is being asked already.
+Result<void> check_helper_chain(std::string_view name, const Environment& environment);
 
 }  // namespace berth::credential

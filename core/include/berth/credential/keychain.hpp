@@ -45,7 +45,8 @@ struct KeychainOptions {
 ///   3. auth_file, else $REGISTRY_AUTH_FILE: in podman's form, and then the only file of podman's;
 ///   4. docker's config.json: credHelpers, credsStore, auths;
 ///   5. podman's $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/ where it is unset) and
-///      $XDG_CONFIG_HOME/containers/auth.json; the old ~/.dockercfg.
+///      $XDG_CONFIG_HOME/containers/auth.json; the old ~/.dockercfg;
+///   6. berth's own routes (see Router): also wherever a file names the helper `berth`.
 /// Docker Hub's names (docker.io, index.docker.io, registry-1.docker.io) are one. Files are read
 /// again when they changed. Thread safe; find() blocks while a helper runs.
 class Keychain {

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "berth/credential/router.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "berth/base/log.hpp"
+#include "berth/base/try.hpp"
+#include "berth/credential/helper.hpp"
+#include "berth/credential/protocol.hpp"
+#include "berth/credential/store.hpp"
+
+namespace berth::credential {
+namespace {
+
+void say(std::vector<Tried>* tried, std::string source, std::string outcome) {
+  if (tried != nullptr) {
+    tried->push_back({.source = std::move(source), .outcome = std::move(outcome)});
+  }
+}
+
+Credential acr_credential(Secret token) {
+  return {.username = std::string(kAcrUser), .password = std::move(token), .source = "Entra ID"};
+}
+
+std::string route_words(const Route& route) {
+  return fmt::format("berth's route \"{}\" = \"{}\"", route.pattern, route.use());
+}
+
+}  // namespace
+
+Router::Router(RouterOptions options)
+    : options_(std::move(options)) {}
+
+Router::Found Router::get(const ServerKey& key, const Context& context, std::vector<Tried>* tried) {
+  const Route chosen = route(key);
+  if (!chosen.is_default) say(tried, route_words(chosen), "chosen for " + key.text());
+  const Context limited = context.with_timeout(options_.config.helper_timeout);
+  switch (chosen.kind) {
+    case RouteKind::anonymous:
+      return std::optional<Credential>();
+    case RouteKind::helper:
+      return from_helper(chosen.helper, key, limited, tried);
+    case RouteKind::store:
+      return from_store(key, limited, tried);
+    case RouteKind::entra:
+      break;
+  }
+  // What somebody logged in with comes before an identity that is merely there; a written route
+  // leaves no such choice.
+  if (chosen.is_default) {
+    auto found = TRY(from_store(key, limited, tried));
+    if (found) return found;
+  }
+  return from_entra(key.host, context, tried);
+}
+
+Router::Found Router::from_store(const ServerKey& key, const Context& context,
+                                 std::vector<Tried>* tried) {
+  const auto stores = TRY(stores_to_read(options_.config, options_.environment));
+  if (stores.empty()) say(tried, "berth's store", "there is none: nobody logged in with berth");
+  for (const auto& store : stores) {
+    for (const std::string& name : key.candidates()) {
+      const ServerKey candidate = name == key.text() ? key : TRY(parse_server_key(name));
+      auto found = store->get(candidate, context);
+      if (!found) return Error(std::move(found).error()).with_context("berth's store");
+      if (!*found) continue;
+      (*found)->source = store->name();
+      say(tried, "berth's store " + store->name(), "found");
+      return found;
+    }
+    say(tried, "berth's store " + store->name(), "no entry for " + key.text());
+  }
+  return std::optional<Credential>();
+}
+
+Router::Found Router::from_helper(const std::string& helper, const ServerKey& key,
+                                  const Context& context, std::vector<Tried>* tried) {
+  // Helpers match whole names, and know hosts.
+  const ServerKey asked =
+      key.is_url ? key : ServerKey{.host = key.host, .path = {}, .is_url = false};
+  auto found = TRY(ask_helper(helper, asked.server_url(), options_.environment, context));
+  say(tried, "helper " + helper, found ? "found" : "none for " + asked.server_url());
+  return found;
+}
+
+Router::Found Router::from_entra(const std::string& registry, const Context& context,
+                                 std::vector<Tried>* tried) {
+  auto token = TRY(entra_token(registry, context, tried));
+  if (!token) return std::optional<Credential>();
+  return std::optional(acr_credential(std::move(token->value)));
+}
+
+Result<std::optional<RefreshToken>> Router::fetch(const std::string& registry,
+                                                  const Context& context) const {
+  if (!options_.fetch_token) return std::optional<RefreshToken>();
+  return options_.fetch_token(registry, context);
+}
+
+/// From the folder while it is young; else one process fetches and the others wait for it. What is
+/// there serves on when nothing newer can be had.
+Result<std::optional<RefreshToken>> Router::entra_token(const std::string& registry,
+                                                        const Context& context,
+                                                        std::vector<Tried>* tried) {
+  const std::string source = "Entra ID";
+  const auto folder = tokens_folder(options_.environment);
+  Result<TokenFiles> files =
+      folder ? TokenFiles::open(*folder) : Error(Errc::not_found, "no tokens folder");
+  if (!files) {
+    if (folder) log::warning("tokens are not kept: " + files.error().describe());
+    auto token = TRY(fetch(registry, context));
+    say(tried, source, token ? "a new token" : "no identity is available");
+    return token;
+  }
+  const auto young = [&](const std::optional<RefreshToken>& token) {
+    return token && !token->is_aging(options_.clock->now());
+  };
+  auto kept = files->find(registry, identity(), options_.clock->now());
+  if (young(kept) || !options_.fetch_token || context.is_nonblocking()) {
+    say(tried, source, kept ? "a token that is kept" : "no token is kept");
+    return kept;
+  }
+  const Fd lock = TRY(files->lock(registry, identity(), context));
+  if (auto newer = files->find(registry, identity(), options_.clock->now()); young(newer)) {
+    say(tried, source, "a token that another process fetched");
+    return newer;
+  }
+  auto fetched = fetch(registry, context);
+  if (fetched && *fetched) {
+    say(tried, source, "a new token");
+    if (auto saved = files->save(registry, identity(), **fetched); !saved) {
+      log::warning("the token is not kept: " + saved.error().describe());
+    }
+    return fetched;
+  }
+  if (!kept) {
+    if (fetched) say(tried, source, "no identity is available");
+    return fetched;
+  }
+  if (!fetched) log::warning("a token could not be renewed: " + fetched.error().describe());
+  say(tried, source, "a token that is kept, past half its life");
+  return kept;
+}
+
+std::string Router::identity() const {
+  return options_.identity.empty() ? identity_of(options_.environment) : options_.identity;
+}
+
+Result<std::string> Router::put(const ServerKey& key, const Credential& credential,
+                                const Context& context, const std::string& store) {
+  const Route chosen = route(key);
+  const Context limited = context.with_timeout(options_.config.helper_timeout);
+  const bool is_own = !store.empty() || chosen.kind == RouteKind::store || chosen.is_default;
+  if (is_own) {
+    const auto target = TRY(store_to_write(options_.config, store, options_.environment));
+    TRY(target->put(key, credential, limited));
+    return target->name();
+  }
+  if (chosen.kind == RouteKind::helper) {
+    TRY(store_in_helper(chosen.helper, key.server_url(), credential, options_.environment,
+                        limited));
+    return fmt::format("{} (docker-credential-{})", chosen.helper, chosen.helper);
+  }
+  if (chosen.kind == RouteKind::entra && credential.username == kAcrUser) {
+    return std::string("nowhere: berth renews this registry's tokens itself");
+  }
+  return Error(
+      Errc::unsupported,
+      fmt::format("the credential of {} was not kept: {} says that it would never be used; "
+                  "change that line, or remove it",
+                  key.text(), route_words(chosen)));
+}
+
+Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Context& context) {
+  const Route chosen = route(key);
+  const Context limited = context.with_timeout(options_.config.helper_timeout);
+  std::vector<std::string> places;
+  if (chosen.kind == RouteKind::helper) {
+    TRY(erase_in_helper(chosen.helper, key.server_url(), options_.environment, limited));
+    places.push_back("helper " + chosen.helper);
+    return places;
+  }
+  if (const auto folder = tokens_folder(options_.environment)) {
+    if (auto files = TokenFiles::open(*folder);
+        files && files->find(key.host, identity(), options_.clock->now())) {
+      files->erase(key.host, identity());
+      places.push_back(folder->native());
+    }
+  }
+  const auto stores = TRY(stores_to_read(options_.config, options_.environment));
+  for (const auto& store : stores) {
+    if (!TRY(store->get(key, limited))) continue;
+    TRY(store->erase(key, limited));
+    places.push_back(store->name());
+  }
+  return places;
+}
+
+void Router::list_stores(const Context& context, std::map<std::string, std::string>& entries,
+                         std::vector<Error>& failures) {
+  auto stores = stores_to_read(options_.config, options_.environment);
+  if (!stores) {
+    failures.push_back(std::move(stores).error());
+    return;
+  }
+  for (const auto& store : *stores) {
+    auto listed = store->list(context);
+    if (!listed) {
+      failures.push_back(Error(std::move(listed).error()).with_context(store->name()));
+      continue;
+    }
+    for (const auto& [name, user] : *listed) {
+      const auto key = parse_server_key(name);
+      if (key) entries.try_emplace(key->server_url(), user);
+    }
+  }
+}
+
+/// A helper lists what it likes: only what a route leads to it is what `get` would give.
+void Router::list_helpers(const Context& context, std::map<std::string, std::string>& entries,
+                          std::vector<Error>& failures) {
+  std::set<std::string> helpers;
+  for (const Route& written : options_.config.routes) {
+    if (written.kind == RouteKind::helper) helpers.insert(written.helper);
+  }
+  for (const std::string& helper : helpers) {
+    auto listed = list_helper(helper, options_.environment, context);
+    if (!listed) {
+      failures.push_back(std::move(listed).error());
+      continue;
+    }
+    for (const auto& [url, user] : *listed) {
+      const auto key = parse_server_key(url);
+      if (!key) continue;
+      const Route chosen = route(*key);
+      if (chosen.kind == RouteKind::helper && chosen.helper == helper) entries[url] = user;
+    }
+  }
+}
+
+/// docker's old builder asks for what is listed: a registry that only Entra ID knows must be there.
+void Router::list_tokens(std::map<std::string, std::string>& entries) const {
+  for (const Route& written : options_.config.routes) {
+    const bool is_host = written.pattern.find_first_of("*/") == std::string::npos;
+    if (written.kind == RouteKind::entra && is_host) entries[written.pattern] = kAcrUser;
+  }
+  const auto folder = tokens_folder(options_.environment);
+  if (!folder) return;
+  const auto files = TokenFiles::open(*folder);
+  if (!files) return;
+  const auto names = files->registries(identity(), options_.clock->now());
+  for (const std::string& name : names) entries.try_emplace(name, kAcrUser);
+}
+
+std::map<std::string, std::string> Router::list(const Context& context,
+                                                std::vector<Error>& failures) {
+  const Context limited = context.with_timeout(options_.config.helper_timeout);
+  std::map<std::string, std::string> entries;
+  list_stores(limited, entries, failures);
+  list_helpers(limited, entries, failures);
+  list_tokens(entries);
+  return entries;
+}
+
+}  // namespace berth::credential
