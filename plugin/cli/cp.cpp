@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "berth/base/try.hpp"
@@ -9,6 +8,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "image_copy.hpp"
 #include "progress.hpp"
 
 namespace berth::cli {
@@ -24,24 +24,23 @@ class Copier {
         workspace_(workspace) {}
 
   Result<void> copy(const std::string& source) {
-    if (!is_layout()) return to_files(source);
-    const auto& image = images_.at(source);
-    return image ? to_layout(source, *image) : Result<void>(image.error());
+    if (!images_) return to_files(source);
+    const auto done = TRY(images_->copy(source));
+    note(source, done.target, done.digest);
+    return {};
   }
+  Result<void> finish() { return images_ ? images_->finish() : Result<void>(); }
 
   /// Nothing where the data itself went to standard output.
   std::string json() const { return standard_output_ ? "" : copied_.to_text(2) + "\n"; }
 
-  /// What the target is: several sources need a folder, a registry cannot be written yet.
+  /// What the target is: several sources need a folder.
   Result<void> check_target() {
-    if (is_layout()) return check_layout();
-    const Place place = TRY(parse_place(command_.target));
-    if (place.kind != Place::Kind::local) {
-      return Error{Errc::unsupported, command_.target +
-                                          ": berth only reads registries so far; copy to oci:DIR, "
-                                          "or to a file, which is written ./" +
-                                          command_.target};
+    if (ImageCopier::is_target(command_.target)) {
+      images_.emplace(command_, workspace_);
+      return images_->check();
     }
+    const Place place = TRY(parse_place(command_.target));
     std::error_code ignored;
     into_folder_ = fs::is_directory(place.path, ignored) || command_.target.ends_with('/');
     if (command_.sources.size() > 1 && !into_folder_ && !place.is_standard_stream) {
@@ -53,67 +52,6 @@ class Copier {
   }
 
  private:
-  /// A source, and the tag that it gets in the layout.
-  struct Image {
-    tree::Tree::Meaning meaning;
-    std::string tag;
-  };
-
-  bool is_layout() const { return command_.target.starts_with("oci:"); }
-
-  /// All sources are looked at before the first is copied: of two that become one tag the first
-  /// would be lost, and be paid for.
-  Result<void> check_layout() {
-    layout_ = TRY(parse_layout_target(command_.target));
-    std::map<std::string, std::pair<std::string, Digest>> tags;
-    for (const std::string& source : command_.sources) {
-      if (images_.contains(source)) continue;
-      if (!layout_.tag.empty() && !images_.empty()) return same_tag(layout_.tag, source);
-      const auto& image = images_.emplace(source, find_image(source)).first->second;
-      if (!image || image->tag.empty()) continue;
-      const Digest& digest = *image->meaning.digest;
-      const auto [other, added] = tags.try_emplace(image->tag, source, digest);
-      if (!added && other->second.second != digest) return same_tag(image->tag, source);
-    }
-    return {};
-  }
-
-  Error same_tag(const std::string& tag, const std::string& source) const {
-    return {Errc::invalid_argument, source + " and another source would both become the tag " +
-                                        tag + " of " + layout_.folder.string() +
-                                        ": copy them one by one, each to oci:" +
-                                        layout_.folder.string() + ":TAG with a tag of its own"};
-  }
-
-  Result<Image> find_image(const std::string& source) {
-    const Located located = TRY(workspace_.locate(source, false));
-    auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
-    if (meaning.tag.empty() && !meaning.is_manifest) {
-      return Error{Errc::invalid_argument, source +
-                                               " is no tag or manifest: a layout holds images and "
-                                               "artifacts (REGISTRY/REPOSITORY:TAG)"};
-    }
-    if (!meaning.digest) return Error{Errc::internal, source + " has no digest"};
-    std::string tag = layout_.tag.empty() ? meaning.tag : layout_.tag;
-    return Image{std::move(meaning), std::move(tag)};
-  }
-
-  Result<void> to_layout(const std::string& source, const Image& image) {
-    const auto& [meaning, tag] = image;
-    ProgressBar bar(workspace_, source);
-    content::CopyOptions options{
-        .jobs = command_.jobs,
-        .referrers = command_.referrers,
-        .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }};
-    if (!workspace_.options().platform.empty())
-      options.platform = TRY(oci::Platform::parse(workspace_.options().platform));
-    content::Hub* hub = TRY(workspace_.hub());
-    TRY(content::copy_to_layout(hub->store(), meaning.source, meaning.repository, *meaning.digest,
-                                layout_.folder, tag, options, workspace_.context()));
-    note(source, "oci:" + layout_.folder.string() + (tag.empty() ? "" : ":" + tag), meaning.digest);
-    return {};
-  }
-
   /// A line of --json: what was copied, and where it is now.
   void note(const std::string& source, const std::string& target,
             const std::optional<Digest>& digest) {
@@ -195,8 +133,7 @@ class Copier {
   Workspace& workspace_;
   bool into_folder_ = false;
   bool standard_output_ = false;
-  LayoutTarget layout_;
-  std::map<std::string, Result<Image>> images_;  ///< by source, when the target is a layout
+  std::optional<ImageCopier> images_;  ///< when the target is for images
   json::Node copied_ = json::Node::array();
 };
 
@@ -204,6 +141,7 @@ class Copier {
 
 int run_cp(const CpCommand& command, Workspace& workspace) {
   workspace.name_hosts(command.sources);
+  workspace.name_hosts({command.target});
   Copier copier(command, workspace);
   if (auto fine = copier.check_target(); !fine) return report(workspace, fine.error());
   int status = kDone;
@@ -216,6 +154,9 @@ int run_cp(const CpCommand& command, Workspace& workspace) {
     workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
     status = one;
     break;
+  }
+  if (auto finished = copier.finish(); !finished) {
+    status = worse(status, report(workspace, finished.error()));
   }
   if (workspace.options().json) workspace.io().print(copier.json());
   return status;

@@ -55,6 +55,18 @@ struct CpCommand {
   bool referrers = false;
   int jobs = 4;
 };
+struct TagCommand {
+  std::string place;
+  std::vector<std::string> names;  ///< tags, or places of the same registry
+};
+struct UntagCommand {
+  std::vector<std::string> places;
+};
+struct RmCommand {
+  std::vector<std::string> places;
+  bool recursive = false;
+  bool force = false;
+};
 struct MountCommand {
   std::string place;  ///< "": every registry
   std::string folder;
@@ -84,9 +96,10 @@ struct CompleteCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand,
-                             MountCommand, UnmountCommand, RefreshCommand, CacheCommand,
-                             DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
+using Command =
+    std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand, TagCommand,
+                 UntagCommand, RmCommand, MountCommand, UnmountCommand, RefreshCommand,
+                 CacheCommand, DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
 
 struct Invocation {
   CommonOptions common;

@@ -67,6 +67,15 @@ class AcrManagement final : public Management {
     return noted(named.update_manifest_properties(changes, context));
   }
 
+  Result<void> delete_tag(const std::string& repository, const std::string& tag,
+                          const Context& context) override {
+    const auto named = TRY(client_.artifact(repository, tag));
+    return named.delete_tag(tag, context);
+  }
+  Result<void> delete_repository(const std::string& repository, const Context& context) override {
+    TRY(client_.delete_repository(repository, context));
+    return {};
+  }
   Result<acr::Page<acr::ArtifactTagProperties>> list_tags(const std::string& repository,
                                                           const std::string& from,
                                                           const Context& context) override {

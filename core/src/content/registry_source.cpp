@@ -6,7 +6,7 @@
 namespace berth::content {
 namespace {
 
-class RegistrySource final : public Source {
+class RegistrySource final : public Source, private Changes {
  public:
   RegistrySource(std::unique_ptr<registry::Client> client, std::shared_ptr<Management> management)
       : client_(std::move(client)),
@@ -54,16 +54,58 @@ class RegistrySource final : public Source {
   std::optional<std::filesystem::path> local_file(const Digest& /*digest*/) const override {
     return std::nullopt;
   }
+  Result<Changes*> changes(const Context& /*context*/) override {
+    return static_cast<Changes*>(this);
+  }
   Management* management() const noexcept override {
     return management_ != nullptr && management_->offered() ? management_.get() : nullptr;
   }
 
  private:
+  Result<registry::Uploaded> push_blob(const std::string& repository, registry::BlobSource& source,
+                                       const registry::UploadOptions& options,
+                                       const Context& context) override {
+    return client_->push_blob(repository, source, options, context);
+  }
+  Result<registry::Pushed> put_manifest(const std::string& repository, const std::string& reference,
+                                        const std::string& text, const std::string& media_type,
+                                        const Context& context) override {
+    return client_->put_manifest(repository, reference, text, media_type, context);
+  }
+  Result<Digest> tag(const std::string& repository, const std::string& reference,
+                     const std::string& new_tag, const Context& context) override {
+    return client_->tag(repository, reference, new_tag, context);
+  }
+  Result<void> delete_tag(const std::string& repository, const std::string& tag,
+                          const Context& context) override {
+    // ACR refuses it by the distribution API.
+    if (auto* own = management()) return own->delete_tag(repository, tag, context);
+    return client_->delete_tag(repository, tag, context);
+  }
+  Result<void> delete_manifest(const std::string& repository, const Digest& digest,
+                               const Context& context) override {
+    return client_->delete_manifest(repository, digest, context, management() == nullptr);
+  }
+  Result<void> delete_blob(const std::string& repository, const Digest& digest,
+                           const Context& context) override {
+    return client_->delete_blob(repository, digest, context);
+  }
+  Result<void> delete_repository(const std::string& repository, const Context& context) override {
+    if (auto* own = management()) return own->delete_repository(repository, context);
+    return Error(Errc::unsupported,
+                 fmt::format("{} has no request that deletes a repository", name()));
+  }
+
   const std::unique_ptr<registry::Client> client_;
   const std::shared_ptr<Management> management_;
 };
 
 }  // namespace
+
+Result<Changes*> Source::changes(const Context& /*context*/) {
+  return Error(Errc::unsupported,
+               fmt::format("{} is not a registry: it is written by `berth cp`", name()));
+}
 
 Error no_properties(const Source& source) {
   return {

@@ -41,6 +41,12 @@ class Management {
       const std::string& repository, const Digest& digest, const acr::ChangeableProperties& changes,
       const Context& context) = 0;
 
+  /// The tag alone; the manifest stays.
+  virtual Result<void> delete_tag(const std::string& repository, const std::string& tag,
+                                  const Context& context) = 0;
+  /// With everything in it.
+  virtual Result<void> delete_repository(const std::string& repository, const Context& context) = 0;
+
   /// One page from `from`, "" or the continuation_token of the page before: digests, times and
   /// locks in one request.
   virtual Result<acr::Page<acr::ArtifactTagProperties>> list_tags(const std::string& repository,

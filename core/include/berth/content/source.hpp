@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "berth/content/changes.hpp"
 #include "berth/content/management.hpp"
 #include "berth/registry/client.hpp"
 
@@ -53,6 +54,9 @@ class Source {
   /// A local file that holds the blob (OCI layouts): read in place, verified there, never copied
   /// into the cache. nullopt for registries.
   virtual std::optional<std::filesystem::path> local_file(const Digest& digest) const = 0;
+  /// What can be changed; unsupported where nothing can, with what to do instead. Lives as long as
+  /// the source. May ask the registry how to speak to it.
+  virtual Result<Changes*> changes(const Context& context);
   /// The capability `properties`; nullptr where there is none. Lives as long as the source.
   virtual Management* management() const noexcept { return nullptr; }
 };
