@@ -59,10 +59,17 @@ std::string by_digest(const tree::Tree::Meaning& meaning) {
   return meaning.registry + "/" + meaning.repository + "@" + meaning.digest->text();
 }
 
-/// What was learned of the repository before now holds no more.
-void forget(Workspace& workspace, const std::string& registry, const std::string& repository) {
+cache::Remembered* remembered(Workspace& workspace) {
   const auto hub = workspace.hub();
-  if (hub) (*hub)->store().cache().remembered().distrust(registry, repository);
+  return hub ? &(*hub)->store().cache().remembered() : nullptr;
+}
+
+/// What was learned of the repository before now holds no more.
+void forget(Workspace& workspace, const tree::Tree::Meaning& meaning, bool deleted = false) {
+  auto* known = remembered(workspace);
+  if (known == nullptr) return;
+  if (deleted) known->forget_seen(meaning.registry, meaning.repository, *meaning.digest);
+  known->distrust(meaning.registry, meaning.repository);
 }
 
 class Tagger {
@@ -90,7 +97,7 @@ class Tagger {
     content::Changes* changes = TRY(meaning_.source->changes(workspace_.context()));
     const Digest digest =
         TRY(changes->tag(meaning_.repository, meaning_.digest->text(), name, workspace_.context()));
-    forget(workspace_, meaning_.registry, meaning_.repository);
+    forget(workspace_, meaning_);
     report_.add("tagged", meaning_.registry + "/" + meaning_.repository + ":" + name, digest);
     return {};
   }
@@ -113,7 +120,7 @@ class Tagger {
 Result<void> untag(Workspace& workspace, const tree::Tree::Meaning& meaning, Report& report) {
   content::Changes* changes = TRY(meaning.source->changes(workspace.context()));
   TRY(changes->delete_tag(meaning.repository, meaning.tag, workspace.context()));
-  forget(workspace, meaning.registry, meaning.repository);
+  forget(workspace, meaning);
   report.add("untagged", tagged(meaning), meaning.digest);
   return {};
 }
@@ -158,7 +165,7 @@ class Remover {
                                        " to: untag first, or use -f to delete it with its tags"};
     }
     TRY(changes->delete_manifest(meaning.repository, *meaning.digest, context));
-    forget(workspace_, meaning.registry, meaning.repository);
+    forget(workspace_, meaning, true);
     report_.add("deleted", by_digest(meaning), std::nullopt,
                 tags.empty() ? "" : " with " + std::to_string(tags.size()) + " tags");
     return {};
@@ -167,6 +174,7 @@ class Remover {
   Result<void> blob(const tree::Tree::Meaning& meaning) {
     content::Changes* changes = TRY(meaning.source->changes(workspace_.context()));
     TRY(changes->delete_blob(meaning.repository, *meaning.digest, workspace_.context()));
+    forget(workspace_, meaning, true);
     report_.add("deleted", "blob " + by_digest(meaning), std::nullopt);
     return {};
   }
@@ -178,7 +186,9 @@ class Remover {
     }
     const auto removed = TRY(content::remove_repository(*meaning.source, meaning.repository, kJobs,
                                                         workspace_.context()));
-    forget(workspace_, meaning.registry, meaning.repository);
+    if (auto* known = remembered(workspace_)) {
+      known->forget_repository(meaning.registry, meaning.repository);
+    }
     report_.add("deleted", "repository " + meaning.registry + "/" + meaning.repository,
                 std::nullopt,
                 removed.at_once ? ""

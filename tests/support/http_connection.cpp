@@ -204,6 +204,10 @@ bool HttpConnection::read_body(HttpRequest& request, const BodyFault& fault) {
 }
 
 std::optional<HttpRequest> HttpConnection::read_head() {
+  // Who tries TLS first would wait long for an answer to its greeting.
+  constexpr char kTlsHandshake = 0x16;
+  if (buffer_.empty() && !fill()) return std::nullopt;
+  if (buffer_.front() == kTlsHandshake) return std::nullopt;
   std::string line;
   if (!read_line(line)) return std::nullopt;
   HttpRequest request;

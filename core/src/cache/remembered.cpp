@@ -72,6 +72,9 @@ class FileRemembered final : public Remembered {
                                  const Digest& digest) override;
   void set_seen(const std::string& registry, const std::string& repository, const Digest& digest,
                 std::uint64_t size, const std::string& media_type) override;
+  void forget_seen(const std::string& registry, const std::string& repository,
+                   const Digest& digest) override;
+  void forget_repository(const std::string& registry, const std::string& repository) override;
 
  private:
   struct Loaded {
@@ -348,6 +351,26 @@ void FileRemembered::set_seen(const std::string& registry, const std::string& re
     if (media_type.empty()) value.media_type = known->second.media_type;
   }
   append(*store, path, seen_line(digest, value));
+}
+
+void FileRemembered::forget_seen(const std::string& registry, const std::string& repository,
+                                 const Digest& digest) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  if (!load(*store, path).records.seen.contains(digest)) return;
+  append(*store, path, forget_seen_line(digest));
+}
+
+void FileRemembered::forget_repository(const std::string& registry,
+                                       const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  store->index_stale = true;
+  append(*store, path, forget_all_line() + distrust_line(store->clock().now()));
 }
 
 }  // namespace

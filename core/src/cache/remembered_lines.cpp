@@ -85,6 +85,10 @@ std::string seen_line(const Digest& digest, const SeenDigest& value) {
 
 std::string distrust_line(Clock::SystemTime time) { return fmt::format("N {}\n", to_number(time)); }
 
+std::string forget_seen_line(const Digest& digest) { return fmt::format("F {}\n", digest.text()); }
+
+std::string forget_all_line() { return "X\n"; }
+
 void RepositoryRecords::apply(std::string_view line) {
   const auto fields = text::split(line, ' ');
   ++lines;
@@ -92,6 +96,11 @@ void RepositoryRecords::apply(std::string_view line) {
     if (const auto tag = decode(fields[1])) tags.erase(*tag);
   } else if (fields.size() == 2 && fields[0] == "N") {
     if (const auto since = time(fields[1])) trusted_since = *since;
+  } else if (fields.size() == 2 && fields[0] == "F") {
+    if (const auto digest = Digest::parse(fields[1])) seen.erase(*digest);
+  } else if (fields.size() == 1 && fields[0] == "X") {
+    tags.clear();
+    seen.clear();
   } else if ((fields.size() == 8 || fields.size() == 11) && fields[0] == "T") {
     const auto tag = decode(fields[1]);
     const auto digest = Digest::parse(fields[2]);

@@ -17,9 +17,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A registry that has the last byte may read the whole blob again before it answers: tens of
-// gigabytes of it, from a slow disk.
-constexpr milliseconds kPatience = std::chrono::minutes(15);
+// A registry that has the last byte may read the whole blob again before it answers, from a slow
+// disk: a minute, and another for so many bytes.
+constexpr std::uint64_t kReadAgainInAMinute = std::uint64_t{512} * 1024 * 1024;
+
+milliseconds patience_for(std::uint64_t size) {
+  return std::chrono::minutes(1 + size / kReadAgainInAMinute);
+}
 // To be rid of a session is worth a moment, and no more.
 constexpr std::chrono::seconds kCancelTime{3};
 constexpr int kRestarts = 2;
@@ -191,7 +195,7 @@ UploadSession::Step UploadSession::patch(std::uint64_t first, std::optional<std:
     call.headers.add("Content-Range", fmt::format("{}-{}", first, first + *length - 1));
   }
   call.source = std::move(body);
-  call.patience = kPatience;
+  call.patience = patience_for(bytes_.size().value_or(bytes_.position()));
   auto response = send(call, *location_);
   if (!response) return std::unexpected(judge(std::move(response).error()));
   if (!is_success(response->status)) return std::unexpected(refused(call, *response));
@@ -254,7 +258,7 @@ UploadSession::Step UploadSession::send_chunk() {
 std::expected<Uploaded, UploadSession::Failure> UploadSession::put(bool with_bytes) {
   Call call = this->call("PUT", "upload of");
   call.headers.add("Content-Type", "application/octet-stream");
-  call.patience = kPatience;
+  call.patience = patience_for(bytes_.size().value_or(bytes_.position()));
   if (with_bytes) {
     const std::uint64_t length = *bytes_.size() - offset_;
     if (offset_ != 0) {

@@ -95,6 +95,28 @@ TEST_F(RememberedTest, AForgottenTagIsGone) {
   EXPECT_FALSE(open()->remembered().tag("r", "a", "v1").has_value());
 }
 
+TEST_F(RememberedTest, WhatWasDeletedIsForgottenByEveryProcess) {
+  const Digest one = digest_of(as_bytes("one"));
+  const Digest two = digest_of(as_bytes("two"));
+  {
+    const auto cache = open();
+    Remembered& remembered = cache->remembered();
+    remembered.set_tag("r", "a", "v1", tag_of("one"));
+    remembered.set_seen("r", "a", one, 3, "");
+    remembered.set_seen("r", "a", two, 3, "");
+    remembered.forget_seen("r", "a", one);
+    EXPECT_FALSE(remembered.seen("r", "a", one).has_value());
+    EXPECT_TRUE(remembered.seen("r", "a", two).has_value());
+  }
+  const auto cache = open();
+  EXPECT_FALSE(cache->remembered().seen("r", "a", one).has_value());
+  cache->remembered().set_seen("r", "b", two, 3, "");
+  cache->remembered().forget_repository("r", "a");
+  EXPECT_FALSE(cache->remembered().seen("r", "a", two).has_value());
+  EXPECT_FALSE(cache->remembered().tag("r", "a", "v1").has_value());
+  EXPECT_TRUE(cache->remembered().seen("r", "b", two).has_value());
+}
+
 TEST_F(RememberedTest, TwoThousandTagsAreSetAndReadCheaply) {
   const auto cache = open();
   const auto begin = std::chrono::steady_clock::now();

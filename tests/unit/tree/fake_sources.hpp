@@ -354,6 +354,19 @@ class MemoryRemembered final : public cache::Remembered {
     repositories_[registry].insert(repository);
     seen_.insert({{registry + ' ' + repository, digest}, {size, media_type, clock_.now()}});
   }
+  void forget_seen(const std::string& registry, const std::string& repository,
+                   const Digest& digest) override {
+    const MutexLock lock(mutex_);
+    seen_.erase({registry + ' ' + repository, digest});
+  }
+  void forget_repository(const std::string& registry, const std::string& repository) override {
+    const MutexLock lock(mutex_);
+    const auto of_it = [key = registry + ' ' + repository](const auto& entry) {
+      return entry.first.first == key;
+    };
+    std::erase_if(tags_, of_it);
+    std::erase_if(seen_, of_it);
+  }
 
  private:
   Clock& clock_;

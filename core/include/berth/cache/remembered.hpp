@@ -90,6 +90,11 @@ class Remembered {
   virtual void set_seen(const std::string& registry, const std::string& repository,
                         const Digest& digest, std::uint64_t size,
                         const std::string& media_type) = 0;
+  /// It was deleted there.
+  virtual void forget_seen(const std::string& registry, const std::string& repository,
+                           const Digest& digest) = 0;
+  /// All of it was: tags and digests.
+  virtual void forget_repository(const std::string& registry, const std::string& repository) = 0;
 };
 
 }  // namespace berth::cache
