@@ -18,8 +18,9 @@ struct Refusal {
   bool insufficient_scope = false;  ///< the registry knows the account, which lacks the right
 };
 
-/// Errc::unauthenticated: who refused whom, where the credential came from, what to do, and every
-/// source that was tried with its outcome.
+/// Errc::unauthenticated, or denied where the account is known and lacks the right: who refused
+/// whom, where the credential came from, what to do, and every source that was tried with its
+/// outcome.
 Error refusal_error(const Refusal& refusal);
 
 }  // namespace berth::auth

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong use is told before anything is done, in words that help."""
+import base64
+import errno
 import json
 import os
+import subprocess
 import unittest
 
 from harness import Case
+from registry import free_port
 
 
 class LayoutTags(Case):
@@ -33,6 +37,87 @@ class LayoutTags(Case):
         # One that is absent does not keep the others.
         self.berth("cp", f"{self.r.host}/nope:v3", f"{self.r.host}/b:v1", f"oci:{self.folder}/other", status=3)
         self.assertTrue(os.path.exists(self.folder / "other/index.json"))
+
+
+class Listing(Case):
+    def test_all_shows_the_dot_folders_as_a_mount_does(self):
+        # S209
+        r = self.registry()
+        r.push_image("library/hello", ["v1"], [b"layer"])
+        self.assertEqual(self.berth("ls", f"{r.host}/library/hello").stdout, "v1\n")
+        self.assertEqual(self.berth("ls", "-a", f"{r.host}/library/hello").stdout, ".blobs\n.manifests\nv1\n")
+        self.assertEqual(self.berth("ls", "-a", r.host).stdout, ".berth\nlibrary\n")
+        mnt = self.mount(r.host, "list=all")
+        for place in ("", "/library", "/library/hello"):
+            self.assertEqual(self.berth("ls", "-a", r.host + place).stdout.split(), sorted(os.listdir(str(mnt) + place)), place)
+
+
+class Doctor(Case):
+    def login(self, host, password):
+        folder = self.home / ".docker"
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": base64.b64encode(f"alice:{password}".encode()).decode()}}}))
+        os.chmod(folder / "config.json", 0o600)
+
+    def network(self, host):
+        done = self.berth("--json", "doctor", host, status=None, env={"BERTH_TOKENS": ""})
+        return [(f["verdict"], f["sentence"]) for f in json.loads(done.stdout) if f["area"] == "network"]
+
+    def test_a_wrong_password_is_a_problem_with_its_remedy(self):
+        for kind in ("htpasswd", "token"):
+            r = self.registry(kind, name=kind)
+            self.login(r.host, "wonder")
+            self.assertEqual([verdict for verdict, _ in self.network(r.host)], ["ok"], kind)
+            self.login(r.host, "wrong")
+            (verdict, sentence), = self.network(r.host)
+            self.assertEqual(verdict, "problem", kind)
+            self.assertIn(f"docker login {r.host}", sentence)
+            self.assertNotIn("wrong", sentence)
+
+    def test_of_a_read_only_cache_only_that_is_said(self):
+        folder = self.folder / "ro"
+        folder.mkdir()
+        self.sh(f"mount -t tmpfs -o size=64m,mode=0700 berth-test {folder}")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", str(folder)]))
+        env = {"BERTH_CACHE": str(folder)}
+        self.berth("cache", "status", env=env)
+        self.sh(f"mount -o remount,ro {folder}")
+        lines = [line for line in self.berth("doctor", env=env, status=1).stdout.splitlines() if " cache: " in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("is read-only", lines[0])
+
+
+class Cache(Case):
+    def test_a_folder_that_cannot_be_made_is_a_failure_like_any_other(self):
+        # S200
+        (self.folder / "file").write_text("")
+        env = {"BERTH_CACHE": str(self.folder / "file/cache")}
+        for command in (("ls", "127.0.0.1:1/app"), ("cache", "status")):
+            said = self.berth(*command, env=env, status=1).stderr
+            self.assertIn(str(self.folder / "file/cache"), said)
+            self.assertIn("set BERTH_CACHE", said)
+        (self.folder / "mnt").mkdir()
+        self.assertIn("set BERTH_CACHE", self.berth("mount", "127.0.0.1:1", self.folder / "mnt", env=env, status=1).stderr)
+        # No home at all.
+        self.assertIn("BERTH_CACHE", self.sh(f"env -u BERTH_CACHE -u HOME -u XDG_CACHE_HOME berth ls 127.0.0.1:1/app 2>&1", status=1))
+
+    def test_the_disk_is_named_when_it_is_what_is_small(self):
+        small = self.folder / "small"
+        small.mkdir()
+        self.sh(f"mount -t tmpfs -o size=16m,mode=0700 berth-test {small}")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", str(small)]))
+        r = self.fake_registry("--big", 96 << 20)
+        mnt = self.mount(r.host, env={"BERTH_CACHE": str(small / "cache")})
+        with open(mnt / "library/big/latest/layers/00.tar.gz", "rb", buffering=0) as file:
+            self.assertTrue(file.read(4096))
+            self.assert_errno(errno.ENOSPC, os.pread, file.fileno(), 4096, 90 << 20)
+        log = (mnt / ".berth/log").read_text()
+        self.assertIn(f"the disk of {small}/cache has", log)
+        self.assertNotIn("berth cache limit", log)
+
+    def test_a_message_blames_no_scheme_where_nobody_answers(self):
+        said = self.berth("ls", f"127.0.0.1:{free_port()}/app", status=1).stderr
+        self.assertNotIn("https", said)
 
 
 if __name__ == "__main__":
