@@ -4,6 +4,8 @@
 #include "berth/base/text.hpp"
 #include "berth/oci/reference.hpp"
 
+#include "wrong_use.hpp"
+
 namespace berth::cli {
 
 namespace {
@@ -52,6 +54,7 @@ Result<Place> parse_place(std::string_view text) {
                  std::string(text) + ": archives cannot be read yet; unpack it and use oci:DIR"};
   }
   if (text.starts_with(kLayout)) return parse_layout(text);
+  if (text.find("://") != std::string_view::npos) return pasted_url(text);
   const std::string_view first = text.substr(0, text.find('/'));
   if (!oci::looks_like_registry(first)) {
     return Error{Errc::invalid_argument,

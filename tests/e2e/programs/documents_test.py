@@ -62,9 +62,10 @@ class Documents(Case):
             path.write_text(self.berth("completion", shell).stdout)
             if subprocess.run(["which", shell], capture_output=True).returncode == 0:
                 self.sh(f"{check} {path}")
-        found = self.sh(f"source {self.folder}/completion.bash; COMP_WORDS=(berth ls {r.host}/library/hello/); COMP_CWORD=2; "
+        found = self.sh(f"source {self.folder}/completion.bash; COMP_LINE='berth ls {r.host}/library/hello/'; COMP_POINT=${{#COMP_LINE}}; "
                         "_berth 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
-        self.assertIn(f"{r.host}/library/hello/v1/", found.split())
+        # Bash takes what stands before the ':' of the port for another word.
+        self.assertIn(f"{r.host.split(':')[1]}/library/hello/v1/", found.split())
 
     def test_doctor_says_what_is_wrong_and_exits_so(self):
         r = self.registry("htpasswd")

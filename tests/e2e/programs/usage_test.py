@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong use is told before anything is done, in words that help."""
 import base64
+import contextlib
 import errno
 import json
 import os
+import pty
+import shutil
+import signal
 import subprocess
 import unittest
 
-from harness import Case
+from harness import Case, wait_until
 from registry import free_port
 
 
@@ -118,6 +122,103 @@ class Cache(Case):
     def test_a_message_blames_no_scheme_where_nobody_answers(self):
         said = self.berth("ls", f"127.0.0.1:{free_port()}/app", status=1).stderr
         self.assertNotIn("https", said)
+
+
+class Errors(Case):
+    def test_with_json_every_line_of_standard_error_is_an_object(self):
+        # S214
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"layer"])
+        for status, code, arguments in ((3, "not_found", ("cat", f"{r.host}/app:v9/manifest.json")), (2, "invalid_argument", ("ls", "app")),
+                                        (2, "invalid_argument", ("lss",)), (2, "invalid_argument", ("ls", "--jsno")),
+                                        (1, "unavailable", ("ls", f"127.0.0.1:{free_port()}/app"))):
+            done = self.berth("--json", *arguments, status=status)
+            *others, last = [json.loads(line) for line in done.stderr.splitlines()]
+            self.assertEqual((last["error"]["code"], last["error"]["exit_status"]), (code, status), done.stderr)
+            self.assertTrue(all(set(other) <= {"warning", "error"} for other in others), done.stderr)
+        loud = self.berth("--json", "-vv", "ls", f"{r.host}/app").stderr.splitlines()
+        self.assertTrue(loud and all("log" in json.loads(line) for line in loud), loud)
+
+    def test_what_was_meant_is_said(self):
+        # S213
+        self.assertIn("did you mean berth ls?", self.berth("sl", status=2).stderr)
+        self.assertIn("did you mean r.io/app?", self.berth("ls", "https://r.io/app", status=2).stderr)
+        self.assertIn("did you mean", self.berth("mount", "https://r.io/app", self.folder, status=2).stderr)
+
+
+class Completion(Case):
+    def setUp(self):
+        super().setUp()
+        self.r = self.registry()
+        self.r.push_image("library/hello", ["v1.25"], [b"layer"])
+        self.berth("ls", f"{self.r.host}/library/hello")
+        self.word = f"{self.r.host}/library/hello:"
+
+    def script(self, shell):
+        if not shutil.which(shell):
+            self.skipTest(f"{shell} is not installed")
+        path = self.folder / f"completion.{shell}"
+        path.write_text(self.berth("completion", shell).stdout)
+        return path
+
+    def press_tab(self, shell, arguments, set_up, typed):
+        """What a terminal shows after the word was typed and Tab pressed."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe(shell, [shell, *arguments], {**self.env, "TERM": "vt100", "PS1": "$ "})
+        try:
+            os.set_blocking(terminal, False)
+            os.write(terminal, f"{set_up}; echo rea''dy\n".encode())
+            self.wait_for(terminal, "ready\r\n")
+            os.write(terminal, f"{typed}\t".encode())
+            return self.wait_for(terminal, "v1.25")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(terminal)
+
+    def wait_for(self, terminal, words):
+        seen = ""
+
+        def came():
+            nonlocal seen
+            with contextlib.suppress(BlockingIOError):
+                seen += os.read(terminal, 65536).decode(errors="replace")
+            return words in seen
+        try:
+            wait_until(came, what=f"{words!r} on the terminal")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {seen!r}") from None
+        return seen
+
+    def test_bash_completes_tags_with_and_without_bash_completion(self):
+        # S212
+        script = self.script("bash")
+        for more in ("", "source /usr/share/bash-completion/bash_completion 2>/dev/null; "):
+            seen = self.press_tab("bash", ["--norc", "--noprofile", "-i"], f"{more}source {script}", f"berth ls {self.word}")
+            self.assertIn(f"berth ls {self.word}v1.25", seen.replace("\r", ""))
+
+    def test_zsh_completes_tags(self):
+        # S212
+        script = self.script("zsh")
+        seen = self.press_tab("zsh", ["-f", "-i"], f"unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u; source {script}",
+                              f"berth ls {self.word}")
+        self.assertIn("v1.25", seen)
+
+    def test_fish_completes_tags(self):
+        # S212
+        script = self.script("fish")
+        done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C 'berth ls {self.word}'"], env=self.env, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.stdout.split(), [f"{self.word}v1.25"], done.stderr)
+
+    def test_places_are_completed_without_a_request(self):
+        # S212
+        self.r.kill()
+        self.assertEqual(self.berth("__complete", "--", self.word).stdout, f"{self.word}v1.25\n")
+        self.assertEqual(self.berth("__complete", "--", f"{self.word}v2").stdout, "")
+        self.assertEqual(self.berth("__complete", "--", f"{self.r.host}/library/he").stdout, f"{self.r.host}/library/hello/\n")
+        self.assertEqual(self.berth("__complete", "--", f"{self.r.host}/library/hello/").stdout, f"{self.r.host}/library/hello/v1.25/\n")
 
 
 if __name__ == "__main__":
