@@ -41,6 +41,9 @@ constexpr ExitStatus kForMount{.failed = 32, .wrong_use = 1};  // mount(8), "EXI
 /// As the command exits (docs/man/berth.1): mount(8) knows only failure.
 int status_of(const Error& error, const ExitStatus& exit_status) {
   if (exit_status.failed == kForMount.failed) return exit_status.failed;
+  if (error.code() == Errc::invalid_argument && error.http() == nullptr) {
+    return exit_status.wrong_use;
+  }
   if (error.code() == Errc::not_found) return 3;
   if (error.code() == Errc::denied || error.code() == Errc::unauthenticated) return 4;
   return exit_status.failed;

@@ -25,7 +25,8 @@ int run_completion(const CompletionCommand& command, Workspace& workspace);
 int run_complete(const CompleteCommand& command, Workspace& workspace);
 int run_version(const VersionCommand& command, Workspace& workspace);
 
-/// Prints the sentence and gives the status.
+/// Prints the sentence, or with `json` the object, and gives the status.
+int print_error(Io& io, bool json, const Error& error);
 int report(Workspace& workspace, const Error& error);
 /// With --json, the object {"VERB": WHAT} of a command that else prints nothing.
 void print_done(Workspace& workspace, const char* verb, const std::string& what);

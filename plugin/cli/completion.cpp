@@ -13,20 +13,36 @@ namespace {
 // Words before a place are few and fixed; places are asked of `berth __complete`, which answers
 // from what is remembered.
 constexpr std::string_view kBash = R"bash(# bash completion for berth
+# Bash splits words at ':', which places are full of. So the words are taken from the line, and what
+# bash takes for an earlier word is cut off the answers.
+_berth_reply() {
+  local i cut=
+  for ((i = ${#cur} - 1; i >= 0; --i)); do
+    if [[ "$COMP_WORDBREAKS" == *"${cur:i:1}"* ]]; then cut=${cur:0:i+1}; break; fi
+  done
+  COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+}
 _berth() {
-  local cur words cword
-  _get_comp_words_by_ref -n : cur words cword 2>/dev/null || {
-    cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
-  }
+  local line=${COMP_LINE:0:COMP_POINT} cur command= word
+  local -a words
+  read -ra words <<<"$line"
+  case $line in
+    *[[:space:]]) cur= ;;
+    *) cur=${words[${#words[@]}-1]}; unset "words[${#words[@]}-1]" ;;
+  esac
+  for word in "${words[@]:1}"; do
+    case $word in -*) ;; *) command=$word; break ;; esac
+  done
   local commands="ls tree cat stat cp mount unmount refresh cache doctor completion version"
-  if [ "$cword" -eq 1 ]; then
+  COMPREPLY=()
+  if [ -z "$command" ]; then
     case $cur in
       -*) COMPREPLY=($(compgen -W "--help --version --json --offline --verbose" -- "$cur")) ;;
       *) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
     esac
     return
   fi
-  case ${words[1]} in
+  case $command in
     cache) COMPREPLY=($(compgen -W "status verify prune limit" -- "$cur")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
     unmount) COMPREPLY=($(compgen -d -- "$cur")); return ;;
@@ -40,9 +56,9 @@ _berth() {
     *)
       local IFS=$'\n'
       COMPREPLY=($(berth __complete -- "$cur" 2>/dev/null))
-      [ "${words[1]}" = mount ] && COMPREPLY+=($(compgen -d -- "$cur"))
-      compopt -o nospace 2>/dev/null
-      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur" ;;
+      [ "$command" = mount ] && COMPREPLY+=($(compgen -d -- "$cur"))
+      _berth_reply
+      compopt -o nospace 2>/dev/null ;;
   esac
 }
 complete -F _berth berth
@@ -103,22 +119,41 @@ for option in authfile config ca-file cert-file key-file cache
 end
 )fish";
 
-/// Registries first, then what the tree shows below the folder part of the word. A key was pressed:
-/// no request, no wait, and no message.
+/// Names of `folder` whose type is wanted, each with `before` and, unless it is a file or a tag
+/// that was named by ':', a slash to go on from.
+Result<std::vector<std::string>> names_below(const std::string& folder, const std::string& before,
+                                             bool tags_alone, Workspace& workspace) {
+  std::vector<std::string> names;
+  const Located located = TRY(workspace.locate(folder, true));
+  for (const auto& entry : TRY(located.tree->list(located.found.node, workspace.context()))) {
+    if (tags_alone && entry.type != tree::Type::link) continue;
+    const bool ends = tags_alone || entry.type == tree::Type::file;
+    names.push_back(before + entry.name + (ends ? "" : "/"));
+  }
+  return names;
+}
+
+Result<std::vector<std::string>> registries(Workspace& workspace) {
+  std::vector<std::string> names;
+  content::Hub* hub = TRY(workspace.hub());
+  for (const std::string& registry : hub->known_registries()) names.push_back(registry + "/");
+  for (const std::string& registry : hub->cache().remembered().registries())
+    names.push_back(registry + "/");
+  return names;
+}
+
+/// Registries first, then what the tree shows below the folder part of the word; after
+/// `repository:` its tags. A key was pressed: no request, no wait, and no message.
 Result<std::vector<std::string>> places_for(const std::string& word, Workspace& workspace) {
   std::vector<std::string> places;
   const auto slash = word.rfind('/');
   if (slash == std::string::npos) {
-    content::Hub* hub = TRY(workspace.hub());
-    for (const std::string& registry : hub->known_registries()) places.push_back(registry + "/");
-    for (const std::string& registry : hub->cache().remembered().registries())
-      places.push_back(registry + "/");
+    places = TRY(registries(workspace));
+  } else if (const auto colon = word.find(':', slash); colon != std::string::npos) {
+    places = TRY(names_below(word.substr(0, colon), word.substr(0, colon + 1), true, workspace));
   } else {
     const std::string folder = word.substr(0, slash + 1);
-    const Located located = TRY(workspace.locate(folder, true));
-    for (const auto& entry : TRY(located.tree->list(located.found.node, workspace.context()))) {
-      places.push_back(folder + entry.name + (entry.type == tree::Type::file ? "" : "/"));
-    }
+    places = TRY(names_below(folder, folder, false, workspace));
   }
   std::erase_if(places, [&](const std::string& place) { return !place.starts_with(word); });
   std::ranges::sort(places);

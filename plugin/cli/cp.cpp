@@ -151,7 +151,9 @@ int run_cp(const CpCommand& command, Workspace& workspace) {
     const int one = report(workspace, copied.error());
     status = worse(status, one);
     if (one != kInterrupted) continue;
-    workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
+    if (!workspace.options().json) {
+      workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
+    }
     status = one;
     break;
   }

@@ -99,14 +99,16 @@ std::vector<Finding> check_cache(Workspace& workspace) {
     add(Verdict::bad, status.error().describe() + ".");
     return findings;
   }
+  if ((*hub)->cache().is_read_only()) {
+    // How much room there is does not matter to who cannot take it.
+    add(Verdict::bad, status->folder.string() +
+                          " is read-only: what it holds is served, nothing new is kept, and every "
+                          "read of that goes to the network.");
+    return findings;
+  }
   add(Verdict::good, status->folder.string() + " holds " + text::format_size(status->used) +
                          " of " + text::format_size(status->limit) + " in " +
                          std::to_string(status->blobs) + " blobs.");
-  if (::access(status->folder.c_str(), W_OK) != 0) {
-    add(Verdict::bad,
-        status->folder.string() +
-            " is read-only: nothing new is kept, and every read of it goes to the network.");
-  }
   struct statvfs room{};
   if (::statvfs(status->folder.c_str(), &room) == 0) {
     const std::uint64_t free = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
@@ -116,7 +118,9 @@ std::vector<Finding> check_cache(Workspace& workspace) {
               " are free on the cache's disk: make room, or move it with BERTH_CACHE.");
     } else if (status->limit > status->used && status->limit - status->used > free) {
       add(Verdict::warning, "The cache's disk has " + text::format_size(free) +
-                                " left, less than the quota allows: consider `berth cache limit`.");
+                                " left, less than the quota allows: make room on it, move the "
+                                "cache with BERTH_CACHE, or lower the quota with `berth cache "
+                                "limit`, so that other programs keep some.");
     }
   }
   return findings;
@@ -144,6 +148,14 @@ std::vector<Finding> check_credentials(Workspace& workspace, const std::string& 
   return findings;
 }
 
+/// A credential that was given and refused is a problem; that nobody may list without one is none.
+bool has_credential(Workspace& workspace, const std::string& registry) {
+  const auto hub = workspace.hub();
+  if (!hub) return false;
+  const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
+  return lookup && !lookup->credential.is_anonymous();
+}
+
 std::vector<Finding> check_network(Workspace& workspace, const std::string& registry) {
   const auto bad = [](const Error& error) {
     return std::vector<Finding>{{"network", Verdict::bad, error.describe() + "."}};
@@ -158,7 +170,8 @@ std::vector<Finding> check_network(Workspace& workspace, const std::string& regi
   const Errc code = page.error().code();
   // Many registries let nobody list, or only administrators: what a token may read is not told by
   // it.
-  if (code == Errc::unauthenticated && page.error().http() != nullptr) {
+  if (code == Errc::unauthenticated && page.error().http() != nullptr &&
+      !has_credential(workspace, registry)) {
     return {{"network", Verdict::warning,
              registry + " answers, and refuses its list of repositories (" +
                  page.error().message() + "): `berth ls " + registry +

@@ -2,6 +2,7 @@
 #include "exit_status.hpp"
 
 #include "berth/base/text.hpp"
+#include "berth/json/writer.hpp"
 
 namespace berth::cli {
 
@@ -28,6 +29,25 @@ std::string error_sentence(const Error& error) {
     line += " (correlation id " + error.http()->correlation_id + ")";
   }
   return text::escape_for_terminal(line);
+}
+
+std::string error_json(const Error& error) {
+  json::Node what = json::Node::object();
+  what.set("message", error.describe());
+  what.set("code", to_string(error.code()));
+  what.set("exit_status", static_cast<int>(exit_status_of(error)));
+  if (const HttpInfo* http = error.http()) {
+    what.set("http_status", http->status);
+    const auto set = [&](const char* name, const std::string& value) {
+      if (!value.empty()) what.set(name, value);
+    };
+    set("registry_code", http->registry_code);
+    set("registry_message", http->registry_message);
+    set("correlation_id", http->correlation_id);
+  }
+  json::Node object = json::Node::object();
+  object.set("error", std::move(what));
+  return object.to_text();
 }
 
 }  // namespace berth::cli

@@ -22,5 +22,8 @@ ExitStatus exit_status_of(const Error& error) noexcept;
 /// "berth: SENTENCE", escaped for a terminal, with what the registry said and the correlation id
 /// after it.
 std::string error_sentence(const Error& error);
+/// The same for programs, {"error": {...}} on one line: message, code (Errc), exit_status, and what
+/// the registry said.
+std::string error_json(const Error& error);
 
 }  // namespace berth::cli

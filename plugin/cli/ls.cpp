@@ -123,6 +123,7 @@ class Lister {
 
 int run_ls(const LsCommand& command, Workspace& workspace) {
   workspace.name_hosts(command.places);
+  if (command.all) workspace.list_all();
   Lister lister(command, workspace);
   int status = kDone;
   std::vector<std::string> places = command.places;

@@ -10,6 +10,7 @@
 #include "berth/base/text.hpp"
 
 #include "exit_status.hpp"
+#include "wrong_use.hpp"
 
 namespace berth::cli {
 
@@ -72,7 +73,6 @@ class Parser {
     app_.set_version_flag("--version", "berth " + version);
     app_.require_subcommand(1);
     app_.fallthrough();
-    app_.failure_message(CLI::FailureMessage::simple);
     add_common(app_, invocation_.common);
     add_reading();
     add_changing();
@@ -87,22 +87,21 @@ class Parser {
       const auto known = app_.get_subcommands(
           [&](const CLI::App* sub) { return sub->check_name(arguments.front()); });
       if (known.empty()) {
-        return {{},
-                "berth: '" + text::escape_for_terminal(arguments.front()) +
-                    "' is no command; berth --help lists them\n",
-                kWrongUse};
+        return {.error = unknown_command(app_, arguments.front()), .exit_status = kWrongUse};
       }
     }
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     try {
       app_.parse(reversed);
     } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() != 0) {
+        return {.error = wrong_use(app_, error), .exit_status = kWrongUse};
+      }
       std::ostringstream out;
-      std::ostringstream err;
-      const int status = app_.exit(error, out, err);
-      return {{}, out.str() + err.str(), status == 0 ? kDone : kWrongUse};
+      app_.exit(error, out, out);
+      return {.text = out.str()};
     }
-    return {std::move(invocation_), "", kDone};
+    return {.invocation = std::move(invocation_)};
   }
 
  private:

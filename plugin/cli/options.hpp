@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "berth/base/error.hpp"
+
 #include "io.hpp"
 
 namespace berth::cli {
@@ -106,11 +108,12 @@ struct Invocation {
   Command command;
 };
 
-/// Reads the command line. Without a value: print `text` (help to out and exit 0, or a usage error
-/// to err and exit 2).
+/// Reads the command line. Without an invocation: print `text` (help) to out and exit 0, or `error`
+/// to err and exit 2.
 struct ParseResult {
-  std::optional<Invocation> invocation;
-  std::string text;
+  std::optional<Invocation> invocation = std::nullopt;
+  std::string text{};
+  std::optional<Error> error = std::nullopt;
   int exit_status = 0;
 };
 ParseResult parse_command_line(const std::vector<std::string>& arguments,

@@ -4,6 +4,8 @@
 #include "berth/base/text.hpp"
 #include "berth/oci/reference.hpp"
 
+#include "wrong_use.hpp"
+
 namespace berth::cli {
 
 namespace {
@@ -74,6 +76,7 @@ Result<Place> parse_place(std::string_view text) {
   }
   if (text.starts_with(kArchive)) return parse_kept(text, kArchive, Place::Kind::archive);
   if (text.starts_with(kLayout)) return parse_kept(text, kLayout, Place::Kind::layout);
+  if (text.find("://") != std::string_view::npos) return pasted_url(text);
   const std::string_view first = text.substr(0, text.find('/'));
   if (!oci::looks_like_registry(first)) {
     return Error{Errc::invalid_argument,

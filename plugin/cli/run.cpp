@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/json/writer.hpp"
@@ -32,23 +34,34 @@ struct Runner {
 };
 
 /// Warnings are for the person at the terminal; what is done and asked only with -v and -vv.
-void log_to(Io& io, int verbose) {
+void log_to(Io& io, int verbose, bool as_json) {
   const auto level = verbose >= 2   ? log::Level::debug
                      : verbose == 1 ? log::Level::info
                                     : log::Level::warning;
   log::set_sink(
-      [&io](log::Level line_level, std::string_view line) {
-        io.error_text((line_level <= log::Level::warning ? "berth: warning: " : "berth: ") +
-                      text::escape_for_terminal(line) + "\n");
+      [&io, as_json](log::Level line_level, std::string_view line) {
+        const bool warns = line_level <= log::Level::warning;
+        if (as_json) {
+          json::Node object = json::Node::object();
+          object.set(warns ? "warning" : "log", std::string(line));
+          io.error_text(object.to_text() + "\n");
+          return;
+        }
+        io.error_text((warns ? "berth: warning: " : "berth: ") + text::escape_for_terminal(line) +
+                      "\n");
       },
       level);
 }
 
 }  // namespace
 
-int report(Workspace& workspace, const Error& error) {
-  workspace.io().error_line(error_sentence(error));
+int print_error(Io& io, bool json, const Error& error) {
+  io.error_line(json ? error_json(error) : error_sentence(error));
   return exit_status_of(error);
+}
+
+int report(Workspace& workspace, const Error& error) {
+  return print_error(workspace.io(), workspace.options().json, error);
 }
 
 void print_done(Workspace& workspace, const char* verb, const std::string& what) {
@@ -67,11 +80,12 @@ int run(const std::vector<std::string>& arguments, Io& io, const Context& contex
       io.print(parsed.text);
       return io.flush() ? kDone : kFailed;
     }
-    io.error_text(parsed.text);
-    return parsed.exit_status;
+    // Nothing of the command line is believed but this wish, which is about the answer to it.
+    return print_error(io, std::ranges::find(arguments, "--json") != arguments.end(),
+                       *parsed.error);
   }
   const CommonOptions& common = parsed.invocation->common;
-  log_to(io, common.verbose);
+  log_to(io, common.verbose, common.json);
   int status = kFailed;
   {
     Workspace workspace(
@@ -83,7 +97,7 @@ int run(const std::vector<std::string>& arguments, Io& io, const Context& contex
   // A reader that closed the pipe early (head) has what it wanted.
   if (const auto flushed = io.flush();
       !flushed && flushed.error().sys_errno() != EPIPE && status == kDone) {
-    io.error_line(error_sentence(flushed.error()));
+    print_error(io, common.json, flushed.error());
     return kFailed;
   }
   return status;

@@ -96,6 +96,7 @@ Result<tree::Tree*> Workspace::open_tree(const std::string& key, tree::Root root
     options.root = std::move(root);
     options.version = kVersion;
     options.start_is_time = false;
+    options.list_all = list_all_;
     if (!options_.platform.empty()) options.platform = TRY(oci::Platform::parse(options_.platform));
     slot = std::make_unique<tree::Tree>(*hub, std::move(options));
   }

@@ -37,6 +37,8 @@ class Workspace {
   /// Hosts that operands name: known to the mount of every registry, and those that command-line
   /// TLS settings are for.
   void name_hosts(const std::vector<std::string>& places);
+  /// Trees that are opened from now on list their dot folders, as with -o list=all.
+  void list_all() noexcept { list_all_ = true; }
   Result<content::Hub*> hub();
   /// The tree below a registry, or of a layout.
   Result<tree::Tree*> tree_of(const Place& place);
@@ -55,6 +57,7 @@ class Workspace {
   Context context_;
   std::vector<std::string> hosts_;
   std::map<std::string, Scratch> unpacked_;  ///< archives, by their paths
+  bool list_all_ = false;
   std::unique_ptr<content::Hub> hub_;
   std::map<std::string, std::unique_ptr<tree::Tree>> trees_;
 };

@@ -83,7 +83,10 @@ std::string sentence(const Refusal& refusal) {
 }  // namespace
 
 Error refusal_error(const Refusal& refusal) {
-  return {Errc::unauthenticated, sentence(refusal) + said(refusal) + tried_list(refusal.lookup)};
+  // An account that the registry knows is not helped by another password.
+  const bool known = refusal.insufficient_scope && !refusal.lookup.credential.is_anonymous();
+  return {known ? Errc::denied : Errc::unauthenticated,
+          sentence(refusal) + said(refusal) + tried_list(refusal.lookup)};
 }
 
 }  // namespace berth::auth

@@ -21,8 +21,9 @@ struct Refusal {
   std::string said{};               ///< what the challenge gives as its error
 };
 
-/// Errc::unauthenticated: who refused whom, where the credential came from, what to do, and every
-/// source that was tried with its outcome.
+/// Errc::unauthenticated, or denied where the account is known and lacks the right: who refused
+/// whom, where the credential came from, what to do, and every source that was tried with its
+/// outcome.
 Error refusal_error(const Refusal& refusal);
 
 }  // namespace berth::auth

@@ -28,10 +28,9 @@ Result<void> check_verifiable(const Digest& digest) {
 Result<void> check_fits(Store& store, const Digest& digest, std::uint64_t size) {
   if (size <= store.quota().limit()) return {};
   return Error(Errc::no_space,
-               fmt::format("{} ({}) is larger than the cache's limit of {}; raise it with: berth "
-                           "cache limit",
-                           digest.text(), text::format_size(size),
-                           text::format_size(store.quota().limit())));
+               fmt::format("{} ({}) is larger than the cache may become ({}); {}", digest.text(),
+                           text::format_size(size), text::format_size(store.quota().limit()),
+                           store.quota().remedy()));
 }
 
 std::string folder_name(const Digest& digest) {
@@ -183,6 +182,10 @@ Result<std::optional<std::string>> Cache::get(const Digest& digest, std::size_t 
 Remembered& Cache::remembered() noexcept { return *impl_->remembered; }
 
 std::uint64_t Cache::limit() const { return impl_->store()->quota().limit(); }
+
+std::string Cache::remedy() const { return impl_->store()->quota().remedy(); }
+
+bool Cache::is_read_only() const { return impl_->store()->folder().read_only(); }
 
 const std::filesystem::path& Cache::folder() const noexcept { return impl_->options.folder; }
 

@@ -15,7 +15,7 @@ Result<std::filesystem::path> default_folder(const Environment& environment, boo
   }
   if (daemon && ::geteuid() == 0) return std::filesystem::path("/var/cache/berth");
   if (const auto base = xdg_cache_home(environment)) return *base / "berth";
-  return Error(Errc::not_found,
+  return Error(Errc::io,
                "there is no place for the cache: neither HOME nor XDG_CACHE_HOME is set; set "
                "BERTH_CACHE to a folder");
 }

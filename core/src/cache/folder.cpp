@@ -52,6 +52,18 @@ Result<void> check_owner(const std::filesystem::path& path, int fd) {
   return {};
 }
 
+/// That no folder can be made is neither "not found" nor "not allowed" for who asked a registry.
+Error unusable(const std::filesystem::path& path, Error error) {
+  const Errc code = error.code();
+  const bool is_ours = code == Errc::not_found || code == Errc::denied || code == Errc::conflict ||
+                       code == Errc::invalid_argument;
+  return Error(is_ours ? Errc::io : code,
+               fmt::format("the cache {} cannot be used: {}; set BERTH_CACHE to a folder that you "
+                           "may write to",
+                           path.string(), error.message()))
+      .with_sys_errno(error.sys_errno());
+}
+
 }  // namespace
 
 Folder::Folder(std::filesystem::path path, Fd root, std::string boot_id, Clock& clock)
@@ -65,9 +77,11 @@ Result<Folder> Folder::open(const std::filesystem::path& path, std::string boot_
     return Error(Errc::invalid_argument, "opening the cache: no folder was named");
   }
   if (auto made = make_directories(path, 0700); !made) {
-    return std::move(made).error().with_context(fmt::format("making the cache {}", path.string()));
+    return unusable(path, std::move(made).error());
   }
-  Fd root = TRY(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  auto opened = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  if (!opened) return unusable(path, std::move(opened).error());
+  Fd root = std::move(*opened);
   TRY(check_owner(path, root.get()));
   if (boot_id.empty()) boot_id = TRY(kernel_boot_id());
   Folder folder(path, std::move(root), std::move(boot_id), clock);

@@ -9,6 +9,9 @@
 #include <set>
 #include <thread>
 
+#include <fmt/format.h>
+
+#include "berth/base/text.hpp"
 #include "berth/cache/partial.hpp"
 
 #include "cache/map_file.hpp"
@@ -68,6 +71,21 @@ std::uint64_t Quota::limit() const noexcept {
 void Quota::set_limit(std::uint64_t bytes) noexcept {
   state_.data().limit.store(bytes);
   own_limit_.store(bytes);
+}
+
+std::string Quota::remedy() const {
+  const std::uint64_t free = free_space(folder_);
+  const bool was_set = own_limit_.load() != 0 || state_.data().limit.load() != 0;
+  // Nobody chose a limit that follows from a small disk: to raise it would not help.
+  const bool disk_is_small = was_set ? free + used() < limit() : default_limit_ < kDefaultMost;
+  if (disk_is_small) {
+    return fmt::format(
+        "the disk of {} has {} left: make room on it, or set BERTH_CACHE to a folder on a larger "
+        "one",
+        folder_.path().string(), text::format_size(free));
+  }
+  return fmt::format("raise the cache's limit of {} with `berth cache limit`",
+                     text::format_size(limit()));
 }
 
 bool Quota::try_reserve(std::uint64_t bytes) noexcept {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "berth/base/sync.hpp"
 
@@ -23,6 +24,8 @@ class Quota {
   std::uint64_t limit() const noexcept;
   /// Writes it down for all processes.
   void set_limit(std::uint64_t bytes) noexcept;
+  /// What would make room, as Cache::remedy().
+  std::string remedy() const;
 
   /// Adds `bytes` unless that passes the limit.
   bool try_reserve(std::uint64_t bytes) noexcept;

@@ -80,9 +80,9 @@ Result<Room> Room::take(Store& store, std::uint64_t bytes) {
     return Error(
         Errc::no_space,
         fmt::format("the cache {} is full ({} of {} used, and what is left is in use); "
-                    "raise its limit or stop what uses it",
+                    "stop what uses it, or {}",
                     store.folder().path().string(), text::format_size(store.quota().used()),
-                    text::format_size(store.quota().limit())));
+                    text::format_size(store.quota().limit()), store.quota().remedy()));
   }
 }
 

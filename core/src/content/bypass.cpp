@@ -78,8 +78,8 @@ Result<const Bypass::Piece*> Bypass::piece(std::uint64_t index, const Context& c
   if ((index - front) * piece_size_ > kBypassSkip) {
     const std::string sentence = fmt::format(
         "{}: byte {} cannot be read, because the cache has no room to keep what lies before it; "
-        "free space, or give the cache more with `berth cache limit`",
-        blob_name(*origin_, digest_), index * piece_size_);
+        "{}",
+        blob_name(*origin_, digest_), index * piece_size_, core_->cache.remedy());
     log::warning(sentence);
     return Error(Errc::no_space, sentence);
   }

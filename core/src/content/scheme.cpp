@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "content/scheme.hpp"
 
+#include <cerrno>
 #include <chrono>
 
 #include <fmt/core.h>
@@ -14,6 +15,11 @@ namespace {
 
 /// A server that waits for the rest of what it takes for a strange request does not answer at all.
 constexpr std::chrono::seconds kPatience{5};
+
+/// Nothing listens there, or it says nothing at all.
+bool is_gone(const Error& error) {
+  return error.sys_errno() == ECONNREFUSED || error.code() == Errc::timeout;
+}
 
 }  // namespace
 
@@ -40,6 +46,13 @@ Result<std::string> probe_scheme(http::Transport& transport, const std::string& 
   if (tls.error().code() == Errc::would_block) return std::move(tls).error();
   // 400 is what servers that want TLS answer to a plain request: the first error is the true one.
   const auto plain = ask("http");
+  if (!plain && is_gone(tls.error()) && is_gone(plain.error())) {
+    // Neither scheme is to blame, and a message with the wrong one would say so.
+    return Error(tls.error().code(), fmt::format("{} does not answer, neither with TLS nor without "
+                                                 "it: {}",
+                                                 host, plain.error().message()))
+        .with_sys_errno(plain.error().sys_errno());
+  }
   if (!plain || *plain == 400) return std::move(tls).error();
   log::info(
       fmt::format("{} does not speak TLS; it is on this machine, so plain http is used", host));

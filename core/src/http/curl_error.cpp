@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <utility>
@@ -182,7 +183,10 @@ Error error_of(const TransferEnd& end, std::string_view method, const Url& url, 
                std::string_view proxy) {
   auto refused = end.verdict == Verdict::none ? explain_tunnel(end, url, proxy) : std::nullopt;
   const Explained explained = refused ? *std::move(refused) : explain(end, url, in_body);
-  return Error(explained.code, fmt::format("{} {}: {}", method, url.redacted(), explained.why));
+  Error error(explained.code, fmt::format("{} {}: {}", method, url.redacted(), explained.why));
+  // Who tries another scheme tells "nobody is there" from "not like this" by it.
+  if (end.verdict != Verdict::none || end.curl_code != CURLE_COULDNT_CONNECT) return error;
+  return std::move(error).with_sys_errno(ECONNREFUSED);
 }
 
 }  // namespace berth::http

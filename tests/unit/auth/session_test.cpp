@@ -436,7 +436,9 @@ TEST_F(SessionTest, ALackOfRightsIsToldFromAWrongPassword) {
   good = "none of them";
   start(wants_token(
       R"(Bearer realm="https://auth.r.example/token",scope="repository:a:pull",error="insufficient_scope")"));
-  EXPECT_THAT(send().error().message(),
+  const auto response = send();
+  EXPECT_THAT(response, test::HasCode(Errc::denied));
+  EXPECT_THAT(response.error().message(),
               HasSubstr("for repository:a:pull: the account lacks that right"));
 }
 

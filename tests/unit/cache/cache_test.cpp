@@ -92,6 +92,27 @@ TEST_F(CacheTest, RefusesAFolderThatOthersMayRead) {
   EXPECT_NE(cache.error().message().find("chmod 700"), std::string::npos);
 }
 
+TEST_F(CacheTest, TheRemedyNamesTheNarrower) {
+  Options here = options();
+  here.limit = 1 << 20;
+  EXPECT_THAT((*Cache::open(here))->remedy(), ::testing::HasSubstr("berth cache limit"));
+  here.limit = 1ULL << 60;
+  const std::string disk = (*Cache::open(here))->remedy();
+  EXPECT_THAT(disk, ::testing::HasSubstr("the disk of " + here.folder.string()));
+  EXPECT_THAT(disk, ::testing::Not(::testing::HasSubstr("cache limit")));
+}
+
+TEST_F(CacheTest, AFolderThatCannotBeMadeIsNeitherAbsentNorForbidden) {
+  const std::filesystem::path file = folder().parent_path() / "file";
+  std::ofstream(file) << "x";
+  Options here = options();
+  here.folder = file / "cache";
+  const auto cache = Cache::open(here);
+  ASSERT_THAT(cache, HasCode(Errc::io));
+  EXPECT_THAT(cache.error().message(), ::testing::HasSubstr("BERTH_CACHE"));
+  EXPECT_THAT(cache.error().message(), ::testing::HasSubstr(here.folder.string()));
+}
+
 TEST_F(CacheTest, RefusesAFolderOfAnotherUser) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
   ASSERT_EQ(::mkdir(folder().c_str(), 0700), 0);
@@ -174,7 +195,7 @@ TEST(DefaultFolderTest, TakesTheFirstThatIsNamed) {
   variables["BERTH_CACHE"] = "here";
   EXPECT_THAT(default_folder(environment, false), HasCode(Errc::invalid_argument));
   variables.clear();
-  EXPECT_THAT(default_folder(environment, false), HasCode(Errc::not_found));
+  EXPECT_THAT(default_folder(environment, false), HasCode(Errc::io));
 }
 
 }  // namespace

@@ -3,11 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include "wrong_use.hpp"
+
 namespace berth::cli {
 namespace {
 
 ParseResult parse(const std::vector<std::string>& arguments) {
   return parse_command_line(arguments, "1.2.3");
+}
+
+std::string sentence(const std::vector<std::string>& arguments) {
+  const auto parsed = parse(arguments);
+  return parsed.error ? parsed.error->message() : "no error";
 }
 
 TEST(OptionsTest, TakesTheCommonOptionsBeforeAndAfterTheCommand) {
@@ -52,9 +59,40 @@ TEST(OptionsTest, ExitsWithTwoAndAHintForWhatIsNotThere) {
   const auto parsed = parse({"frobnicate"});
   EXPECT_FALSE(parsed.invocation);
   EXPECT_EQ(parsed.exit_status, 2);
-  EXPECT_NE(parsed.text.find("--help"), std::string::npos);
+  EXPECT_NE(sentence({"frobnicate"}).find("--help"), std::string::npos);
   EXPECT_EQ(parse({}).exit_status, 2);
   EXPECT_EQ(parse({"cache", "explode"}).exit_status, 2);
+}
+
+TEST(OptionsTest, S213_WrongUseSaysWhatMayHaveBeenMeant) {
+  const auto says = [](const std::vector<std::string>& arguments, const std::string& words) {
+    EXPECT_NE(sentence(arguments).find(words), std::string::npos) << sentence(arguments);
+    EXPECT_EQ(sentence(arguments).find('\n'), std::string::npos) << sentence(arguments);
+  };
+  says({"sl"}, "'sl' is no command: did you mean berth ls?");
+  says({"unmout"}, "did you mean berth unmount?");
+  says({"download"}, "did you mean berth cp?");
+  says({"frobnicate"}, "'frobnicate' is no command; berth --help");
+  says({"ls", "--recursiv", "r.io"},
+       "ls: there is no option '--recursiv': did you mean --recursive?");
+  says({"ls", "--jsno", "r.io"}, "did you mean --json?");
+  says({"ls", "--frobnicate"}, "there is no option '--frobnicate'; berth ls --help");
+  says({"tree", "-L", "abc", "r.io"}, "tree: '--level = abc' is not a number");
+  says({"cat"}, "cat: PLACE is required; berth cat --help");
+  says({"unmount", "/a", "/b"}, "unmount: '/b' is one operand too many");
+  says({"cp", "-j", "99", "r.io/a", "./b"}, "cp: ");
+  says({}, "no command was given; berth --help");
+  says({"ls", "--\x1b[31m"}, "\\x1b");
+}
+
+TEST(OptionsTest, FindsTheNearestNameOrNone) {
+  const std::vector<std::string> names{"ls", "tree", "unmount", "-l"};
+  EXPECT_EQ(nearest("tere", names), "tree");
+  EXPECT_EQ(nearest("umnount", names), "unmount");
+  EXPECT_EQ(nearest("lss", names), "ls");
+  EXPECT_EQ(nearest("-x", names), "");
+  EXPECT_EQ(nearest("", names), "");
+  EXPECT_EQ(nearest("catalogue", names), "");
 }
 
 TEST(OptionsTest, PrintsHelpAndVersionWithSuccess) {

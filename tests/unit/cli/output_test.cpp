@@ -38,6 +38,19 @@ TEST(ExitStatusTest, FollowsTheTable) {
   EXPECT_EQ(exit_status_of(Error{Errc::cancelled, ""}), 130);
 }
 
+TEST(ExitStatusTest, S214_AnErrorForProgramsIsOneObjectOnOneLine) {
+  const std::string plain = error_json(Error{Errc::not_found, "no \"tag\"\nv1"});
+  EXPECT_EQ(plain, R"({"error":{"message":"no \"tag\" v1","code":"not_found","exit_status":3}})");
+  const std::string http = error_json(Error(Errc::denied, "refused")
+                                          .with_http({.status = 403,
+                                                      .registry_code = "DENIED",
+                                                      .registry_message = "go \x1b[0m away",
+                                                      .correlation_id = "c-1"}));
+  EXPECT_THAT(http, HasSubstr(R"("exit_status":4,"http_status":403,"registry_code":"DENIED")"));
+  EXPECT_THAT(http, HasSubstr(R"("correlation_id":"c-1")"));
+  EXPECT_THAT(http, HasSubstr("\\u001b")) << "escaped, as JSON does";
+}
+
 // S207
 TEST(ExitStatusTest, EscapesWhatARegistrySaid) {
   const std::string sentence = error_sentence(Error{Errc::denied, "registry said \033[2Jgone"});

@@ -32,6 +32,24 @@ TEST(PlaceTest, SplitsARegistryFromWhatIsInside) {
   EXPECT_EQ(parse_place("ghcr.io//a")->inside, "a");
 }
 
+TEST(PlaceTest, S213_APastedUrlIsAnsweredWithThePlace) {
+  for (const auto& [url, meant] :
+       {std::pair{"https://r.io/library/hello", "mean r.io/library/hello?"},
+        {"https://r.io/", "mean r.io?"},
+        {"https://r.io/v2/library/hello/tags/list?n=5", "mean r.io/library/hello/tags/list?"},
+        {"docker://r.io/a:v1", "without docker://: did you mean r.io/a:v1?"},
+        {"http://127.0.0.1:5000/a",
+         "mean 127.0.0.1:5000/a? (http instead of https is asked for by "
+         "--plain-http)"}}) {
+    const auto place = parse_place(url);
+    ASSERT_THAT(place, HasCode(Errc::invalid_argument)) << url;
+    EXPECT_NE(place.error().message().find(meant), std::string::npos) << place.error().message();
+  }
+  const std::string secret = parse_place("https://ann:hunter2@r.io/a").error().message();
+  EXPECT_EQ(secret.find("hunter2"), std::string::npos) << secret;
+  EXPECT_NE(secret.find("mean r.io/a?"), std::string::npos) << secret;
+}
+
 TEST(PlaceTest, OffersBothSpellingsForAWordThatIsNeither) {
   const auto place = parse_place("library/hello");
   ASSERT_THAT(place, HasCode(Errc::invalid_argument));

@@ -125,6 +125,22 @@ TEST_F(HubTest, AnUntrustedCertificateIsNoReasonForPlainHttp) {
   EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("certificate"));
 }
 
+TEST_F(HubTest, WhereNobodyAnswersNoSchemeIsBlamed) {
+  open();
+  for (const Error& gone : {Error(Errc::unavailable, "cannot connect").with_sys_errno(ECONNREFUSED),
+                            Error(Errc::timeout, "no answer in time")}) {
+    transport_.https = [gone] { return gone; };
+    transport_.http = transport_.https;
+    const auto asked = tags("localhost:5000");
+    ASSERT_THAT(asked, HasCode(gone.code()));
+    EXPECT_THAT(asked.error().message(), ::testing::HasSubstr("neither with TLS nor without it"));
+    EXPECT_THAT(asked.error().message(), ::testing::Not(::testing::HasSubstr("https")));
+  }
+  // A server that breaks off may have had a reason of TLS: its word is kept.
+  transport_.https = [] { return Error(Errc::unavailable, "https: misses a certificate"); };
+  EXPECT_THAT(tags("localhost:5000").error().message(), ::testing::HasSubstr("misses"));
+}
+
 TEST_F(HubTest, NobodyAtLoopbackIsAskedAgainNextTime) {
   open();
   transport_.https = [] { return Error(Errc::unavailable, "cannot connect"); };

@@ -20,7 +20,7 @@
 namespace berth::cache {
 
 /// $BERTH_CACHE, else /var/cache/berth for root's daemons (`daemon` and uid 0), else
-/// $XDG_CACHE_HOME/berth, else ~/.cache/berth. Errc::not_found, with the remedy, when none can be
+/// $XDG_CACHE_HOME/berth, else ~/.cache/berth. Errc::io, with the remedy, when none can be
 /// told.
 Result<std::filesystem::path> default_folder(const Environment& environment, bool daemon);
 
@@ -61,7 +61,7 @@ struct VerifyReport {
 class Cache {
  public:
   /// Makes the folder where it is missing (0700). Errors, each with the remedy: denied (another
-  /// owner or mode, read-only), corrupt (another format version), no_space.
+  /// owner or mode), corrupt (another format version), io (it cannot be made), no_space.
   static Result<std::unique_ptr<Cache>> open(Options options);
   ~Cache();
 
@@ -100,6 +100,11 @@ class Cache {
   /// Writes the quota down for all processes, and evicts down to it.
   Result<void> set_limit(std::uint64_t bytes, const Context& context);
   std::uint64_t limit() const;
+  /// What would make room: names the limit or the disk, whichever is the narrower. The end of a
+  /// sentence, for messages.
+  std::string remedy() const;
+  /// The folder cannot be written to: what it holds is served, and nothing is kept.
+  bool is_read_only() const;
 
   /// A sync point: what was linked before it survives the end of the machine unquestioned, and
   /// partial blobs, whoever fills them, count up to it. Waits for the disk: called now and then
