@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/fake_identity_host.hpp"
 
+#include <cstdio>
+
 #include <nlohmann/json.hpp>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 namespace berth::test {
 namespace {
@@ -12,6 +16,23 @@ constexpr const char* kImdsPath = "/metadata/identity/oauth2/token";
 constexpr const char* kMsiPath = "/msi/token";
 constexpr const char* kKey = "arc-key-of-this-machine";
 
+std::string thumbprint_of(const std::filesystem::path& pem) {
+  FILE* file = std::fopen(pem.c_str(), "re");
+  X509* certificate = file == nullptr ? nullptr : PEM_read_X509(file, nullptr, nullptr, nullptr);
+  if (file != nullptr) std::fclose(file);
+  unsigned char print[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  X509_digest(certificate, EVP_sha1(), print, &size);
+  X509_free(certificate);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    constexpr const char* kDigits = "0123456789ABCDEF";
+    hex += kDigits[print[i] >> 4];
+    hex += kDigits[print[i] & 15];
+  }
+  return hex;
+}
+
 HttpReply bad(const std::string& why) {
   return {.status = 400,
           .headers = {{"Content-Type", "application/json"}},
@@ -21,7 +42,8 @@ HttpReply bad(const std::string& why) {
 }  // namespace
 
 FakeIdentityHost::FakeIdentityHost(Kind kind, HttpServerOptions options)
-    : kind_(kind) {
+    : kind_(kind),
+      thumbprint_(options.tls ? thumbprint_of(options.tls->server_cert()) : std::string()) {
   dir_.write("machine.key", kKey);
   server_ = std::make_unique<HttpServer>(
       [this](const HttpRequest& request) { return serve(request); }, std::move(options));
@@ -42,7 +64,9 @@ std::map<std::string, std::string> FakeIdentityHost::environment() const {
     case Kind::fabric:
       break;
   }
-  return {{"IDENTITY_ENDPOINT", origin() + kMsiPath}, {"IDENTITY_HEADER", kSecret}};
+  return {{"IDENTITY_ENDPOINT", origin() + kMsiPath},
+          {"IDENTITY_HEADER", kSecret},
+          {"IDENTITY_SERVER_THUMBPRINT", thumbprint_}};
 }
 
 void FakeIdentityHost::answer_next(HttpReply reply, int times) {

@@ -46,6 +46,7 @@ class FakeIdentityHost {
   HttpReply give(const HttpRequest& question);
 
   const Kind kind_;
+  const std::string thumbprint_;  // of Service Fabric's own certificate
   TempDir dir_;
   std::mutex mutex_;
   std::vector<HttpReply> next_;

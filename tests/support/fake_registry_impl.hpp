@@ -62,9 +62,14 @@ struct FakeRegistry::Impl {
   std::map<std::string, Repository> repositories;
   std::map<std::string, std::string> uploads;  // id -> bytes so far
   std::map<std::string, Token> given_tokens;
-  std::map<std::string, std::int64_t> refresh_tokens;  // of ACR's exchange, and when they end
-  int numbers = 0;                                     // of uploads and tokens
-  std::map<std::string, AcrRecord> acr_records;        // "a", "a:tag", "a@sha256:..."
+  /// Of ACR's exchange: when it ends, and what its identity might do when it was made.
+  struct RefreshToken {
+    std::int64_t end = 0;
+    std::set<std::string> actions;
+  };
+  std::map<std::string, RefreshToken> refresh_tokens;
+  int numbers = 0;                               // of uploads and tokens
+  std::map<std::string, AcrRecord> acr_records;  // "a", "a:tag", "a@sha256:..."
   std::map<std::string, AcrDeleted> acr_deleted;
   std::int64_t acr_clock = 0;
   int acr_answers = 0;
@@ -121,8 +126,9 @@ struct FakeRegistry::Impl {
   // fake_registry_oauth.cpp
   HttpReply serve_oauth2(const HttpRequest& request, const std::string& path);
   HttpReply exchange_entra_token(const HttpRequest& form);
-  HttpReply give_acr_token(const std::vector<std::string>& asked, bool all, bool entra);
-  bool is_acr_login(const HttpRequest& request);
+  HttpReply give_acr_token(const std::vector<std::string>& asked, bool all,
+                           const RefreshToken* entra);
+  const RefreshToken* find_refresh_token(const std::string& token) const;
 
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);

@@ -19,11 +19,13 @@ constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
+              [--entra TOKEN] [--anonymous-pull]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
+--entra: an Entra ID token that its exchange takes.
 --acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
 what is deleted.
 )";
@@ -76,6 +78,10 @@ Arguments parse(int argc, char** argv) {
     } else if (option == "--acr") {
       out.behaviour.acr = true;
       out.behaviour.redirect_blobs = true;
+    } else if (option == "--entra") {
+      out.behaviour.entra_tokens.insert(value());
+    } else if (option == "--anonymous-pull") {
+      out.behaviour.anonymous_pull = true;
     } else if (option == "--soft-delete") {
       out.behaviour.soft_delete = true;
     } else if (option == "--no-ranges") {

@@ -44,35 +44,38 @@ HttpReply FakeRegistry::Impl::serve_oauth2(const HttpRequest& request, const std
       for (auto& single : single_scopes(scope)) scopes.push_back(std::move(single));
     }
     if (!request.has_header("Authorization")) {
-      return behaviour.anonymous_pull ? give_acr_token(scopes, false, false) : refused();
+      return behaviour.anonymous_pull ? give_acr_token(scopes, false, nullptr) : refused();
     }
+    // docker's way to use a refresh token: as the password of nobody.
     const std::string pair = basic_pair(request.header("Authorization"));
-    const bool with_token = pair.starts_with(std::string(kNobody) + ":");
-    if (with_token && is_acr_login(request)) return give_acr_token(scopes, true, true);
-    return is_user(request) ? give_acr_token(scopes, true, false) : refused();
+    const std::string nobody = std::string(kNobody) + ":";
+    if (pair.starts_with(nobody)) {
+      const RefreshToken* known = find_refresh_token(pair.substr(nobody.size()));
+      return known != nullptr ? give_acr_token(scopes, true, known) : refused();
+    }
+    return is_user(request) ? give_acr_token(scopes, true, nullptr) : refused();
   }
   scopes = single_scopes(form.query("scope"));
   if (form.query("service") != registry->host()) return refused();
   const std::string grant = form.query("grant_type");
   if (grant == "refresh_token") {
-    const auto known = refresh_tokens.find(form.query("refresh_token"));
-    const bool good = known != refresh_tokens.end() && known->second > unix_time();
-    return good ? give_acr_token(scopes, true, true) : refused();
+    const RefreshToken* known = find_refresh_token(form.query("refresh_token"));
+    return known != nullptr ? give_acr_token(scopes, true, known) : refused();
   }
   if (grant != "password") return refused();
   if (form.query("username").empty()) {
-    return behaviour.anonymous_pull ? give_acr_token(scopes, false, false) : refused();
+    return behaviour.anonymous_pull ? give_acr_token(scopes, false, nullptr) : refused();
   }
   const bool user =
       form.query("username") == behaviour.username && form.query("password") == behaviour.password;
-  return user ? give_acr_token(scopes, true, false) : refused();
+  return user ? give_acr_token(scopes, true, nullptr) : refused();
 }
 
-/// docker's way to use a refresh token: as the password of nobody.
-bool FakeRegistry::Impl::is_acr_login(const HttpRequest& request) {
-  const std::string pair = basic_pair(request.header("Authorization"));
-  const auto known = refresh_tokens.find(pair.substr(std::min(pair.size(), pair.find(':') + 1)));
-  return known != refresh_tokens.end() && known->second > unix_time();
+const FakeRegistry::Impl::RefreshToken* FakeRegistry::Impl::find_refresh_token(
+    const std::string& token) const {
+  const auto known = refresh_tokens.find(token);
+  return known != refresh_tokens.end() && known->second.end > unix_time() ? &known->second
+                                                                          : nullptr;
 }
 
 HttpReply FakeRegistry::Impl::exchange_entra_token(const HttpRequest& form) {
@@ -94,20 +97,20 @@ HttpReply FakeRegistry::Impl::exchange_entra_token(const HttpRequest& form) {
               {"grant_type", "refresh_token"}};
   if (behaviour.abac) claims["aad_identity"] = "11111111-2222-3333-4444-555555555555";
   const std::string token = unsigned_jwt(claims);
-  refresh_tokens[token] = end;
+  refresh_tokens[token] = {end, behaviour.entra_actions};
   return json_reply(200, {{"refresh_token", token}});
 }
 
 /// A token for what of the asked may be granted; `all` to a login, what can be read to anybody.
 HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& asked, bool all,
-                                             bool entra) {
+                                             const RefreshToken* entra) {
   std::set<std::string> scopes;
   for (const std::string& scope : asked) {
     const std::string action = scope.substr(scope.rfind(':') + 1);
     const bool wildcard = scope.starts_with("repository:*:");
     if (!all && action != "pull" && action != "metadata_read") continue;
-    if (entra && !behaviour.entra_actions.contains(action)) continue;
-    if (entra && behaviour.abac && wildcard) continue;
+    if (entra != nullptr && !entra->actions.contains(action)) continue;
+    if (entra != nullptr && behaviour.abac && wildcard) continue;
     scopes.insert(scope);
   }
   const std::int64_t now = unix_time();

@@ -37,7 +37,7 @@ http::RetryPolicy retry_policy(const RetryOptions& retry) {
 
 /// Nothing of the machine is read: who gives no keychain means what he gave, or nobody.
 std::shared_ptr<credential::Keychain> keychain_of(const ContainerRegistryClientOptions& options) {
-  if (options.token_credential != nullptr) {
+  if (options.token_credential != nullptr && options.keychain == nullptr) {
     credential::KeychainOptions nobody;
     nobody.environment = [](const std::string&) { return std::nullopt; };
     nobody.explicit_credential = credential::Credential{.source = "the options of the client"};
@@ -60,6 +60,7 @@ auth::SessionOptions session_options(const http::Url& base, const std::string& n
   session.plain_http_allowed = options.allow_insecure_connection;
   session.token_credential = options.token_credential;
   session.is_acr = options.token_credential != nullptr;
+  session.anonymous_first = session.is_acr && options.keychain != nullptr;
   session.audience = options.audience;
   return session;
 }

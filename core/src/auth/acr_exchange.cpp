@@ -29,6 +29,8 @@ constexpr seconds kClockTolerance{300};
 /// az and pwsh take seconds, and the registry its own: who waits for another process that asks for
 /// the same waits longer than for a token of a scope.
 constexpr seconds kExchangePatience{60};
+/// Who lacks a right is refused each time: the exchange is not repeated as often.
+constexpr seconds kFreshRights{300};
 
 std::string form_value(std::string_view text) { return text::percent_encode(text); }
 
@@ -91,6 +93,27 @@ Result<TokenCache::Issued> AcrExchange::refresh_token(const Secret& rejected,
   return tokens_.get(
       key("refresh"), Scopes(), rejected, [&] { return exchange(context); }, context,
       kExchangePatience);
+}
+
+Result<bool> AcrExchange::renew_rights(const Context& context) const {
+  const auto held = TRY(refresh_token(Secret(), context));
+  // It is renewed at half its life, so that is how old it is.
+  const auto made = held.token.refresh_at - (held.token.expires - held.token.refresh_at);
+  if (held.fresh || client_.clock().now() - made < kFreshRights) return false;
+  // The one that is there stays until there is a better one.
+  const Result<Token> better = exchange(context);
+  TRY(context.check());
+  if (!better) return false;
+  TRY(tokens_.get(
+      key("refresh"), Scopes(), held.token.value, [&] { return better; }, context,
+      kExchangePatience));
+  return true;
+}
+
+bool AcrExchange::gives_rights_by_repository(const Context& context) const {
+  const auto held = refresh_token(Secret(), context);
+  const auto claims = held ? read_jwt(held->token.value.reveal()) : Result<JwtClaims>(JwtClaims());
+  return claims && claims->by_repository;
 }
 
 Result<TokenCache::Issued> AcrExchange::access_token(const Scopes& all,

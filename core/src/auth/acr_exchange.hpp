@@ -23,6 +23,13 @@ class AcrExchange {
   /// Errors: not_found when no identity is available, with each that was tried; unauthenticated
   /// when the registry refuses it, and why that may be; those of the credential.
   Result<TokenCache::Issued> refresh_token(const Secret& rejected, const Context& context) const;
+  /// The registry writes into a refresh token what its identity may do: one that is some minutes
+  /// old may know nothing of a role that was given since. Exchanges again then; false where it was
+  /// done a moment ago, or nobody is there to do it.
+  Result<bool> renew_rights(const Context& context) const;
+  /// Does the registry give rights by repository (ABAC), and drop wildcards? As the refresh token
+  /// says; false where none can be had.
+  bool gives_rights_by_repository(const Context& context) const;
   /// An access token for `all`, asked for in the order of `scopes`.
   Result<TokenCache::Issued> access_token(const Scopes& all, const std::vector<std::string>& scopes,
                                           const Secret& rejected, const Context& context) const;

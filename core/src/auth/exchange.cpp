@@ -152,10 +152,8 @@ Result<TokenCache::Issued> Exchange::ask_for_token(const TokenServer& server, co
 /// That nobody is there to ask is the end of the search: the registry's 401, with all that was
 /// tried.
 Result<TokenCache::Issued> Exchange::ask_identity(const TokenServer& server, const Scopes& all) {
-  const std::string service = server.service.empty() ? service_name(options_) : server.service;
-  const AcrExchange exchange(client_, tokens_, options_, service);
   Result<TokenCache::Issued> issued =
-      exchange.access_token(all, ordered_scopes(all, demanded_), rejected_, context_);
+      exchange_at(server).access_token(all, ordered_scopes(all, demanded_), rejected_, context_);
   if (issued || issued.error().code() != Errc::not_found) return issued;
   no_identity_ =
       credential::Tried{.source = "Microsoft Entra ID", .outcome = issued.error().message()};
@@ -210,7 +208,22 @@ Result<Demand> Exchange::demand_of_ping() {
 
 Result<bool> Exchange::may_try_again(const Demand& next) {
   if (TRY(has_something_new(next))) return true;
-  return turn_to_identity(false);
+  if (turn_to_identity(false)) return true;
+  return has_new_rights(next);
+}
+
+Result<bool> Exchange::has_new_rights(const Demand& next) {
+  if (!is_by_identity() || !shown_.anything || !next.insufficient_scope || !next.scheme.server) {
+    return false;
+  }
+  if (std::exchange(renewed_rights_, true)) return false;
+  rejected_ = shown_.token;
+  return exchange_at(*next.scheme.server).renew_rights(context_);
+}
+
+AcrExchange Exchange::exchange_at(const TokenServer& server) const {
+  return {client_, tokens_, options_,
+          server.service.empty() ? service_name(options_) : server.service};
 }
 
 bool Exchange::is_by_identity() const {
@@ -279,7 +292,10 @@ Error Exchange::refused(http::Response& response, std::string_view method,
   Refusal why = refusal_of(wanted_);
   why.insufficient_scope = last.insufficient_scope;
   why.said = last.error;
-  if (is_by_identity() && shown_.anything) why.identity = options_.token_credential->name();
+  if (is_by_identity() && shown_.anything && last.scheme.server) {
+    why.identity = options_.token_credential->name();
+    why.by_repository = exchange_at(*last.scheme.server).gives_rights_by_repository(context_);
+  }
   Error error = refusal_error(why);
   if (const HttpInfo* http = plain.http()) error = std::move(error).with_http(*http);
   return error;

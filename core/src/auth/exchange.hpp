@@ -6,6 +6,7 @@
 
 #include "berth/auth/session.hpp"
 
+#include "auth/acr_exchange.hpp"
 #include "auth/refusal.hpp"
 #include "auth/scheme.hpp"
 #include "auth/token_cache.hpp"
@@ -53,6 +54,8 @@ class Exchange {
   /// From now on by Entra ID; false where there is no identity, or it was shown already.
   bool turn_to_identity(bool everything);
   bool is_by_identity() const;
+  Result<bool> has_new_rights(const Demand& next);
+  AcrExchange exchange_at(const TokenServer& server) const;
   Refusal refusal_of(const Scopes& scopes) const;
   Result<void> look_up();
   Result<void> check_may_show() const;
@@ -75,8 +78,9 @@ class Exchange {
   Shown shown_;
   std::optional<std::pair<AuthScheme, Error>> outdated_;  ///< a remembered scheme that led nowhere
   bool tried_again_ = false;
-  bool by_identity_ = false;     ///< nobody in particular was refused: Entra ID's turn
-  bool nobody_refused_ = false;  ///< in this exchange
+  bool by_identity_ = false;  ///< nobody in particular was refused: Entra ID's turn
+  bool renewed_rights_ = false;
+  bool nobody_refused_ = false;                   ///< in this exchange
   std::optional<credential::Tried> no_identity_;  ///< Entra ID's turn came, and nobody was there
 };
 

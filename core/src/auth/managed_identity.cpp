@@ -7,7 +7,9 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/crypto/certificate.hpp"
 #include "berth/http/limits.hpp"
+#include "berth/http/pinned_transport.hpp"
 #include "berth/json/value.hpp"
 
 #include "auth/arc_challenge.hpp"
@@ -61,13 +63,27 @@ Result<void> check_echo(std::string_view body, const ManagedIdentity& identity) 
   return {};
 }
 
+/// Service Fabric's certificate is signed by nobody: the environment names it. That endpoint is on
+/// this machine or beside it, so nobody else's transport will do.
+IdentityOptions options_at(const ManagedEndpoint& endpoint, IdentityOptions options) {
+  if (endpoint.source == ManagedSource::service_fabric) {
+    options.endpoint_transport = http::make_pinned_transport(
+        [thumbprint = endpoint.thumbprint](std::string_view pem) {
+          const auto shown = crypto::thumbprint(pem);
+          return shown && text::equals_ignoring_case(*shown, thumbprint);
+        },
+        {.use_proxy_environment = false, .environment = {}});
+  }
+  return with_transports(std::move(options));
+}
+
 }  // namespace
 
 struct ManagedIdentityCredential::Impl {
   Impl(ManagedIdentity which, IdentityOptions with)
       : identity(std::move(which)),
-        options(with_transports(std::move(with))),
-        endpoint(find_managed_endpoint(options.environment, identity)),
+        endpoint(find_managed_endpoint(with.environment, identity)),
+        options(options_at(endpoint, std::move(with))),
         network(options),
         memory(*options.clock) {}
 
@@ -82,8 +98,8 @@ struct ManagedIdentityCredential::Impl {
   Error refused(http::Response& response, const Context& context) const;
 
   const ManagedIdentity identity;
-  const IdentityOptions options;
   const ManagedEndpoint endpoint;
+  const IdentityOptions options;
   IdentityNetwork network;
   TokenMemory memory;
 };
@@ -113,6 +129,10 @@ Result<http::Response> ManagedIdentityCredential::Impl::send(const http::Request
   auto answer = network.endpoints().send(request, context.with_timeout(kAnswerTime));
   if (answer) return answer;
   TRY(context.check());
+  if (answer.error().code() == Errc::untrusted && request.url.origin().scheme == "http") {
+    return failed(fmt::format("{} is plain http and leads out of this network: it is not asked",
+                              text::escape_for_terminal(endpoint.url)));
+  }
   return failed(answer.error().message());
 }
 

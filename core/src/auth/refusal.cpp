@@ -30,20 +30,22 @@ std::string tried_list(const credential::Lookup& lookup) {
   return list;
 }
 
-bool has_wildcard(const Scopes& scopes) {
-  return scopes.text().find("repository:*:") != std::string::npos;
-}
-
 /// What one can do about it is in the hands of whoever gives roles.
 std::string identity_sentence(const Refusal& refusal) {
   const std::string what = refusal.scopes.empty() ? "what was asked for" : refusal.scopes.text();
   std::string text = fmt::format(
       "{} knows the Entra ID identity (of {}) and does not give it {}: it needs a role there that "
-      "has it (AcrPull, AcrPush, AcrDelete, or a Container Registry Repository role), or there is "
-      "no such repository",
+      "has it (AcrPull, AcrPush, AcrDelete), or there is no such repository",
       refusal.registry, refusal.identity, what);
-  if (has_wildcard(refusal.scopes)) {
-    text += "; a registry that gives rights by repository (ABAC) drops wildcards: name each one";
+  if (!refusal.by_repository) return text;
+  text +=
+      "; this registry gives rights by repository (ABAC), by the Container Registry Repository "
+      "roles";
+  const std::string scopes = refusal.scopes.text();
+  if (scopes.find("repository:*:") != std::string::npos)
+    text += ", and drops wildcards: name each one";
+  if (scopes.find("registry:catalog:") != std::string::npos) {
+    text += ": to list repositories takes the Catalog Lister";
   }
   return text;
 }

@@ -18,6 +18,7 @@ struct Refusal {
   bool insufficient_scope = false;  ///< the registry knows the account, which lacks the right
   bool entra{};                     ///< an Entra ID identity would do as well
   std::string identity{};           ///< the Entra ID credential that was shown; "" for none
+  bool by_repository = false;       ///< the registry gives rights by repository (ABAC)
   std::string said{};               ///< what the challenge gives as its error
 };
 

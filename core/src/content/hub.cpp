@@ -9,6 +9,8 @@
 
 #include <fmt/core.h>
 
+#include "berth/auth/cloud.hpp"
+#include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/base/text.hpp"
@@ -62,6 +64,8 @@ struct Hub::Impl {
   std::shared_ptr<const http::ConnectionOptions> connection(const std::string& registry) const;
   Result<std::shared_ptr<Management>> management(const std::string& registry, const http::Url& base,
                                                  bool named_for_http);
+  void add_identity(const std::string& registry, auth::SessionOptions& session);
+  std::shared_ptr<auth::TokenCredential> identity(const auth::Cloud& cloud);
 
   const HubOptions options;
   const credential::Config config;
@@ -77,6 +81,9 @@ struct Hub::Impl {
   Mutex mutex;
   std::map<std::string, std::shared_ptr<Source>> sources BERTH_GUARDED_BY(mutex);
   std::vector<acr::ContainerRegistryClient> azure BERTH_GUARDED_BY(mutex);  ///< of the sources
+  /// By authority; what one learned serves every registry of its cloud.
+  std::map<std::string_view, std::shared_ptr<auth::TokenCredential>> identities
+      BERTH_GUARDED_BY(mutex);
   Store store;
 };
 
@@ -106,16 +113,45 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
   return std::make_shared<const http::ConnectionOptions>(std::move(connection));
 }
 
+/// Entra ID stands last in the search for a credential, and only where a registry is Azure's: by
+/// its name, or because the configuration says so.
+void Hub::Impl::add_identity(const std::string& registry, auth::SessionOptions& session) {
+  const auto said = config.registries.find(registry);
+  const bool configured = said != config.registries.end();
+  const auth::Cloud* cloud = auth::cloud_of_registry(registry);
+  if (cloud == nullptr && !(configured && said->second.acr.value_or(false))) return;
+  session.is_acr = true;
+  session.anonymous_first = true;
+  session.token_credential = identity(cloud == nullptr ? auth::clouds().front() : *cloud);
+  if (configured && !said->second.audience.empty()) session.audience = said->second.audience;
+}
+
+std::shared_ptr<auth::TokenCredential> Hub::Impl::identity(const auth::Cloud& cloud) {
+  MutexLock lock(mutex);
+  std::shared_ptr<auth::TokenCredential>& made = identities[cloud.authority_host];
+  if (made != nullptr) return made;
+  auth::DefaultCredentialOptions how;
+  how.identity.environment = options.environment;
+  how.identity.retry = options.retry;
+  // It outlives every session, as this hub's own transport does.
+  how.identity.transport = std::shared_ptr<http::Transport>(&transport, [](http::Transport*) {});
+  if (!options.environment("AZURE_AUTHORITY_HOST")) {
+    how.identity.authority_host = cloud.authority_host;
+  }
+  made = std::make_shared<auth::DefaultAzureCredential>(std::move(how));
+  return made;
+}
+
 Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
                                                    const std::string& scheme, bool named_for_http) {
   const std::string_view host = registry::quirks::api_host(registry);
   const http::Url base = TRY(http::Url::parse(fmt::format("{}://{}/", scheme, host)));
-  auto connected =
-      std::make_shared<Connected>(http, keychain, *tokens,
-                                  auth::SessionOptions{.registry = base,
-                                                       .name = registry,
-                                                       .connection = connection(registry),
-                                                       .plain_http_allowed = named_for_http});
+  auth::SessionOptions session{.registry = base,
+                               .name = registry,
+                               .connection = connection(registry),
+                               .plain_http_allowed = named_for_http};
+  add_identity(registry, session);
+  auto connected = std::make_shared<Connected>(http, keychain, *tokens, std::move(session));
   registry::Endpoint endpoint{.base = base, .session = &connected->session};
   auto managed = TRY(management(registry, base, named_for_http));
   connected->source = make_registry_source(
@@ -139,6 +175,10 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
   client.keychain = {std::shared_ptr<void>(), &keychain};
   client.tokens = tokens;
   client.connection = *connection(registry);
+  auth::SessionOptions session;
+  add_identity(registry, session);
+  client.token_credential = session.token_credential;
+  if (!session.audience.empty()) client.audience = session.audience;
   client.allow_insecure_connection = named_for_http;
   client.retry = {.max_retries = options.retry.attempts - 1,
                   .retry_delay = options.retry.first_delay,

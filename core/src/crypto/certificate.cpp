@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 
 namespace berth::crypto {
@@ -151,6 +152,20 @@ Bytes sha256(ByteView message) {
     throw std::bad_alloc();
   }
   return out;
+}
+
+Result<std::string> thumbprint(std::string_view pem) {
+  const Reader reader = reader_of(pem);
+  const Certificate certificate(::PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr));
+  if (certificate == nullptr) return invalid("not a certificate in PEM");
+  Bytes print(EVP_MAX_MD_SIZE);
+  unsigned size = 0;
+  if (::X509_digest(certificate.get(), ::EVP_sha1(), reinterpret_cast<unsigned char*>(print.data()),
+                    &size) != 1) {
+    return invalid("OpenSSL has no SHA-1 here, by which this certificate is named");
+  }
+  print.resize(size);
+  return text::to_hex(print);
 }
 
 Result<SigningCertificate> SigningCertificate::load(std::string_view file, const Secret& password) {

@@ -85,8 +85,13 @@ curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) n
 // Called before each request, also on a connection that another request opened under other rules.
 int before_request(void* context, char* remote, char*, int, int) noexcept {
   try {
-    auto* transfer = static_cast<Transfer*>(context);
+    const auto* handle = static_cast<const EasyHandle*>(context);
+    Transfer* transfer = handle->transfer().get();
     if (!transfer->on_address(classify_address(remote))) return CURL_PREREQFUNC_ABORT;
+    if (!handle->accepts_certificate()) {
+      transfer->on_certificate_refused();
+      return CURL_PREREQFUNC_ABORT;
+    }
     transfer->on_connected(std::chrono::steady_clock::now());
     return CURL_PREREQFUNC_OK;
   } catch (...) {
@@ -206,9 +211,17 @@ void EasyHandle::set_blob(CURLoption option, const std::shared_ptr<const std::st
 
 void EasyHandle::set_tls(const ConnectionOptions& options) {
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (options.insecure_skip_verify) {
+  if (options.insecure_skip_verify || settings_.check) {
     set(CURLOPT_SSL_VERIFYPEER, 0L);
     set(CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (settings_.check) {
+    // Neither a connection nor a session that somebody else shook hands for: both show no
+    // certificate.
+    set(CURLOPT_CERTINFO, 1L);
+    set(CURLOPT_FRESH_CONNECT, 1L);
+    set(CURLOPT_FORBID_REUSE, 1L);
+    set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
   }
   set_blob(CURLOPT_CAINFO_BLOB, settings_.tls.ca);
   char* bundle = nullptr;
@@ -233,7 +246,22 @@ void EasyHandle::set_callbacks() {
   set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
   set(CURLOPT_OPENSOCKETDATA, transfer);
   set(CURLOPT_PREREQFUNCTION, &before_request);
-  set(CURLOPT_PREREQDATA, transfer);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
+}
+
+bool EasyHandle::accepts_certificate() const {
+  if (!settings_.check) return true;
+  constexpr std::string_view kField = "Cert:";
+  curl_certinfo* shown = nullptr;
+  if (curl_.easy_getinfo(easy_, CURLINFO_CERTINFO, &shown) != CURLE_OK || shown == nullptr ||
+      shown->num_of_certs < 1) {
+    return false;
+  }
+  for (const curl_slist* field = shown->certinfo[0]; field != nullptr; field = field->next) {
+    const std::string_view text = field->data;
+    if (text.starts_with(kField)) return settings_.check(text.substr(kField.size()));
+  }
+  return false;
 }
 
 void EasyHandle::add_header(const std::string& line) {

@@ -8,6 +8,7 @@
 
 #include "berth/base/result.hpp"
 #include "berth/http/message.hpp"
+#include "berth/http/pinned_transport.hpp"
 
 #include "http/curl_library.hpp"
 #include "http/curl_transfer.hpp"
@@ -20,6 +21,7 @@ struct EasySettings {
   std::string proxy;  ///< "" for none
   TlsBlobs tls;
   std::chrono::milliseconds connect_timeout{0};
+  CertificateCheck check{};  ///< in the place of the CAs and the host's name
 };
 
 /// A curl easy handle with every option set, and all that curl only points at. Made by the thread
@@ -38,6 +40,8 @@ class EasyHandle {
   const std::shared_ptr<Transfer>& transfer() const noexcept { return transfer_; }
   /// curl's own words on what went wrong.
   std::string detail(CURLcode code) const;
+  /// Is the server that shook hands the one that is meant? On the loop thread.
+  bool accepts_certificate() const;
 
  private:
   EasyHandle(const CurlLibrary& curl, EasySettings settings, std::shared_ptr<Transfer> transfer);

@@ -92,6 +92,11 @@ Explained explain_verdict(const TransferEnd& end, const Url& url) {
               fmt::format("the name {} leads to an address that berth does not follow a server's "
                           "word to (loopback, link-local or private)",
                           url.origin().host)};
+    case Verdict::certificate_refused:
+      return {
+          Errc::untrusted,
+          fmt::format("the certificate of {} is not the one that it must have: nothing was sent",
+                      url.origin().text())};
     case Verdict::stalled:
       return {Errc::unavailable, "no byte came for too long; the transfer was broken off"};
     case Verdict::out_of_memory:

@@ -30,6 +30,7 @@ enum class Verdict : unsigned char {
   none,
   headers_too_large,
   address_refused,
+  certificate_refused,
   stalled,
   out_of_memory,
   shut_down,
@@ -79,6 +80,7 @@ class Transfer {
   void on_exhausted() noexcept { verdict_ = Verdict::out_of_memory; }
   /// May a connection be made to, or used with, this address? Remembers the refusal.
   bool on_address(std::optional<AddressClass> peer);
+  void on_certificate_refused() noexcept { verdict_ = Verdict::certificate_refused; }
   void on_connected(TimePoint now);
   /// After each round: wakes a caller who waits for what came in it.
   void flush();

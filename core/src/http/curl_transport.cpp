@@ -5,6 +5,7 @@
 
 #include "berth/base/sync.hpp"
 #include "berth/base/try.hpp"
+#include "berth/http/pinned_transport.hpp"
 #include "berth/http/policy.hpp"
 #include "berth/http/transport.hpp"
 
@@ -68,8 +69,9 @@ struct Running {
 
 class CurlTransport final : public Transport {
  public:
-  explicit CurlTransport(CurlOptions options)
-      : options_(std::move(options)) {}
+  explicit CurlTransport(CurlOptions options, CertificateCheck check = {})
+      : options_(std::move(options)),
+        check_(std::move(check)) {}
 
   ~CurlTransport() override {
     const MutexLock lock(mutex_);
@@ -153,6 +155,7 @@ class CurlTransport final : public Transport {
     settings.user_agent = options_.user_agent;
     settings.connect_timeout = options_.connect_timeout;
     settings.proxy = proxy;
+    settings.check = check_;
     if (request.connection != nullptr) {
       settings.tls = TRY(running.tls_files.load(*request.connection));
     }
@@ -163,6 +166,7 @@ class CurlTransport final : public Transport {
   }
 
   const CurlOptions options_;
+  const CertificateCheck check_;
   Mutex mutex_;
   std::unique_ptr<Running> running_ BERTH_GUARDED_BY(mutex_);
 };
@@ -171,6 +175,10 @@ class CurlTransport final : public Transport {
 
 std::unique_ptr<Transport> make_curl_transport(CurlOptions options) {
   return std::make_unique<CurlTransport>(std::move(options));
+}
+
+std::unique_ptr<Transport> make_pinned_transport(CertificateCheck check, CurlOptions options) {
+  return std::make_unique<CurlTransport>(std::move(options), std::move(check));
 }
 
 }  // namespace berth::http

@@ -420,6 +420,42 @@ TEST_F(AcrExchangeTest, ARoleThatIsMissingIsNamed) {
                     HasSubstr("AcrDelete"), HasSubstr("the registry says insufficient_scope")));
 }
 
+TEST_F(AcrExchangeTest, ARoleThatIsGivenLaterIsSeenAfterSomeMinutes) {
+  fake_.change([](auto& behaviour) { behaviour.entra_actions = {"pull"}; });
+  const auto remove = [&] {
+    return get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
+  };
+  EXPECT_EQ(status(), 200);
+  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_EQ(exchanges(), 1) << "it was made a moment ago";
+  clock_.advance(minutes(6));
+  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_EQ(exchanges(), 2);
+  fake_.change([](auto& behaviour) { behaviour.entra_actions.insert("delete"); });
+  clock_.advance(minutes(6));
+  EXPECT_EQ(remove()->status, 404) << "it may, and there is none";
+  EXPECT_EQ(exchanges(), 3);
+}
+
+TEST_F(AcrExchangeTest, ARefusalDoesNotCostTheTokenThatIsThere) {
+  bool there = true;
+  identity_ = std::make_shared<FixedCredential>([&]() -> Result<AccessToken> {
+    if (!there) return Error(Errc::not_found, "logged out meanwhile");
+    return AccessToken{
+        .token = Secret(entra_), .expires_on = Clock::SystemTime::max(), .refresh_on = {}};
+  });
+  start();
+  fake_.change([](auto& behaviour) { behaviour.entra_actions = {"pull"}; });
+  EXPECT_EQ(status(), 200);
+  there = false;
+  clock_.advance(minutes(6));
+  const auto refused = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
+  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  EXPECT_THAT(refused.error().message(), HasSubstr("does not give it"));
+  EXPECT_EQ(get("b")->status, 404) << "another scope, by the refresh token that is still there";
+}
+
 TEST_F(AcrExchangeTest, ARegistryWithRightsByRepositoryDropsWildcards) {
   fake_.change([](auto& behaviour) { behaviour.abac = true; });
   http::Request request;
@@ -435,7 +471,7 @@ TEST_F(AcrExchangeTest, ARegistryWithRightsByRepositoryDropsWildcards) {
       session_->send(std::move(request), Scopes::parse("repository:*:*"), "", context_);
   ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
   EXPECT_THAT(refused.error().message(),
-              AllOf(HasSubstr("rights by repository (ABAC)"), HasSubstr("name each one")));
+              AllOf(HasSubstr("gives rights by repository (ABAC)"), HasSubstr("name each one")));
 }
 
 TEST(JwtTest, ReadsWhatItNeeds) {

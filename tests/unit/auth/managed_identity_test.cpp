@@ -27,8 +27,9 @@ class ManagedIdentityTest : public IdentityTest {
   ManagedIdentityTest() { identity_.arc_agent = home_ / "no agent here"; }
 
   Result<AccessToken> ask_at(FakeIdentityHost& host) {
-    for (const char* name : {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET",
-                             "IMDS_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST"}) {
+    for (const char* name :
+         {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET", "IMDS_ENDPOINT",
+          "AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_SERVER_THUMBPRINT"}) {
       variables_.erase(name);
     }
     set(host.environment());
@@ -213,6 +214,35 @@ TEST_F(ManagedIdentityTest, PlainHttpStaysNear) {
   options_.endpoint_transport = nullptr;
   FakeIdentityHost host(Kind::app_service);
   EXPECT_THAT(ask_at(host), IsOk());
+}
+
+TEST_F(ManagedIdentityTest, PlainHttpThatLeadsAwayIsNotAsked) {
+  set({{"IDENTITY_ENDPOINT", "http://8.8.8.8/msi/token"}, {"IDENTITY_HEADER", "x"}});
+  ManagedIdentityCredential credential(identity_, options_);
+  EXPECT_THAT(message(ask(credential)), HasSubstr("leads out of this network: it is not asked"));
+}
+
+TEST_F(ManagedIdentityTest, ServiceFabricIsKnownByItsCertificateAlone) {
+  const auto tls = std::make_shared<test::TlsCertificates>();
+  FakeIdentityHost host(Kind::fabric, {.tls = tls});
+  EXPECT_THAT(ask_at(host), IsOk());
+  EXPECT_THAT(ask_at(host), IsOk()) << "each time anew";
+  host.server().clear_log();
+  set(host.environment());
+  set({{"IDENTITY_SERVER_THUMBPRINT", std::string(40, 'A')}});
+  ManagedIdentityCredential another(identity_, options_);
+  EXPECT_THAT(message(ask(another)),
+              HasSubstr("is not the one that it must have: nothing was sent"));
+  EXPECT_EQ(host.server().requests(), 0);
+  // Without TLS there is nothing to know it by.
+  FakeIdentityHost open(Kind::fabric);
+  set(open.environment());
+  set({{"IDENTITY_SERVER_THUMBPRINT", std::string(40, 'A')}});
+  ManagedIdentityCredential plain(identity_, options_);
+  EXPECT_THAT(ask(plain), HasCode(Errc::not_found));
+  EXPECT_EQ(open.server().requests(), 0);
+  identity_.client_id = "one";
+  EXPECT_THAT(message(ask_at(host)), HasSubstr("Service Fabric gives one identity only"));
 }
 
 TEST_F(ManagedIdentityTest, AnAnswerThatIsNoneIsNamed) {

@@ -48,6 +48,18 @@ TEST(Sha256Test, ComputesTheVectorOfFips180) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(ThumbprintTest, IsSha1OfTheDer) {
+  const test::AppCertificate app;
+  const std::string pem = text_of(app.certificate_only());
+  const auto certificate = SigningCertificate::load(text_of(app.pem()), Secret())->chain().front();
+  unsigned char expected[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  ::EVP_Digest(certificate.data(), certificate.size(), expected, &size, ::EVP_sha1(), nullptr);
+  EXPECT_THAT(thumbprint(pem),
+              test::IsOkAndHolds(text::to_hex(std::as_bytes(std::span(expected, size)))));
+  EXPECT_THAT(thumbprint("-----BEGIN"), HasCode(Errc::invalid_argument));
+}
+
 TEST(SigningCertificateTest, SignsAsPs256) {
   const test::AppCertificate app;
   for (const auto& [path, password] :

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 
 #include "berth/base/fd.hpp"
+#include "berth/http/pinned_transport.hpp"
 
 #include "http/proxy.hpp"
 #include "support/matchers.hpp"
@@ -82,6 +83,35 @@ TEST_F(CurlTlsTest, AskedToTrustAnyoneItDoes) {
   EXPECT_THAT(fetch(*transport_, with(get(*server), {.insecure_skip_verify = true})),
               IsOkAndHolds("safe"));
   EXPECT_THAT(fetch(*transport_, get(*server)), HasCode(Errc::untrusted));
+}
+
+TEST_F(CurlTlsTest, APinnedServerIsKnownByItsCertificateAlone) {
+  const auto server = serve();
+  std::vector<std::string> shown;
+  bool answer = true;
+  const auto pinned = make_pinned_transport(
+      [&](std::string_view pem) {
+        shown.emplace_back(pem);
+        return answer;
+      },
+      plain_options());
+  EXPECT_THAT(fetch(*pinned, get(*server)), IsOkAndHolds("safe"));
+  EXPECT_THAT(fetch(*pinned, get(*server)), IsOkAndHolds("safe"));
+  ASSERT_EQ(shown.size(), 2U) << "each time anew";
+  std::ifstream file(certificates()->server_cert());
+  const std::string pem{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(shown[0].substr(0, 500), pem.substr(0, 500));
+  answer = false;
+  server->clear_log();
+  const auto refused = fetch(*pinned, get(*server));
+  ASSERT_THAT(refused, HasCode(Errc::untrusted));
+  EXPECT_THAT(refused.error().message(), HasSubstr("nothing was sent"));
+  EXPECT_EQ(server->requests(), 0);
+  // Without TLS there is nothing to know it by.
+  answer = true;
+  HttpServer plain([](const HttpRequest&) { return HttpReply{.body = "open"}; });
+  EXPECT_THAT(fetch(*pinned, get(plain)), HasCode(Errc::untrusted));
+  EXPECT_EQ(plain.requests(), 0);
 }
 
 TEST_F(CurlTlsTest, AClientCertificateIsShown) {

@@ -33,7 +33,8 @@ using Policy = std::function<std::unique_ptr<http::Transport>(http::Transport& n
 
 /// Of every client: CommonClientOptions and ContainerRegistryClientOptions of the SDK. Who one is:
 /// the first of `token_credential`, `credential` and `keychain` that is set; none of them is
-/// anonymous.
+/// anonymous. `keychain` and `token_credential` together: the identity is asked last, for what is
+/// given neither to those of the keychain nor to everybody.
 struct ContainerRegistryClientOptions {
   /// Microsoft Entra ID. Exchanged for a refresh token of the registry (acr.md 2.5).
   std::shared_ptr<auth::TokenCredential> token_credential{};

@@ -15,6 +15,10 @@ namespace berth::crypto {
 /// SHA-256 (FIPS 180-4), 32 bytes: of names and certificates. Content is hashed by digest/.
 Bytes sha256(ByteView message);
 
+/// The thumbprint of a certificate (PEM), SHA-1 of its DER in lower-case hex: what Windows and
+/// Azure name certificates by. Errc::invalid_argument for what is none.
+Result<std::string> thumbprint(std::string_view pem);
+
 /// An RSA key with its certificate, to sign with. Immutable, so thread safe; cheap to copy.
 class SigningCertificate {
  public:
