@@ -174,6 +174,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
   const auto hub = TRY(content::Hub::open(hub_options(options, notifier)));
   TreeView view(*hub, TRY(tree_options(options, notifier)));
   Filesystem filesystem(view);
+  if (options.writable) filesystem.allow_changes();
   Server server(filesystem, {.timeout = options.timeout});
   if (!options.passthrough) server.passthrough().forbid();
   const auto session =
@@ -181,6 +182,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
                          {.mount_point = options.mount_point.string(),
                           .source = options.target.text,
                           .allow_other = options.allow_other,
+                          .writable = options.writable,
                           .kernel_options = options.kernel_options,
                           .on_unmounted = [] { ::kill(::getpid(), kUnmounted); }}));
   session->start();
