@@ -18,7 +18,7 @@ _berth() {
   _get_comp_words_by_ref -n : cur words cword 2>/dev/null || {
     cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
   }
-  local commands="ls tree cat stat cp mount unmount refresh cache doctor completion version"
+  local commands="ls tree cat stat set deleted purge cp mount unmount refresh cache doctor completion version"
   if [ "$cword" -eq 1 ]; then
     case $cur in
       -*) COMPREPLY=($(compgen -W "--help --version --json --offline --verbose" -- "$cur")) ;;
@@ -54,7 +54,8 @@ _berth() {
   local -a commands places
   commands=(
     'ls:list repositories, tags, a manifest'"'"'s files' 'tree:draw what stands below a place' 'cat:write files to standard output'
-    'stat:show what is known of a place' 'cp:copy to files or to an OCI layout' 'mount:mount a place' 'unmount:unmount'
+    'stat:show what is known of a place' 'set:set properties'
+    'deleted:list and restore what soft delete keeps' 'purge:delete old tags and manifests' 'cp:copy to files or to an OCI layout' 'mount:mount a place' 'unmount:unmount'
     'refresh:forget listings and tags' 'cache:show, check and limit the cache' 'doctor:say what is wrong'
     'completion:print a completion script' 'version:print the version'
   )
@@ -85,10 +86,10 @@ constexpr std::string_view kFish = R"fish(# fish completion for berth
 function __berth_places
     berth __complete -- (commandline -ct) 2>/dev/null
 end
-set -l commands ls tree cat stat cp mount unmount refresh cache doctor completion version
+set -l commands ls tree cat stat set deleted purge cp mount unmount refresh cache doctor completion version
 complete -c berth -f
 complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
-complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat cp mount refresh doctor" -a "(__berth_places)"
+complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat set deleted purge cp mount refresh doctor" -a "(__berth_places)"
 complete -c berth -n "__fish_seen_subcommand_from cp mount unmount refresh" -F
 complete -c berth -n "__fish_seen_subcommand_from cache" -a "status verify prune limit"
 complete -c berth -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"

@@ -3,6 +3,8 @@
 
 #include "berth/base/text.hpp"
 
+#include "remedy.hpp"
+
 namespace berth::cli {
 
 ExitStatus exit_status_of(const Error& error) noexcept {
@@ -23,7 +25,7 @@ ExitStatus exit_status_of(const Error& error) noexcept {
 }
 
 std::string error_sentence(const Error& error) {
-  std::string line = "berth: " + error.describe();
+  std::string line = "berth: " + error.describe() + remedy(error);
   if (error.http() != nullptr && !error.http()->correlation_id.empty()) {
     line += " (correlation id " + error.http()->correlation_id + ")";
   }
