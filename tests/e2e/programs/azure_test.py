@@ -386,6 +386,19 @@ class Mounted(AzureCase):
         self.assert_errno(errno.EPERM, (mnt / "library/hello/v1/manifest.json").write_text, "x")
         self.assertEqual((tag / "can_delete").read_text(), "true\n")
 
+    def test_under_allow_other_changes_are_the_mounters_alone(self):  # S149
+        r = self.azure()
+        mnt = self.mount(r.host, "rw,allow_other")
+        path = mnt / "library/hello/.tags/v1/can_delete"
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c"]
+        self.assertEqual(subprocess.run([*nobody, f"cat {path}"], capture_output=True, text=True).stdout, "true\n")
+        refused = subprocess.run([*nobody, f"echo false > {path}"], capture_output=True, text=True)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("Permission denied", refused.stderr)
+        self.assertEqual(path.read_text(), "true\n")
+        self.sh(f"echo false > {path}")
+        self.assertEqual(path.read_text(), "false\n")
+
     def test_other_changes_are_refused_by_name(self):
         r = self.azure()
         mnt = self.mount(r.host, "rw")

@@ -197,6 +197,7 @@ class MemoryManagement final : public content::Management {
 class ManagedTest : public TreeFixture {
  protected:
   ManagedTest() {
+    show(tree::Root::Kind::registry);
     management_ = std::make_shared<MemoryManagement>(registry());
     registry().managed = management_;
     registry().can.properties = registry().can.tag_list_has_digests = true;
