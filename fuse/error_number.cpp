@@ -22,7 +22,10 @@ int error_number(const Error& error) noexcept {
     case Errc::not_found:
       return ENOENT;
     case Errc::unauthenticated:
+      return EACCES;
     case Errc::denied:
+      // What no right would help against: EACCES sends people to look for rights.
+      if (error.sys_errno() == EPERM || error.sys_errno() == EROFS) return error.sys_errno();
       return EACCES;
     case Errc::conflict:
     case Errc::rate_limited:

@@ -2,6 +2,7 @@
 #include "filesystem.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 
@@ -70,6 +71,68 @@ Result<std::unique_ptr<OpenFile>> Filesystem::open(Ino ino, const Context& conte
       guard_.opened(ino, verified || attributes.direct_io,
                     verified || attributes.direct_io ? std::nullopt : view_.content_digest(found));
   return file;
+}
+
+namespace {
+
+/// EROFS and EPERM: what the kernel would have said, where it asks us.
+Error read_only() {
+  return Error(Errc::denied, "this mount is read-only: mount with -o rw to change the registry")
+      .with_sys_errno(EROFS);
+}
+Error not_permitted(std::string message) {
+  return Error(Errc::denied, std::move(message)).with_sys_errno(EPERM);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OpenFile>> Filesystem::open_to_write(Ino ino, const Context& context) {
+  if (!changes_) return read_only();
+  const tree::NodePtr found = TRY(node(ino));
+  const tree::Attributes attributes = TRY(view_.attributes(found, context));
+  if (!attributes.writable) {
+    return not_permitted(
+        "this file cannot be written to: of the files that are here, can_read, can_write, "
+        "can_delete and can_list can, below .tags, .properties and properties");
+  }
+  auto file = TRY(open(ino, context));
+  file->writes = true;
+  return file;
+}
+
+Result<void> Filesystem::write(const OpenFile& file, std::uint64_t offset, std::string_view text,
+                               const Context& context) {
+  if (!file.writes) return not_permitted("the file is not open to be written to");
+  if (offset != 0) {
+    return Error(Errc::invalid_argument,
+                 "a property is written whole, from its beginning, in one write");
+  }
+  return view_.write(file.node, text, context);
+}
+
+Result<NodeReply> Filesystem::set_attributes(Ino ino, const Wish& wish, const Context& context) {
+  if (!changes_) return read_only();
+  NodeReply reply = TRY(attributes(ino, context));
+  if (wish.mode_or_owner) {
+    return not_permitted("modes and owners are those of the mount, and cannot be changed");
+  }
+  if (wish.size) {
+    if (!reply.attributes.writable) return not_permitted("this file cannot be cut: it is content");
+    if (*wish.size != 0) {
+      return Error(Errc::invalid_argument, "a property can only be cut to nothing");
+    }
+    // Until the text comes: the kernel takes the size from here.
+    reply.attributes.size = 0;
+    reply.attributes.ttl = tree::Ttl{0};
+  } else if (wish.times && !reply.attributes.writable) {
+    return not_permitted("times are the registry's, and cannot be set");
+  }
+  return reply;
+}
+
+Error Filesystem::no_such_change(std::string_view what) const {
+  if (!changes_) return read_only();
+  return not_permitted(fmt::format("{}: this version of berth changes properties only", what));
 }
 
 std::uint64_t Filesystem::expected(const OpenFile& file, std::uint64_t offset,

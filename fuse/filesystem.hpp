@@ -29,6 +29,7 @@ struct OpenFile {
   PageGuard::Ticket pages;
   Passthrough::Way way;
   bool direct_io = false;  ///< the size is not known: read until nothing comes
+  bool writes = false;     ///< was opened to be written to
 };
 
 /// One name of a listing. `position` is where the next one begins: what telldir(3) gives.
@@ -65,6 +66,8 @@ class Filesystem {
  public:
   /// `view` must outlive it.
   explicit Filesystem(View& view, Inodes::Hash hash = Inodes::machine_hash());
+  /// Changes are allowed: -o rw. Set it before the first call.
+  void allow_changes() noexcept { changes_ = true; }
 
   /// Counts a lookup when it finds something: forget() takes it back.
   Result<NodeReply> lookup(Ino folder, std::string_view name, const Context& context);
@@ -73,6 +76,21 @@ class Filesystem {
   Result<std::string> read_link(Ino ino, const Context& context);
 
   Result<std::unique_ptr<OpenFile>> open(Ino ino, const Context& context);
+  /// The same, to be written to: `denied` for what takes no text.
+  Result<std::unique_ptr<OpenFile>> open_to_write(Ino ino, const Context& context);
+  /// Acts before it returns: a shell drops the errors of close. One write is the whole text.
+  Result<void> write(const OpenFile& file, std::uint64_t offset, std::string_view text,
+                     const Context& context);
+  /// What setattr(2) asks for. Cutting a file that takes a text is the beginning of writing it and
+  /// changes nothing; times are the registry's.
+  struct Wish {
+    std::optional<std::uint64_t> size;
+    bool times = false;
+    bool mode_or_owner = false;
+  };
+  Result<NodeReply> set_attributes(Ino ino, const Wish& wish, const Context& context);
+  /// Creating, removing, renaming and linking, where the registry is shown as it is.
+  Error no_such_change(std::string_view what) const;
   /// The bytes as a part of a file, where they can be given that way: nullopt: use read().
   Result<std::optional<tree::File::FileRange>> wait_for_range(OpenFile& file, std::uint64_t offset,
                                                               std::uint64_t length,
@@ -111,6 +129,7 @@ class Filesystem {
   Result<OpenFolder::Entries> listing(OpenFolder& folder, bool anew, const Context& context);
 
   View& view_;
+  bool changes_ = false;
   Inodes inodes_;
   PageGuard guard_;
   std::function<void(const Name&)> on_appeared_;

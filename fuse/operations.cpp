@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define FUSE_USE_VERSION 314
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -117,6 +118,57 @@ void readlink(fuse_req_t request, fuse_ino_t ino) {
                });
 }
 
+void setattr(fuse_req_t request, fuse_ino_t ino, struct stat* wanted, int which, fuse_file_info*) {
+  Server& server = server_of(request);
+  Filesystem::Wish wish;
+  if ((which & FUSE_SET_ATTR_SIZE) != 0) wish.size = static_cast<std::uint64_t>(wanted->st_size);
+  wish.times = (which & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+                         FUSE_SET_ATTR_MTIME_NOW)) != 0;
+  wish.mode_or_owner = (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0;
+  server.serve(request, Lane::metadata, "setattr", ino,
+               [&server, ino, wish](const Context& context) -> Result<Reply> {
+                 const NodeReply found =
+                     TRY(server.filesystem().set_attributes(ino, wish, context));
+                 return [&server, found](fuse_req_t to) {
+                   const struct stat attributes = stat_of(server, found);
+                   fuse_reply_attr(to, &attributes, seconds(found.attributes.ttl));
+                 };
+               });
+}
+
+/// Changes that a registry mount has no meaning for are refused by name, not by ENOSYS: "function
+/// not implemented" tells nobody what to do.
+void refuse(fuse_req_t request, fuse_ino_t ino, const char* operation) {
+  Server& server = server_of(request);
+  server.serve(request, Lane::metadata, operation, ino,
+               [&server, operation](const Context&) -> Result<Reply> {
+                 return server.filesystem().no_such_change(operation);
+               });
+}
+
+void mknod(fuse_req_t request, fuse_ino_t parent, const char*, mode_t, dev_t) {
+  refuse(request, parent, "create");
+}
+void mkdir(fuse_req_t request, fuse_ino_t parent, const char*, mode_t) {
+  refuse(request, parent, "mkdir");
+}
+void unlink(fuse_req_t request, fuse_ino_t parent, const char*) {
+  refuse(request, parent, "unlink");
+}
+void rmdir(fuse_req_t request, fuse_ino_t parent, const char*) { refuse(request, parent, "rmdir"); }
+void symlink(fuse_req_t request, const char*, fuse_ino_t parent, const char*) {
+  refuse(request, parent, "symlink");
+}
+void rename(fuse_req_t request, fuse_ino_t parent, const char*, fuse_ino_t, const char*, unsigned) {
+  refuse(request, parent, "rename");
+}
+void link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t, const char*) {
+  refuse(request, ino, "link");
+}
+void create(fuse_req_t request, fuse_ino_t parent, const char*, mode_t, fuse_file_info*) {
+  refuse(request, parent, "create");
+}
+
 void close_file(Server& server, const OpenFile& file) {
   if (server.passthrough().closed(file.ino, file.way)) server.filesystem().outgrown(file);
   server.filesystem().release(file);
@@ -137,7 +189,10 @@ void open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   Server& server = server_of(request);
   server.serve(request, Lane::metadata, "open", ino,
                [&server, ino, info = *info](const Context& context) -> Result<Reply> {
-                 std::shared_ptr<OpenFile> file = TRY(server.filesystem().open(ino, context));
+                 const bool writes = (info.flags & O_ACCMODE) != O_RDONLY;
+                 std::shared_ptr<OpenFile> file =
+                     TRY(writes ? server.filesystem().open_to_write(ino, context)
+                                : server.filesystem().open(ino, context));
                  return [&server, ino, file = std::move(file), info](fuse_req_t to) mutable {
                    info.keep_cache = file->pages.keep_pages && !file->direct_io;
                    info.direct_io = file->direct_io;
@@ -196,6 +251,20 @@ void read(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t position,
                  if (!file) return Error(Errc::internal, "read of a file that is not open");
                  return read_file(server, *file, offset, size, context);
                });
+}
+
+void write(fuse_req_t request, fuse_ino_t ino, const char* bytes, std::size_t size, off_t position,
+           fuse_file_info* info) {
+  Server& server = server_of(request);
+  const auto file = server.files().find(info->fh);
+  const auto offset = static_cast<std::uint64_t>(position);
+  server.serve(
+      request, Lane::metadata, "write", ino,
+      [=, &server, text = std::string(bytes, size)](const Context& context) -> Result<Reply> {
+        if (!file) return Error(Errc::internal, "write to a file that is not open");
+        TRY(server.filesystem().write(*file, offset, text, context));
+        return [size](fuse_req_t to) { fuse_reply_write(to, size); };
+      });
 }
 
 void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
@@ -307,9 +376,19 @@ const fuse_lowlevel_ops& Server::operations() {
     ops.forget = &forget;
     ops.forget_multi = &forget_multi;
     ops.getattr = &getattr;
+    ops.setattr = &setattr;
     ops.readlink = &readlink;
+    ops.mknod = &mknod;
+    ops.mkdir = &mkdir;
+    ops.unlink = &unlink;
+    ops.rmdir = &rmdir;
+    ops.symlink = &symlink;
+    ops.rename = &rename;
+    ops.link = &link;
+    ops.create = &create;
     ops.open = &open;
     ops.read = &read;
+    ops.write = &write;
     ops.release = &release;
     ops.opendir = &opendir;
     ops.readdir = &readdir;

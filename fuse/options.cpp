@@ -132,6 +132,9 @@ constexpr auto kRules = std::to_array<OptionRule>({
     {"key_file", "FILE", "its key, when it is in another file", &set_path<&Options::key_file>},
     {"log_file", "FILE", "keep the log here, too (.berth/log shows its end)",
      &set_path<&Options::log_file>},
+    {"rw", "", "allow changes (in fstab: writable, because mount(8) says rw to all)",
+     &set<&Options::writable>},
+    {"writable", "", "the same", &set<&Options::writable>},
     {"allow_other", "", "let every user of this machine see the mount",
      &set<&Options::allow_other>},
     {"debug", "", "log every call", &set<&Options::debug>},
@@ -182,11 +185,9 @@ Result<void> take_option(Options& options, std::string_view text, bool as_mount_
                     "`docker login`, or name a file by -o authfile=",
                     name));
   }
-  if (name == "rw" && !as_mount_helper) {
-    return wrong("-o rw: this version of berth shows registries read-only");
-  }
-  if (name == "rw" || (!has_value && contains(kIgnored, name)) || name.starts_with("x-") ||
-      name.starts_with("comment") || (name == "user" && has_value)) {
+  if (name == "ro") options.writable = false;  // the last word counts
+  if ((name == "rw" && as_mount_helper) || (!has_value && contains(kIgnored, name)) ||
+      name.starts_with("x-") || name.starts_with("comment") || (name == "user" && has_value)) {
     return {};
   }
   if (!has_value && contains(kForKernel, name)) {
@@ -349,7 +350,7 @@ std::string help_text() {
       "Usage: berthfs [-f] [-d] [-o OPTION[,OPTION...]] [TARGET] MOUNTPOINT\n"
       "       berthfs --refresh MOUNTPOINT\n"
       "       berthfs --unmount [--lazy] MOUNTPOINT\n"
-      "Shows a container registry as a file system, read-only.\n\n"
+      "Shows a container registry as a file system; read-only unless -o rw.\n\n"
       "TARGET  REGISTRY, REGISTRY/REPOSITORY, with :TAG or @DIGEST an image or artifact,\n"
       "        oci:DIR an OCI image layout (oci:DIR:TAG one image of it), all (or nothing) every "
       "registry that is known\n"

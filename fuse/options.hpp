@@ -63,12 +63,14 @@ struct Options {
   std::filesystem::path log_file;
 
   bool allow_other = false;
+  bool writable = false;                    ///< -o rw
   std::vector<std::string> kernel_options;  ///< noexec and the like
 };
 
 /// berthfs [-f] [-d] [-o LIST]... [TARGET] MOUNTPOINT, or as mount(8) calls mount.TYPE:
 /// mount.berth TARGET MOUNTPOINT [-sfnv] [-N ns] [-t type] [-o LIST] (`as_mount_helper`: -f then
-/// means "fake", and "rw" is what mount(8) says where nobody said anything).
+/// means "fake", and "rw" is what mount(8) says where nobody said anything: there it is
+/// `writable` that allows changes).
 /// Errc::invalid_argument: a sentence for the user, who called it wrong.
 Result<Options> parse_options(std::span<const std::string> arguments, bool as_mount_helper);
 

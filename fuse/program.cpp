@@ -191,6 +191,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
   TRY(check_manifest(*hub, tree, options.target.text));
   TreeView view(*hub, std::move(tree));
   Filesystem filesystem(view);
+  if (options.writable) filesystem.allow_changes();
   Server server(filesystem, {.timeout = options.timeout});
   if (!options.passthrough) server.passthrough().forbid();
   const auto session =
@@ -198,6 +199,7 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
                          {.mount_point = options.mount_point.string(),
                           .source = options.target.text,
                           .allow_other = options.allow_other,
+                          .writable = options.writable,
                           .kernel_options = options.kernel_options,
                           .on_unmounted = [] { ::kill(::getpid(), kUnmounted); }}));
   session->start();

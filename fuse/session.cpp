@@ -80,9 +80,10 @@ fuse_args arguments_of(const SessionOptions& options) {
   const auto add = [&list](const std::string& option) {
     fuse_opt_add_opt_escaped(&list, option.c_str());
   };
-  for (const char* option : {"subtype=berth", "ro", "nosuid", "nodev", "default_permissions"}) {
+  for (const char* option : {"subtype=berth", "nosuid", "nodev", "default_permissions"}) {
     add(option);
   }
+  add(options.writable ? "rw" : "ro");
   add("fsname=" + options.source);
   add(fmt::format("max_read={}", Buffers::kSize));
   if (options.allow_other) add("allow_other");

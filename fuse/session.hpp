@@ -17,6 +17,7 @@ struct SessionOptions {
   std::string mount_point;       ///< absolute
   std::string source = "berth";  ///< what mount(8) and df(1) show
   bool allow_other = false;
+  bool writable = false;                    ///< -o rw
   std::vector<std::string> kernel_options;  ///< more for the kernel: "noexec"
   unsigned threads = 2;                     ///< they never wait, so there is no use for more
   /// Called once, from a thread of the session, when the file system was unmounted from outside.

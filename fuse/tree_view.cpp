@@ -85,6 +85,12 @@ Result<std::shared_ptr<tree::File>> TreeView::open(const tree::NodePtr& file,
   return tree_.open(file, context);
 }
 
+Result<void> TreeView::write(const tree::NodePtr& file, std::string_view text,
+                             const Context& context) {
+  if (is_pid(file)) return View::write(file, text, context);
+  return tree_.write(file, text, context);
+}
+
 std::optional<Digest> TreeView::content_digest(const tree::NodePtr& file) {
   if (is_pid(file)) return std::nullopt;
   const auto meaning = tree_.meaning(file, Context{}.nonblocking());

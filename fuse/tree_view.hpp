@@ -24,6 +24,8 @@ class TreeView final : public View {
   Result<std::string> read_link(const tree::NodePtr& link, const Context& context) override;
   Result<std::shared_ptr<tree::File>> open(const tree::NodePtr& file,
                                            const Context& context) override;
+  Result<void> write(const tree::NodePtr& file, std::string_view text,
+                     const Context& context) override;
   std::optional<Digest> content_digest(const tree::NodePtr& file) override;
   Usage usage() override;
   void refresh() override { tree_.refresh(); }

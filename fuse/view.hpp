@@ -36,6 +36,11 @@ class View {
   virtual Result<std::string> read_link(const tree::NodePtr& link, const Context& context) = 0;
   virtual Result<std::shared_ptr<tree::File>> open(const tree::NodePtr& file,
                                                    const Context& context) = 0;
+  /// As Tree::write.
+  virtual Result<void> write(const tree::NodePtr& /*file*/, std::string_view /*text*/,
+                             const Context& /*context*/) {
+    return Error(Errc::denied, "nothing can be written here");
+  }
 
   /// The digest of the bytes that a file shows, when it is known without asking anybody.
   virtual std::optional<Digest> content_digest(const tree::NodePtr& file) = 0;

@@ -4,6 +4,8 @@
 #include "berth/base/text.hpp"
 #include "berth/json/writer.hpp"
 
+#include "remedy.hpp"
+
 namespace berth::cli {
 
 ExitStatus exit_status_of(const Error& error) noexcept {
@@ -24,7 +26,7 @@ ExitStatus exit_status_of(const Error& error) noexcept {
 }
 
 std::string error_sentence(const Error& error) {
-  std::string line = "berth: " + error.describe();
+  std::string line = "berth: " + error.describe() + remedy(error);
   if (error.http() != nullptr && !error.http()->correlation_id.empty()) {
     line += " (correlation id " + error.http()->correlation_id + ")";
   }

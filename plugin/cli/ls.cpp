@@ -44,6 +44,7 @@ class Lister {
     std::erase_if(entries,
                   [&](const tree::Entry& e) { return !command_.all && e.name.starts_with('.'); });
     std::ranges::sort(entries, {}, &tree::Entry::name);
+    if (by_name() && command_.reverse) std::ranges::reverse(entries);
     if (headings_ && !workspace_.options().json) {
       workspace_.io().print((first_ ? "" : "\n") + text::escape_for_terminal(text) + ":\n");
     }
@@ -62,7 +63,7 @@ class Lister {
   /// `folder` null: the entry is the located place itself.
   Result<void> show(Located& located, const std::vector<tree::Entry>& entries,
                     const tree::NodePtr& folder, const std::string& below = {}) {
-    if (!command_.long_format && !workspace_.options().json) {
+    if (!command_.long_format && !workspace_.options().json && by_name()) {
       print_names(workspace_.io(), entries, command_.one_column);
       return {};
     }
@@ -74,6 +75,13 @@ class Lister {
         return std::move(row).error();
       }
     }
+    sort(rows);
+    if (!command_.long_format && !workspace_.options().json) {
+      std::vector<tree::Entry> sorted;
+      for (const Row& row : rows) sorted.push_back({row.name, row.type});
+      print_names(workspace_.io(), sorted, command_.one_column);
+      return {};
+    }
     if (workspace_.options().json) {
       for (const Row& row : rows) array_.push_back(to_json(row, below));
     } else {
@@ -82,9 +90,22 @@ class Lister {
     return {};
   }
 
+  bool by_name() const { return command_.sort == "name"; }
+
+  /// Those that are equal stay in the order of their names.
+  void sort(std::vector<Row>& rows) const {
+    if (by_name()) return;
+    const auto key = [&](const Row& row) {
+      return command_.sort == "size" ? static_cast<std::int64_t>(row.size) : row.mtime;
+    };
+    std::ranges::stable_sort(rows, [&](const Row& a, const Row& b) {
+      return command_.reverse ? key(a) < key(b) : key(a) > key(b);
+    });
+  }
+
   Result<Row> describe(Located& located, const tree::Entry& entry, const tree::NodePtr& folder) {
     Row row{.name = entry.name, .type = entry.type};
-    const bool wants_more = command_.long_format;
+    const bool wants_more = command_.long_format || !by_name();
     if (!wants_more) return row;
     tree::Found found = located.found;
     if (folder) found = TRY(located.tree->lookup(folder, entry.name, workspace_.context()));

@@ -76,6 +76,7 @@ class Parser {
     add_common(app_, invocation_.common);
     add_reading();
     add_changing();
+    add_managing();
     add_mounting();
     add_housekeeping();
   }
@@ -119,6 +120,11 @@ class Parser {
     ls->add_flag("-R,--recursive", ls_.recursive, "and everything below");
     ls->add_flag("-a,--all", ls_.all, "with the folders that begin with a dot");
     ls->add_flag("-1", ls_.one_column, "one name a line");
+    ls->add_option("--sort", ls_.sort,
+                   "name; updated: the newest first; size: the largest first (name)")
+        ->type_name("KEY")
+        ->check(CLI::IsMember({"name", "updated", "size"}));
+    ls->add_flag("-r,--reverse", ls_.reverse, "in the other order");
 
     auto* tree = add("tree", "draw what stands below a place", tree_);
     tree->add_option("PLACE", tree_.places)->required();
@@ -163,6 +169,54 @@ class Parser {
     rm->add_flag("-r,-R,--recursive", rm_.recursive, "a repository with all that is in it");
     rm->add_flag("-f,--force", rm_.force,
                  "a manifest with the tags that lead to it; what is not there is no error");
+  }
+
+  void add_managing() {
+    auto* set =
+        add("set", "set properties: what may be done with a tag, manifest or repository", set_);
+    set->add_option("PLACE", set_.place, "R/a:v1, R/a@sha256:..., or R/a")->required();
+    set->add_option("PROPERTY", set_.changes,
+                    "can_read, can_write, can_delete or can_list, =true or =false")
+        ->required()
+        ->type_name("NAME=BOOL...");
+
+    auto* deleted = add("deleted", "list and restore what soft delete keeps", deleted_);
+    deleted->add_option("VERB", deleted_.verb, "ls or restore")
+        ->required()
+        ->check(CLI::IsMember({"ls", "restore"}));
+    deleted
+        ->add_option("PLACE", deleted_.places,
+                     "ls: a registry or a repository; restore: R/a:v1 or R/a@sha256:...")
+        ->required();
+    deleted->add_option("--tag", deleted_.tag, "restore of a digest: with this tag")
+        ->type_name("TAG");
+    deleted->add_flag("-f,--force", deleted_.force, "restore a tag that leads elsewhere by now");
+
+    auto* purge = add("purge", "delete old tags and manifests, after showing which", purge_);
+    purge->add_option("PLACE", purge_.place, "a registry, or a repository")->required();
+    purge
+        ->add_option("--filter", purge_.filters,
+                     "regular expressions: REPOSITORY:TAG of a registry, TAG of a repository")
+        ->type_name("FILTER")
+        ->take_all()
+        ->allow_extra_args(false);
+    purge
+        ->add_option("--ago", purge_.ago,
+                     "only what was last updated longer ago, as in 30d or 2d3h")
+        ->type_name("DURATION");
+    purge->add_option("--keep", purge_.keep, "of the tags that would go, the newest N stay")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    auto* untagged =
+        purge->add_flag("--untagged", purge_.untagged, "and manifests that have no tag then");
+    purge->add_flag("--untagged-only", purge_.untagged_only, "manifests without a tag, and no tags")
+        ->excludes(untagged);
+    purge->add_flag("--include-locked", purge_.include_locked, "unlock what is locked");
+    purge->add_flag("-n,--dry-run", purge_.dry_run, "show what would go, and delete nothing");
+    purge->add_flag("-y,--yes", purge_.yes, "do not ask");
+    purge->add_option("-j,--jobs", purge_.jobs, "requests at once (4)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 32));
   }
 
   void add_mounting() {
@@ -221,6 +275,9 @@ class Parser {
   TreeCommand tree_;
   CatCommand cat_;
   StatCommand stat_;
+  SetCommand set_;
+  DeletedCommand deleted_;
+  PurgeCommand purge_;
   CpCommand cp_;
   TagCommand tag_;
   UntagCommand untag_;

@@ -38,6 +38,8 @@ struct LsCommand {
   bool recursive = false;
   bool all = false;
   bool one_column = false;
+  std::string sort = "name";  ///< name updated size
+  bool reverse = false;
 };
 struct TreeCommand {
   std::vector<std::string> places;
@@ -48,6 +50,28 @@ struct CatCommand {
 };
 struct StatCommand {
   std::vector<std::string> places;
+};
+struct SetCommand {
+  std::string place;
+  std::vector<std::string> changes;  ///< "can_delete=false"
+};
+struct DeletedCommand {
+  std::string verb;  ///< ls restore
+  std::vector<std::string> places;
+  std::string tag;  ///< restore of a digest: with this tag
+  bool force = false;
+};
+struct PurgeCommand {
+  std::string place;
+  std::vector<std::string> filters;
+  std::string ago;
+  int keep = 0;
+  bool untagged = false;
+  bool untagged_only = false;
+  bool include_locked = false;
+  bool dry_run = false;
+  bool yes = false;
+  int jobs = 4;
 };
 struct CpCommand {
   std::vector<std::string> sources;
@@ -98,10 +122,10 @@ struct CompleteCommand {
 };
 struct VersionCommand {};
 
-using Command =
-    std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand, TagCommand,
-                 UntagCommand, RmCommand, MountCommand, UnmountCommand, RefreshCommand,
-                 CacheCommand, DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
+using Command = std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, SetCommand,
+                             DeletedCommand, PurgeCommand, CpCommand, TagCommand, UntagCommand,
+                             RmCommand, MountCommand, UnmountCommand, RefreshCommand, CacheCommand,
+                             DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
 
 struct Invocation {
   CommonOptions common;

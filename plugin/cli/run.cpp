@@ -19,6 +19,9 @@ struct Runner {
   int operator()(const TreeCommand& c) const { return run_tree(c, workspace); }
   int operator()(const CatCommand& c) const { return run_cat(c, workspace); }
   int operator()(const StatCommand& c) const { return run_stat(c, workspace); }
+  int operator()(const SetCommand& c) const { return run_set(c, workspace); }
+  int operator()(const DeletedCommand& c) const { return run_deleted(c, workspace); }
+  int operator()(const PurgeCommand& c) const { return run_purge(c, workspace); }
   int operator()(const CpCommand& c) const { return run_cp(c, workspace); }
   int operator()(const TagCommand& c) const { return run_tag(c, workspace); }
   int operator()(const UntagCommand& c) const { return run_untag(c, workspace); }

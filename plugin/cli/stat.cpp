@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "fields.hpp"
 #include "listing.hpp"
 
 namespace berth::cli {
@@ -48,21 +49,31 @@ json::Node::Object describe(const tree::Tree::Meaning& meaning, const Located& l
   return fields;
 }
 
-std::string as_line(const std::string& name, const json::Node& value) {
-  std::string text = value.to_text();
-  if (text.size() >= 2 && text.front() == '"') text = text.substr(1, text.size() - 2);
-  return name + ":" + std::string(name.size() < 11 ? 12 - name.size() : 1, ' ') +
-         text::escape_for_terminal(text) + "\n";
+/// A list of tags tells neither type nor size of what they lead to: of one place they are worth a
+/// request.
+void complete(tree::Tree::Meaning& meaning, Workspace& workspace) {
+  if (!meaning.is_manifest || meaning.size || !meaning.digest || meaning.source == nullptr ||
+      workspace.options().offline) {
+    return;
+  }
+  const auto head = meaning.source->head_manifest(meaning.repository, meaning.digest->text(),
+                                                  workspace.context());
+  if (!head) return;
+  meaning.size = head->size;
+  meaning.media_type = head->media_type;
 }
 
 Result<json::Node::Object> stat(const std::string& text, Workspace& workspace) {
   const Located located = TRY(workspace.locate(text, false));
-  const auto meaning = TRY(located.tree->meaning(located.found.node, workspace.context()));
+  auto meaning = TRY(located.tree->meaning(located.found.node, workspace.context()));
+  complete(meaning, workspace);
   std::string target;
   if (located.found.node->type() == tree::Type::link) {
     target = TRY(located.tree->read_link(located.found.node, workspace.context()));
   }
-  return describe(meaning, located, target);
+  auto fields = describe(meaning, located, target);
+  add_properties(fields, TRY(located.tree->properties(located.found.node, workspace.context())));
+  return fields;
 }
 
 }  // namespace
@@ -83,7 +94,7 @@ int run_stat(const StatCommand& command, Workspace& workspace) {
       continue;
     }
     if (!std::exchange(first, false)) workspace.io().print("\n");
-    for (const auto& [name, value] : *fields) workspace.io().print(as_line(name, value));
+    print_fields(workspace.io(), *fields);
   }
   if (workspace.options().json) workspace.io().print(all.to_text(2) + "\n");
   return status;

@@ -131,7 +131,10 @@ class AcrManagement final : public Management {
   /// more: every listing would cost a request that is refused.
   template <class T>
   Result<T> noted(Result<T> answer) {
-    if (!answer && answer.error().code() == Errc::unsupported) refused_ = true;
+    const HttpInfo* said = answer ? nullptr : answer.error().http();
+    if (said != nullptr && said->status == 404 && answer.error().code() == Errc::unsupported) {
+      refused_ = true;
+    }
     return answer;
   }
 

@@ -44,10 +44,32 @@ Result<std::vector<Digest>> known_blobs(Model& model, const Place& place, const 
   return model.holdings.blobs(place);
 }
 
+/// What the registry lists, where it lists manifests; else what is known.
 Result<std::vector<Digest>> known_digests(Model& model, const Place& place, bool manifests,
                                           const Context& context) {
-  if (manifests) return model.holdings.manifests(place);
-  return known_blobs(model, place, context);
+  if (!manifests) return known_blobs(model, place, context);
+  if (model.properties.offered(place)) {
+    const auto listed = model.properties.manifests(place, context);
+    if (listed) return **listed;
+    if (!model.properties.note_refusal(place, listed.error())) return listed.error();
+  }
+  return model.holdings.manifests(place);
+}
+
+/// A manifest that nothing told of yet: where the registry has properties they are asked for, in
+/// place of a HEAD that knows no time.
+Result<Held> find_manifest(Model& model, const Place& place, const Digest& digest,
+                           const Context& context) {
+  if (model.properties.offered(place) && !model.holdings.manifest(place, digest)) {
+    const auto told = model.properties.get({place, "", digest}, context);
+    if (told) {
+      const Held held{0, "", (*told)->updated()};
+      model.holdings.note_manifest(place, digest, held);
+      return held;
+    }
+    if (!model.properties.note_refusal(place, told.error())) return told.error();
+  }
+  return model.holdings.find_manifest(place, digest, context);
 }
 
 /// .manifests/<algorithm> or .blobs/<algorithm>.
@@ -64,7 +86,7 @@ class AlgorithmFolder final : public TreeNode {
     const auto digest = Digest::from_parts(to_string(algorithm_), name);
     if (!digest) return no_such_name(place_.text(), name);
     if (manifests_) {
-      Held held = TRY(model.holdings.find_manifest(place_, *digest, context));
+      Held held = TRY(find_manifest(model, place_, *digest, context));
       return found(model, make_manifest_folder(place_, *digest, std::move(held)), model.tag_ttl(),
                    context);
     }
@@ -121,7 +143,9 @@ class DigestsFolder final : public TreeNode {
         model,
         std::make_shared<Link>(
             identity() + '\n' + std::string(name), digest_path(*digest), held.first_seen,
-            About{place_, "", *digest, manifests_, !manifests_, held.size, held.media_type}),
+            About{place_, "", *digest, manifests_, !manifests_,
+                  manifests_ && held.media_type.empty() ? std::nullopt : std::optional(held.size),
+                  held.media_type}),
         model.tag_ttl(), context);
   }
 
@@ -148,7 +172,7 @@ class DigestsFolder final : public TreeNode {
 
  private:
   Result<Held> find(Model& model, const Digest& digest, const Context& context) const {
-    return manifests_ ? model.holdings.find_manifest(place_, digest, context)
+    return manifests_ ? find_manifest(model, place_, digest, context)
                       : model.holdings.find_blob(place_, digest, context);
   }
 

@@ -40,8 +40,8 @@ void Holdings::add(Digests& digests, const Digest& digest, std::optional<Held> h
   const auto found = digests.find(digest);
   if (found == digests.end()) {
     if (digests.size() < kDigests) digests.emplace(digest, std::move(held));
-  } else if (held && !found->second) {
-    found->second = std::move(held);
+  } else if (held && (!found->second || found->second->media_type.empty())) {
+    found->second = std::move(held);  // a list of tags tells neither type nor size
   }
 }
 

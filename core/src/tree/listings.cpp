@@ -88,10 +88,13 @@ bool NameList::has_below(std::string_view folder) const {
   return at != names.end() && at->starts_with(prefix);
 }
 
-Listings::Listings(Asking& asking, Changed tag_changed, Changed repository_changed)
+Listings::Listings(Asking& asking, Properties& properties, Changed tag_changed,
+                   Changed repository_changed, Told told)
     : asking_(asking),
+      properties_(properties),
       tag_changed_(std::move(tag_changed)),
       repository_changed_(std::move(repository_changed)),
+      told_(std::move(told)),
       kept_(kLists, kListedNames) {}
 
 Result<Listing> Listings::tags(const Place& place, const Context& context) {
@@ -245,7 +248,41 @@ Result<Listings::Kept> Listings::fetch(Kind kind, const Place& place, const Cont
   });
 }
 
+/// One listing in place of a HEAD for each tag.
+Result<NameListPtr> Listings::fetch_told_tags(const Place& place, const Context& context) {
+  const std::uint64_t epoch = asking_.epoch();
+  std::vector<acr::ArtifactTagProperties> tags;
+  std::string from;
+  for (int page_number = 0; page_number < http::limits::kPages; ++page_number) {
+    using Page = acr::Page<acr::ArtifactTagProperties>;
+    Page page =
+        TRY(asking_.ask(place.registry, context, [&](content::Source& source) -> Result<Page> {
+          content::Management* management = source.management();
+          if (management == nullptr) return content::no_properties(source);
+          return management->list_tags(place.repository, from, context);
+        }));
+    tags.insert(tags.end(), std::make_move_iterator(page.items.begin()),
+                std::make_move_iterator(page.items.end()));
+    if (tags.size() > kListLimit) break;
+    if (page.continuation_token.empty() || page.continuation_token == from) {
+      std::erase_if(tags, [](const auto& tag) { return !oci::is_tag(tag.name); });
+      told_(place, tags, epoch);
+      std::vector<std::string> names;
+      names.reserve(tags.size());
+      for (auto& tag : tags) names.push_back(std::move(tag.name));
+      return make_list(std::move(names));
+    }
+    from = std::move(page.continuation_token);
+  }
+  return Error(Errc::too_large, fmt::format("the list of {} does not end", place.text()));
+}
+
 Result<NameListPtr> Listings::fetch_names(Kind kind, const Place& place, const Context& context) {
+  if (kind == Kind::tags && properties_.offered(place) &&
+      asking_.capabilities(place.registry).tag_list_has_digests) {
+    auto told = fetch_told_tags(place, context);
+    if (told || !properties_.note_refusal(place, told.error())) return told;
+  }
   std::vector<std::string> names;
   std::string from;
   for (int page_number = 0; page_number < http::limits::kPages; ++page_number) {

@@ -10,6 +10,7 @@
 
 #include "tree/asking.hpp"
 #include "tree/lru.hpp"
+#include "tree/properties.hpp"
 
 namespace berth::tree {
 
@@ -49,7 +50,11 @@ class Listings {
  public:
   /// `changed` hears of names that came or went since the list before: from any thread.
   using Changed = std::function<void(const Place&, const std::string& name)>;
-  Listings(Asking& asking, Changed tag_changed, Changed repository_changed);
+  /// `told` hears of tags whose list says where they lead; from before which epoch it was asked.
+  using Told = std::function<void(const Place&, const std::vector<acr::ArtifactTagProperties>&,
+                                  std::uint64_t epoch)>;
+  Listings(Asking& asking, Properties& properties, Changed tag_changed, Changed repository_changed,
+           Told told);
 
   /// not_found where there is no such repository; kept for negative_ttl.
   Result<Listing> tags(const Place& place, const Context& context);
@@ -82,6 +87,7 @@ class Listings {
   Ttl left(const Kept& kept);
   Result<Kept> fetch(Kind kind, const Place& place, const Context& context);
   Result<NameListPtr> fetch_names(Kind kind, const Place& place, const Context& context);
+  Result<NameListPtr> fetch_told_tags(const Place& place, const Context& context);
   Kept keep(Kind kind, const Place& place, Kept value, Ttl ttl, std::uint64_t epoch);
   Result<Kept> instead_of_list(Kind kind, const Place& place, const Error& error,
                                std::uint64_t epoch);
@@ -93,8 +99,10 @@ class Listings {
   void tell_changes(Kind kind, const Place& place, const NameList& before, const NameList& now);
 
   Asking& asking_;
+  Properties& properties_;
   const Changed tag_changed_;
   const Changed repository_changed_;
+  const Told told_;
   SingleFlight<Kept> flight_;
   Mutex mutex_;
   Lru<Kept> kept_ BERTH_GUARDED_BY(mutex_);

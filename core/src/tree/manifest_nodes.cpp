@@ -247,14 +247,16 @@ class ManifestFolder final : public ViewFolder {
   Result<Found> lookup(Model& model, std::string_view name, const Context& context) const override;
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override;
 
-  /// From what the HEAD said: `ls -l` of a folder of tags reads no manifest.
-  Result<Attributes> attributes(Model& /*model*/, const Context& /*context*/) const override {
-    return folder_attributes(spot().held.first_seen, kForever);
+  /// From what the HEAD or the list said: `ls -l` of a folder of tags reads no manifest.
+  Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
+    const auto told = model.properties.known({spot().place, "", spot().digest});
+    return folder_attributes(told ? told->updated() : spot().held.first_seen,
+                             told ? model.tag_ttl() : kForever);
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
     About about = spot().about(spot().digest, true);
-    about.size = spot().held.size;
     about.media_type = spot().held.media_type;
+    if (!about.media_type.empty()) about.size = spot().held.size;
     return meaning_of(model, about);
   }
 
@@ -304,9 +306,13 @@ Result<Found> ManifestFolder::lookup_in_index(Model& model, const ManifestView& 
 
 Result<Found> ManifestFolder::lookup(Model& model, std::string_view name,
                                      const Context& context) const {
-  static constexpr std::array<std::string_view, 6> kNames{
-      "config.json", "files", "layers", "manifest.json", "platforms", "referrers"};
+  static constexpr std::array<std::string_view, 7> kNames{
+      "config.json", "files", "layers", "manifest.json", "platforms", "properties", "referrers"};
   if (!std::ranges::binary_search(kNames, name)) return no_such_name(spot().digest.text(), name);
+  if (name == "properties" && model.properties.offered(spot().place)) {
+    return found(model, make_properties_folder({spot().place, "", spot().digest}), model.tag_ttl(),
+                 context);
+  }
   const ManifestViewPtr view = TRY(spot().view(model, context));
   if (name == "manifest.json") {
     return found(model, std::make_shared<ManifestFile>(shared_spot(), view), kForever, context);
@@ -353,6 +359,7 @@ Result<std::vector<Entry>> ManifestFolder::list(Model& model, const Context& con
   if (view->document && model.asking.capabilities(spot().place.registry).referrers) {
     entries.push_back({"referrers", Type::folder});
   }
+  if (model.properties.offered(spot().place)) entries.push_back({"properties", Type::folder});
   std::ranges::sort(entries, {}, &Entry::name);
   return entries;
 }

@@ -35,14 +35,19 @@ TreeNodePtr make_root(const Options& options) {
 
 Model::Model(std::unique_ptr<Sources> sources, Options given)
     : asking(std::move(sources), std::move(given)),
+      properties(asking, [this](const Subject& subject) { properties_changed(subject); }),
       holdings(asking),
       manifests(asking, holdings),
       listings(
-          asking, [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
-          [this](const Place& place, const std::string& name) { repository_changed(place, name); }),
+          asking, properties,
+          [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
+          [this](const Place& place, const std::string& name) { repository_changed(place, name); },
+          [this](const Place& place, const std::vector<acr::ArtifactTagProperties>& tags,
+                 std::uint64_t epoch) { tags_.told(place, tags, epoch); }),
       root_(make_root(asking.options())),
       tags_(
-          asking, [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
+          asking, properties,
+          [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
           [this](const Place& place, const TagTarget& target) {
             holdings.note_manifest(place, target.digest,
                                    {target.size, target.media_type, target.first_seen});
@@ -116,8 +121,16 @@ void Model::repository_changed(const Place& place, const std::string& name) cons
                        name.substr(top ? 0 : slash + 1));
 }
 
+void Model::properties_changed(const Subject& subject) {
+  const auto set = properties.known(subject);
+  if (!options().on_changed || set == nullptr) return;
+  const TreeNodePtr folder = make_properties_folder(subject);
+  for (const auto& [name, text] : set->fields()) options().on_changed(folder, name);
+}
+
 void Model::refresh() {
   asking.refresh();
+  properties.refresh();
   listings.refresh();
   tags_.refresh();
   holdings.refresh();

@@ -52,6 +52,13 @@ Result<std::shared_ptr<File>> TreeNode::open(Model& /*model*/, const Context& /*
   return Error(Errc::invalid_argument, "only a file can be opened");
 }
 
+Result<void> TreeNode::write(Model& /*model*/, std::string_view /*text*/,
+                             const Context& /*context*/) const {
+  return Error(Errc::denied,
+               "nothing can be written here: what stands under a digest never changes, and of the "
+               "properties can_read, can_write, can_delete and can_list can be set");
+}
+
 Result<Found> found(Model& model, TreeNodePtr node, Ttl ttl, const Context& context) {
   Attributes attributes = TRY(node->attributes(model, context));
   return Found{std::move(node), attributes, ttl};
@@ -82,6 +89,14 @@ Tree::Meaning meaning_of(Model& model, const About& about) {
   meaning.is_blob = about.is_blob;
   meaning.size = about.size;
   meaning.media_type = about.media_type;
+  if (about.is_manifest && about.digest && about.media_type.empty()) {
+    // Told of by a list that has neither: perhaps another answer had.
+    const auto held = model.holdings.manifest(about.place, *about.digest);
+    if (held && !held->media_type.empty()) {
+      meaning.size = held->size;
+      meaning.media_type = held->media_type;
+    }
+  }
   return meaning;
 }
 

@@ -19,6 +19,7 @@ class Model {
   Model(std::unique_ptr<Sources> sources, Options options);
 
   Asking asking;
+  Properties properties;
   Holdings holdings;
   Manifests manifests;
   Listings listings;
@@ -46,6 +47,7 @@ class Model {
  private:
   void tag_changed(const Place& place, const std::string& tag) const;
   void repository_changed(const Place& place, const std::string& name) const;
+  void properties_changed(const Subject& subject);
 
   TreeNodePtr root_;
   Mutex mutex_;
@@ -71,6 +73,8 @@ class TreeNode : public Node {
   // Links and files.
   virtual Result<std::string> read_link() const;
   virtual Result<std::shared_ptr<File>> open(Model& model, const Context& context) const;
+  /// Tree::write: a file that takes no text refuses with `denied`.
+  virtual Result<void> write(Model& model, std::string_view text, const Context& context) const;
 
   /// Of the folder of a registry, namespace or repository; else nullptr.
   virtual const Place* repository_place() const { return nullptr; }
@@ -139,6 +143,10 @@ TreeNodePtr make_manifest_folder(Place place, Digest digest, Held held);
 /// The same, as the root of the tree: its links lead to .blobs and .manifests beside them.
 TreeNodePtr make_manifest_at_root(Place place, Digest digest, Held held);
 TreeNodePtr make_control_folder();
+/// .tags of a repository.
+TreeNodePtr make_tags_folder(Place place);
+/// The properties of a tag, a manifest or a repository, a file each.
+TreeNodePtr make_properties_folder(Subject subject);
 
 /// "<algorithm>/<hex>", as it stands below .manifests and .blobs.
 std::string digest_path(const Digest& digest);

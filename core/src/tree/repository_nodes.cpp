@@ -19,7 +19,8 @@ constexpr std::ptrdiff_t kNamespaceLevels = 3;
 
 /// A tag's link. Its target is part of what it is: when the tag moves, it is another node.
 TreeNodePtr make_tag_link(const Place& place, const std::string& tag, const TagTarget& target) {
-  About about{place, tag, target.digest, true, false, target.size, target.media_type};
+  About about{place, tag, target.digest, true, false, std::nullopt, target.media_type};
+  if (!target.media_type.empty()) about.size = target.size;
   return std::make_shared<Link>(
       fmt::format("tag\n{}\n{}\n{}", place.key(), tag, target.digest.text()),
       ".manifests/" + digest_path(target.digest), target.first_seen, std::move(about));
@@ -127,6 +128,12 @@ Result<Found> RepositoryFolder::lookup_dot(Model& model, std::string_view name,
   if (name == ".blobs" && may_hold_content(model)) {
     return found(model, make_blobs_folder(place_), kForever, context);
   }
+  if (name == ".tags" && may_hold_content(model)) {
+    return found(model, make_tags_folder(place_), kForever, context);
+  }
+  if (name == ".properties" && may_hold_content(model) && model.properties.offered(place_)) {
+    return found(model, make_properties_folder({place_}), model.tag_ttl(), context);
+  }
   return no_such_name(place_.text(), name);
 }
 
@@ -153,7 +160,8 @@ Result<Found> RepositoryFolder::lookup_reference(Model& model, std::string_view 
     return std::make_shared<Link>(
         fmt::format("reference\n{}\n{}\n{}", place_.key(), name, digest.text()),
         repository + "/.manifests/" + digest_path(digest), held.first_seen,
-        About{place, tag, digest, true, false, held.size, held.media_type});
+        About{place, tag, digest, true, false,
+              held.media_type.empty() ? std::nullopt : std::optional(held.size), held.media_type});
   };
   if (at != std::string_view::npos) {
     const auto digest = Digest::parse(name.substr(at + 1));
@@ -291,6 +299,8 @@ Result<std::vector<Entry>> RepositoryFolder::list(Model& model, const Context& c
     if (may_hold_content(model)) {
       entries.push_back({".manifests", Type::folder});
       entries.push_back({".blobs", Type::folder});
+      entries.push_back({".tags", Type::folder});
+      if (model.properties.offered(place_)) entries.push_back({".properties", Type::folder});
     }
   }
   std::ranges::sort(entries, {}, &Entry::name);

@@ -21,14 +21,16 @@ std::string words(const Place& place, const std::string& tag) {
 }
 
 TagTarget target_of(const cache::RememberedTag& tag) {
-  return {tag.digest, tag.size, tag.media_type,
-          std::chrono::system_clock::to_time_t(tag.first_seen), Ttl{0}};
+  std::int64_t time = std::chrono::system_clock::to_time_t(tag.first_seen);
+  if (tag.properties) time = updated_seconds(*tag.properties);
+  return {tag.digest, tag.size, tag.media_type, time, Ttl{0}};
 }
 
 }  // namespace
 
-Tags::Tags(Asking& asking, Moved moved, Holds holds)
+Tags::Tags(Asking& asking, Properties& properties, Moved moved, Holds holds)
     : asking_(asking),
+      properties_(properties),
       moved_(std::move(moved)),
       holds_(std::move(holds)),
       permits_(std::max(1, asking.options().head_jobs)),
@@ -72,7 +74,11 @@ std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag)
   Kept value;
   value.target = target_of(*remembered);
   holds_(place, *value.target);
-  return keep(place, tag, std::move(value), asking_.left(remembered->checked), asking_.epoch());
+  const Ttl left = asking_.left(remembered->checked);
+  if (remembered->properties) {
+    properties_.note_remembered({place, tag}, *remembered, left);
+  }
+  return keep(place, tag, std::move(value), left, asking_.epoch());
 }
 
 Result<Tags::Kept> Tags::fetch(const Place& place, const std::string& tag, const Context& context) {
@@ -107,33 +113,85 @@ Result<void> Tags::fetch_ahead(const Place& place, const std::string& tag, const
   return {};
 }
 
+/// What one answer told of a tag.
+struct Tags::Head {
+  registry::ManifestHead manifest;
+  std::optional<cache::RememberedProperties> properties;
+};
+
+/// One request in either way: properties tell the time and the locks as well, a HEAD the size.
+Result<Tags::Head> Tags::head(const Place& place, const std::string& tag, const Context& context) {
+  if (properties_.offered(place)) {
+    const auto told = properties_.get_told({place, tag}, context);
+    if (told && (*told)->digest) return Head{{*(*told)->digest, 0, "", ""}, (*told)->told};
+    if (!told && !properties_.note_refusal(place, told.error())) return told.error();
+  }
+  auto head = TRY(asking_.ask(place.registry, context, [&](content::Source& source) {
+    return source.head_manifest(place.repository, tag, context);
+  }));
+  return Head{std::move(head), std::nullopt};
+}
+
 Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const Context& context) {
   const std::uint64_t epoch = asking_.epoch();
-  auto head = asking_.ask(place.registry, context, [&](content::Source& source) {
-    return source.head_manifest(place.repository, tag, context);
-  });
-  if (!head) return instead(place, tag, head.error(), epoch);
+  auto answer = this->head(place, tag, context);
+  if (!answer) return instead(place, tag, answer.error(), epoch);
+  const registry::ManifestHead* head = &answer->manifest;
   asking_.away().answered(place.registry, words(place, tag));
   const auto before = older(place, tag);
   const auto now = asking_.clock().now();
   const cache::RememberedTag remembered = asking_.remembered().set_tag(
       place.registry, place.repository, tag,
-      {head->digest, head->size, head->media_type, head->etag, now, now});
+      {head->digest, head->size, head->media_type, head->etag, now, now, answer->properties});
   Kept value;
   value.target = target_of(remembered);
   value.target->digest = head->digest;
-  asking_.remembered().set_seen(place.registry, place.repository, head->digest, head->size,
-                                head->media_type);
+  // Without a type it would be taken for a blob.
+  if (!head->media_type.empty()) {
+    asking_.remembered().set_seen(place.registry, place.repository, head->digest, head->size,
+                                  head->media_type);
+  }
   holds_(place, *value.target);
   const bool has_moved = before && before->digest != head->digest;
   value = keep(place, tag, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
-  if (has_moved) {
-    moves_.fetch_add(1, std::memory_order_relaxed);
-    log::info(fmt::format("{} moved from {} to {}", words(place, tag), before->digest.text(),
-                          head->digest.text()));
-    moved_(place, tag);
-  }
+  if (has_moved) note_move(place, tag, before->digest, head->digest);
   return value;
+}
+
+void Tags::note_move(const Place& place, const std::string& tag, const Digest& before,
+                     const Digest& now) {
+  moves_.fetch_add(1, std::memory_order_relaxed);
+  log::info(fmt::format("{} moved from {} to {}", words(place, tag), before.text(), now.text()));
+  moved_(place, tag);
+}
+
+void Tags::told(const Place& place, const std::vector<acr::ArtifactTagProperties>& tags,
+                std::uint64_t epoch) {
+  std::vector<std::pair<std::string, cache::RememberedTag>> remembered;
+  remembered.reserve(tags.size());
+  std::vector<std::optional<TagTarget>> before;
+  before.reserve(tags.size());
+  for (const acr::ArtifactTagProperties& tag : tags) {
+    PropertySet set = property_set(tag);
+    remembered.emplace_back(tag.name,
+                            cache::RememberedTag{tag.digest, 0, "", "", {}, {}, set.told});
+    before.push_back(older(place, tag.name));
+    properties_.note({place, tag.name}, std::move(set), epoch);
+  }
+  asking_.remembered().set_tags(place.registry, place.repository, remembered);
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    Kept value;
+    value.target = target_of(remembered[i].second);
+    if (before[i] && before[i]->digest == tags[i].digest) {
+      value.target->size = before[i]->size;
+      value.target->media_type = before[i]->media_type;
+    }
+    holds_(place, *value.target);
+    keep(place, tags[i].name, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
+    if (before[i] && before[i]->digest != tags[i].digest) {
+      note_move(place, tags[i].name, before[i]->digest, tags[i].digest);
+    }
+  }
 }
 
 Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, const Error& error,

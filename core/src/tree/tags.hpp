@@ -6,25 +6,29 @@
 #include <string>
 
 #include "tree/heads.hpp"
+#include "tree/properties.hpp"
 
 namespace berth::tree {
 
 /// What a tag leads to.
 struct TagTarget {
   Digest digest;
-  std::uint64_t size = 0;  ///< of the manifest
+  std::uint64_t size = 0;  ///< of the manifest; not known while `media_type` is ""
   std::string media_type;
-  std::int64_t first_seen = 0;  ///< unix seconds: when the tag was first seen to lead there
+  /// Unix seconds: its last update where the registry tells it, else when it was first seen to lead
+  /// there.
+  std::int64_t first_seen = 0;
   Ttl ttl{0};
 };
 
-/// Tags resolved by HEAD, each asked for once in tag_ttl however many want it. Thread safe.
+/// Tags resolved by HEAD, or by their properties where the registry has them, each asked for once
+/// in tag_ttl however many want it. Thread safe.
 class Tags {
  public:
   /// `moved` hears of a tag that leads elsewhere than before; `held` of what a repository holds.
   using Moved = std::function<void(const Place&, const std::string& tag)>;
   using Holds = std::function<void(const Place&, const TagTarget&)>;
-  Tags(Asking& asking, Moved moved, Holds holds);
+  Tags(Asking& asking, Properties& properties, Moved moved, Holds holds);
 
   /// not_found where there is no such tag; kept for negative_ttl.
   Result<TagTarget> resolve(const Place& place, const std::string& tag, const Context& context);
@@ -32,6 +36,9 @@ class Tags {
   std::optional<Result<TagTarget>> fresh(const Place& place, const std::string& tag);
   /// The folder of `tags` was listed: see Heads.
   void listed(const Place& place, NameListPtr tags) { heads_.listed(place, std::move(tags)); }
+  /// A list told where each of these leads: nobody asks for one of them while it is fresh.
+  void told(const Place& place, const std::vector<acr::ArtifactTagProperties>& tags,
+            std::uint64_t epoch);
   void refresh();
   std::size_t moves() const noexcept { return moves_.load(std::memory_order_relaxed); }
 
@@ -47,6 +54,10 @@ class Tags {
   Result<TagTarget> answer(const Kept& kept);
   Result<Kept> fetch(const Place& place, const std::string& tag, const Context& context);
   Result<void> fetch_ahead(const Place& place, const std::string& tag, const Context& context);
+  struct Head;
+  Result<Head> head(const Place& place, const std::string& tag, const Context& context);
+  void note_move(const Place& place, const std::string& tag, const Digest& before,
+                 const Digest& now);
   Result<Kept> ask(const Place& place, const std::string& tag, const Context& context);
   Result<Kept> instead(const Place& place, const std::string& tag, const Error& error,
                        std::uint64_t epoch);
@@ -57,6 +68,7 @@ class Tags {
   Kept keep(const Place& place, const std::string& tag, Kept value, Ttl ttl, std::uint64_t epoch);
 
   Asking& asking_;
+  Properties& properties_;
   const Moved moved_;
   const Holds holds_;
   std::atomic<std::size_t> moves_ = 0;

@@ -72,8 +72,26 @@ Result<std::shared_ptr<File>> Tree::open(const NodePtr& file, const Context& con
   return own(file).open(impl_->model, context);
 }
 
+Result<void> Tree::write(const NodePtr& file, std::string_view text, const Context& context) {
+  return own(file).write(impl_->model, text, context);
+}
+
 Result<Tree::Meaning> Tree::meaning(const NodePtr& node, const Context& context) {
   return own(node).meaning(impl_->model, context);
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Tree::properties(const NodePtr& node,
+                                                                          const Context& context) {
+  const Meaning of = TRY(meaning(node, context));
+  Subject subject{{of.registry, of.repository}, of.tag, std::nullopt};
+  if (subject.tag.empty() && of.is_manifest) subject.digest = of.digest;
+  const bool is_one = !subject.tag.empty() || subject.digest || of.is_repository;
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  if (!is_one || !impl_->model.properties.offered(subject.place)) return Fields{};
+  auto set = impl_->model.properties.get(subject, context);
+  if (set) return (*set)->fields();
+  if (impl_->model.properties.note_refusal(subject.place, set.error())) return Fields{};
+  return std::move(set).error();
 }
 
 void Tree::refresh() { impl_->model.refresh(); }
@@ -145,7 +163,9 @@ class Walk {
     });
     if (decides == parts_.end() || *decides == "..") return;
     const bool reference = decides->find_first_of(":@") != std::string::npos;
-    if (!reference && *decides != ".manifests" && *decides != ".blobs") return;
+    const bool dotted = *decides == ".manifests" || *decides == ".blobs" || *decides == ".tags" ||
+                        *decides == ".properties";
+    if (!reference && !dotted) return;
     Place at = *place;
     for (auto passed = decides - parts_.begin(); passed > 0; --passed) {
       at = at.below(parts_.front());

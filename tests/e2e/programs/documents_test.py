@@ -53,6 +53,20 @@ class Documents(Case):
         self.assertRegex(trouble, rf"serving {r.host} on {mnt}")
         self.assertRegex(trouble, r"(?m)^\d+$", "the numbers of stats.json and metrics")
 
+    def test_every_command_for_azure_works(self):
+        r = self.fake_registry("--acr", "--soft-delete", "--tls", "--sample")
+        (self.folder / "config.toml").write_text(f'[registry."{r.host}"]\nca_file = "{r.said["ca"]}"\nacr = true\n')
+        self.env["BERTH_CONFIG"] = str(self.folder / "config.toml")
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        (block,) = re.findall(r"^```sh azure\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+        said = self.sh(f"set -eu\nR={r.host} M={mnt}\n{block}")
+        self.assertRegex(said, r"(?m)^can_delete: +false$")
+        self.assertIn("0 tags and 0 manifests", said)
+        self.assertRegex(said, r"(?m)^2023-03-07T02:\d\d:\d\d\.\d+Z$")
+        self.assertTrue(json.loads(self.berth("--json", "stat", f"{r.host}/library/hello:v1").stdout)[0]["can_write"] is False)
+
     def test_completion_scripts_are_valid_and_complete_places(self):
         r = self.registry()
         r.push_image("library/hello", ["v1", "v2"], [b"layer"])

@@ -16,7 +16,7 @@ class MountOptions(Case):
         r.push_image("app", ["v1"], [b"layer"])
         mnt = self.mount(r.host, "list=all")
         self.assertEqual(sorted(os.listdir(mnt)), [".berth", "app"])
-        self.assertEqual(sorted(os.listdir(mnt / "app")), [".blobs", ".manifests", "v1"])
+        self.assertEqual(sorted(os.listdir(mnt / "app")), [".blobs", ".manifests", ".tags", "v1"])
 
     def test_offline_shows_what_was_seen(self):
         r = self.registry()

@@ -51,6 +51,30 @@ TEST(OptionsTest, MountsEveryRegistryWhenOnlyAFolderIsGiven) {
   EXPECT_EQ(mount.mount_options, std::vector<std::string>{"tag_ttl=5,offline"});
 }
 
+TEST(OptionsTest, TakesWhatPurgesAndSets) {
+  const auto purge = parse({"purge", "r.io", "--filter", "a:b", "--filter", "c:.*", "--ago", "30d",
+                            "--keep", "3", "--untagged", "--include-locked", "-n", "-y"});
+  ASSERT_TRUE(purge.invocation) << purge.text;
+  const auto& wanted = std::get<PurgeCommand>(purge.invocation->command);
+  EXPECT_EQ(wanted.place, "r.io");
+  EXPECT_EQ(wanted.filters, (std::vector<std::string>{"a:b", "c:.*"}));
+  EXPECT_EQ(wanted.ago, "30d");
+  EXPECT_EQ(wanted.keep, 3);
+  EXPECT_TRUE(wanted.untagged && wanted.include_locked && wanted.dry_run && wanted.yes);
+  EXPECT_EQ(parse({"purge", "r.io", "--untagged", "--untagged-only"}).exit_status, 2);
+  EXPECT_EQ(parse({"purge", "r.io", "--keep", "-1"}).exit_status, 2);
+  const auto set = parse({"set", "r.io/a:v1", "can_delete=false", "can_write=true"});
+  ASSERT_TRUE(set.invocation) << set.text;
+  EXPECT_EQ(std::get<SetCommand>(set.invocation->command).changes,
+            (std::vector<std::string>{"can_delete=false", "can_write=true"}));
+  EXPECT_EQ(parse({"set", "r.io/a:v1"}).exit_status, 2);
+  EXPECT_EQ(parse({"deleted", "burn", "r.io"}).exit_status, 2);
+  EXPECT_EQ(parse({"ls", "--sort", "colour"}).exit_status, 2);
+  const auto ls = parse({"ls", "-lr", "--sort", "updated", "r.io"});
+  ASSERT_TRUE(ls.invocation) << ls.text;
+  EXPECT_TRUE(std::get<LsCommand>(ls.invocation->command).reverse);
+}
+
 TEST(OptionsTest, RefusesAPasswordWithoutAUser) {
   EXPECT_EQ(parse({"--password-stdin", "ls"}).exit_status, 2);
 }

@@ -166,6 +166,7 @@ TEST_F(ManagementTest, OtherRegistriesHaveNoneAndTheErrorSaysWhatToDo) {
   EXPECT_THAT(error.message(), HasSubstr("acr = true"));
 }
 
+// S265
 TEST_F(ManagementTest, ItIsDetectedByTheChallengeThatItSendsAnyway) {
   open("");
   fake_.change([&](RegistryBehaviour& how) { how.realm = fake_.origin() + "/oauth2/token"; });

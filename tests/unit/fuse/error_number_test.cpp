@@ -22,6 +22,13 @@ TEST(ErrorNumberTest, SaysWhatAPersonWouldExpect) {
   EXPECT_EQ(number(Errc::untrusted), EPROTO);
 }
 
+TEST(ErrorNumberTest, WhatNoRightWouldHelpAgainstIsNotAccessDenied) {
+  EXPECT_EQ(error_number(Error(Errc::denied, "x").with_sys_errno(EROFS)), EROFS);
+  EXPECT_EQ(error_number(Error(Errc::denied, "x").with_sys_errno(EPERM)), EPERM);
+  EXPECT_EQ(error_number(Error(Errc::denied, "x").with_sys_errno(EACCES)), EACCES);
+  EXPECT_EQ(error_number(Error(Errc::not_found, "x").with_sys_errno(EPERM)), ENOENT);
+}
+
 TEST(ErrorNumberTest, WrongBytesAreAnInputError) {
   EXPECT_EQ(number(Errc::digest_mismatch), EIO);
   EXPECT_EQ(number(Errc::corrupt), EIO);

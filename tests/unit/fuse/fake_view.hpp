@@ -29,6 +29,7 @@ struct FakeNode : tree::Node {
   bool settles = false;  ///< what was given before it was complete turned out right
   bool direct_io = false;
   std::optional<Digest> digest;
+  bool writable = false;
 
   tree::Type type() const noexcept override { return kind; }
   const std::string& identity() const noexcept override { return id; }
@@ -75,6 +76,17 @@ class CallGate {
 class FakeView : public fuse::View {
  public:
   FakeView() { add_node("", tree::Type::folder); }
+
+  /// "path=text" of the last write.
+  std::string written() const {
+    MutexLock lock(written_mutex_);
+    return written_;
+  }
+  Result<void> write(const tree::NodePtr& file, std::string_view text, const Context&) override {
+    MutexLock lock(written_mutex_);
+    written_ = fake(file).path + "=" + std::string(text);
+    return {};
+  }
 
   FakeNode& folder(const std::string& path) { return add_node(path, tree::Type::folder); }
   FakeNode& file(const std::string& path, std::string content) {
@@ -215,6 +227,7 @@ class FakeView : public fuse::View {
             .size = node.kind == tree::Type::link ? node.content.size() : node.length,
             .mtime = 1'700'000'000,
             .direct_io = node.direct_io,
+            .writable = node.writable,
             .ttl = node.ttl};
   }
   static std::shared_ptr<FakeNode> make_node(const std::string& path, tree::Type type) {
@@ -238,6 +251,9 @@ class FakeView : public fuse::View {
 
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<FakeNode>> nodes_ BERTH_GUARDED_BY(mutex_);
+
+  mutable Mutex written_mutex_;
+  std::string written_ BERTH_GUARDED_BY(written_mutex_);
 };
 
 }  // namespace berth::test

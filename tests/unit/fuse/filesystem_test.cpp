@@ -2,6 +2,7 @@
 #include "fuse/filesystem.hpp"
 
 #include <array>
+#include <cerrno>
 
 #include <gtest/gtest.h>
 
@@ -45,6 +46,49 @@ class FilesystemTest : public ::testing::Test {
   Filesystem filesystem_{view_};
   DirectoryEntry last_;
 };
+
+TEST_F(FilesystemTest, WithoutChangesEverythingIsReadOnly) {
+  view_.file("flag", "true\n").writable = true;
+  const Ino flag = find("flag");
+  for (const auto& error :
+       {filesystem_.open_to_write(flag, {}).error(), filesystem_.no_such_change("mkdir"),
+        filesystem_.set_attributes(flag, {.size = 0}, {}).error()}) {
+    EXPECT_EQ(error.code(), Errc::denied);
+    EXPECT_EQ(error.sys_errno(), EROFS);
+  }
+}
+
+TEST_F(FilesystemTest, AWriteIsGivenToTheTreeWhole) {
+  filesystem_.allow_changes();
+  view_.file("flag", "true\n").writable = true;
+  view_.file("blob", "bytes");
+  const auto file = filesystem_.open_to_write(find("flag"), {});
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT(filesystem_.write(**file, 0, "false\n", {}), IsOk());
+  EXPECT_EQ(view_.written(), "flag=false\n");
+  EXPECT_THAT(filesystem_.write(**file, 6, "more", {}), HasCode(Errc::invalid_argument));
+  EXPECT_THAT(filesystem_.write(*open("flag"), 0, "x", {}), HasCode(Errc::denied));
+  EXPECT_EQ(filesystem_.open_to_write(find("blob"), {}).error().sys_errno(), EPERM);
+  EXPECT_EQ(view_.written(), "flag=false\n");
+}
+
+TEST_F(FilesystemTest, CuttingAPropertyBeginsItsWriting) {
+  filesystem_.allow_changes();
+  view_.file("flag", "true\n").writable = true;
+  view_.file("blob", "bytes");
+  const auto cut = filesystem_.set_attributes(find("flag"), {.size = 0}, {});
+  ASSERT_THAT(cut, IsOk());
+  EXPECT_EQ(cut->attributes.size, 0U);
+  EXPECT_EQ(view_.written(), "");
+  EXPECT_THAT(filesystem_.set_attributes(find("flag"), {.times = true}, {}), IsOk());
+  EXPECT_THAT(filesystem_.set_attributes(find("flag"), {.size = 3}, {}),
+              HasCode(Errc::invalid_argument));
+  for (const Filesystem::Wish wish : {Filesystem::Wish{.size = 0}, Filesystem::Wish{.times = true},
+                                      Filesystem::Wish{.mode_or_owner = true}}) {
+    EXPECT_EQ(filesystem_.set_attributes(find("blob"), wish, {}).error().sys_errno(), EPERM);
+  }
+  EXPECT_EQ(filesystem_.no_such_change("mkdir").sys_errno(), EPERM);
+}
 
 TEST_F(FilesystemTest, TellsForHowLongANameIsAbsent) {
   const auto found = filesystem_.lookup(kRootIno, "absent", {});

@@ -174,8 +174,15 @@ TEST(OptionsTest, TakesWhatFstabSays) {
   EXPECT_THAT(options.kernel_options, ElementsAre("noexec", "noatime"));
 }
 
-TEST(OptionsTest, WritingIsRefusedForNow) {
-  EXPECT_THAT(message(parse({"-o", "rw", "/mnt"})), HasSubstr("read-only"));
+TEST(OptionsTest, ChangesAreAllowedByName) {
+  EXPECT_FALSE(parse({"r.io", "/mnt"})->writable);
+  EXPECT_TRUE(parse({"-o", "rw", "r.io", "/mnt"})->writable);
+  EXPECT_TRUE(parse({"-o", "writable", "r.io", "/mnt"})->writable);
+  EXPECT_FALSE(parse({"-o", "rw,ro", "r.io", "/mnt"})->writable) << "the last word counts";
+  EXPECT_THAT(message(parse({"-o", "rw=1", "/mnt"})), HasSubstr("takes no value"));
+  // mount(8) says rw where nobody said anything.
+  EXPECT_FALSE(parse({"r.io", "/mnt", "-o", "rw"}, true)->writable);
+  EXPECT_TRUE(parse({"r.io", "/mnt", "-o", "rw,writable"}, true)->writable);
 }
 
 TEST(OptionsTest, SettingsOfOneRegistryNeedOne) {

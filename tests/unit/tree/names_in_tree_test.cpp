@@ -299,10 +299,11 @@ TEST_F(SemanticsTest, S26_DotFoldersAreFoundByNameAndListedOnlyWhenAskedFor) {
   EXPECT_THAT(find("r.example/ns/a/.blobs/sha256"), IsOk());
   EXPECT_THAT(lookup("r.example/ns", ".manifests"), HasCode(Errc::not_found)) << "a namespace";
   EXPECT_THAT(lookup("r.example", ".blobs"), HasCode(Errc::not_found));
-  EXPECT_THAT(lookup("r.example/ns/a", ".tags"), HasCode(Errc::not_found)) << "no properties here";
+  EXPECT_THAT(find("r.example/ns/a/.tags/v1"), IsOk());
+  EXPECT_THAT(lookup("r.example/ns/a", ".properties"), HasCode(Errc::not_found)) << "none here";
   options.list_all = true;
   restart();
-  EXPECT_THAT(names("r.example/ns/a"), ElementsAre(".blobs/", ".manifests/", "v1@"));
+  EXPECT_THAT(names("r.example/ns/a"), ElementsAre(".blobs/", ".manifests/", ".tags/", "v1@"));
   EXPECT_THAT(names("r.example/ns"), ElementsAre("a/"));
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "berth/content/hub.hpp"
@@ -29,6 +30,7 @@ struct Attributes {
   std::uint32_t links = 1;
   bool direct_io = false;   ///< .berth/log and the like: the size is not known
   bool owner_only = false;  ///< 0400: .berth/log and stats.json
+  bool writable = false;    ///< Tree::write takes it
   Ttl ttl{0};
 };
 
@@ -120,6 +122,14 @@ class Tree {
   Result<std::string> read_link(const NodePtr& link, const Context& context);
   Result<std::shared_ptr<File>> open(const NodePtr& file, const Context& context);
 
+  // Changes: one method for each row of DESIGN section 6. Each is done when it returns, and forgets
+  // what it changed.
+
+  /// What `echo TEXT > FILE` writes, whole: sets the property that a file of can_* is; of any other
+  /// file `denied`. invalid_argument for a text that is neither true nor false. The registry
+  /// decides whether it may be; whether this mount may change anything is for who calls.
+  Result<void> write(const NodePtr& file, std::string_view text, const Context& context);
+
   /// Walks a path from `from`, following links (at most 40) when `follow` or when more follows;
   /// ".." at the top stays there. Repository folders that only lead to a pasted reference or a dot
   /// folder are passed without a request: what stands below them decides. For the command line.
@@ -140,6 +150,10 @@ class Tree {
     std::string media_type;
   };
   Result<Meaning> meaning(const NodePtr& node, const Context& context);
+  /// What the registry tells of a tag, manifest or repository beside its content, as the files of
+  /// its folder of properties: names and texts, sorted. Nothing where it tells nothing.
+  Result<std::vector<std::pair<std::string, std::string>>> properties(const NodePtr& node,
+                                                                      const Context& context);
 
  private:
   struct Impl;

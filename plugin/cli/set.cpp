@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "berth/acr/models.hpp"
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "fields.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+using Member = std::optional<bool> acr::ChangeableProperties::*;
+
+const std::map<std::string_view, Member>& members() {
+  static const std::map<std::string_view, Member> all{
+      {"can_read", &acr::ChangeableProperties::can_read},
+      {"can_write", &acr::ChangeableProperties::can_write},
+      {"can_delete", &acr::ChangeableProperties::can_delete},
+      {"can_list", &acr::ChangeableProperties::can_list}};
+  return all;
+}
+
+Result<acr::ChangeableProperties> parse_changes(const std::vector<std::string>& words) {
+  acr::ChangeableProperties changes;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    const auto member = members().find(std::string_view(word).substr(0, equals));
+    const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    if (member == members().end() || (value != "true" && value != "false")) {
+      return Error(Errc::invalid_argument,
+                   "'" + text::escape_for_terminal(word) +
+                       "' sets nothing: write can_read, can_write, can_delete or can_list, "
+                       "=true or =false");
+    }
+    if (changes.*(member->second)) {
+      return Error(Errc::invalid_argument, std::string(member->first) + " is set twice");
+    }
+    changes.*(member->second) = value == "true";
+  }
+  return changes;
+}
+
+template <class Properties>
+void add(json::Node::Object& fields, const Properties& now) {
+  const auto may = [&](const char* name, const std::optional<bool>& can) {
+    if (can) fields.emplace_back(name, *can);
+  };
+  may("can_read", now.can_read);
+  may("can_write", now.can_write);
+  may("can_delete", now.can_delete);
+  may("can_list", now.can_list);
+}
+
+Result<json::Node::Object> set(const SetCommand& command, Workspace& workspace) {
+  const acr::ChangeableProperties changes = TRY(parse_changes(command.changes));
+  const Located located = TRY(workspace.locate(command.place, false));
+  const auto of = TRY(located.tree->meaning(located.found.node, workspace.context()));
+  const bool is_one = !of.tag.empty() || (of.is_manifest && of.digest) || of.is_repository;
+  if (!is_one || of.source == nullptr) {
+    return Error(Errc::invalid_argument,
+                 command.place + " has no properties: a tag, a manifest and a repository have");
+  }
+  content::Management* management = of.source->management();
+  if (management == nullptr) return content::no_properties(*of.source);
+  json::Node::Object fields{
+      {"place", command.place}, {"registry", of.registry}, {"repository", of.repository}};
+  if (!of.tag.empty()) {
+    const auto now =
+        TRY(management->update_tag(of.repository, of.tag, changes, workspace.context()));
+    fields.emplace_back("tag", of.tag);
+    fields.emplace_back("digest", now.digest.text());
+    add(fields, now);
+  } else if (of.is_manifest) {
+    const auto now =
+        TRY(management->update_manifest(of.repository, *of.digest, changes, workspace.context()));
+    fields.emplace_back("digest", now.digest.text());
+    add(fields, now);
+  } else {
+    add(fields, TRY(management->update_repository(of.repository, changes, workspace.context())));
+  }
+  // What other processes remember of it would say otherwise for a while.
+  content::Hub* hub = TRY(workspace.hub());
+  hub->cache().remembered().distrust(of.registry, of.repository);
+  return fields;
+}
+
+}  // namespace
+
+int run_set(const SetCommand& command, Workspace& workspace) {
+  workspace.name_hosts({command.place});
+  auto fields = set(command, workspace);
+  if (!fields) return report(workspace, fields.error());
+  if (workspace.options().json) {
+    workspace.io().print(json::Node::object(std::move(*fields)).to_text(2) + "\n");
+  } else {
+    print_fields(workspace.io(), *fields);
+  }
+  return kDone;
+}
+
+}  // namespace berth::cli
