@@ -60,6 +60,11 @@ class Session {
   Result<http::Response> send(http::Request request, const Scopes& scopes,
                               const std::string& repository, const Context& context);
 
+  /// What to send as the Authorization header for these scopes, "Bearer ..." or "Basic ...", after
+  /// the registry accepted it; empty when it asks for nothing. Errors as of send().
+  Result<Secret> authorization(const Scopes& scopes, const std::string& repository,
+                               const Context& context);
+
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;
 
