@@ -18,7 +18,7 @@ _berth() {
   _get_comp_words_by_ref -n : cur words cword 2>/dev/null || {
     cur=${COMP_WORDS[COMP_CWORD]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
   }
-  local commands="ls tree cat stat cp mount unmount refresh cache doctor completion version"
+  local commands="ls tree cat stat cp mount unmount refresh cache doctor login logout whoami token setup completion version"
   if [ "$cword" -eq 1 ]; then
     case $cur in
       -*) COMPREPLY=($(compgen -W "--help --version --json --offline --verbose" -- "$cur")) ;;
@@ -56,6 +56,8 @@ _berth() {
     'ls:list repositories, tags, a manifest'"'"'s files' 'tree:draw what stands below a place' 'cat:write files to standard output'
     'stat:show what is known of a place' 'cp:copy to files or to an OCI layout' 'mount:mount a place' 'unmount:unmount'
     'refresh:forget listings and tags' 'cache:show, check and limit the cache' 'doctor:say what is wrong'
+    'login:check and keep a password' 'logout:forget it' 'whoami:as whom a registry is asked' 'token:print a token'
+    'setup:have a tool ask berth for credentials'
     'completion:print a completion script' 'version:print the version'
   )
   if (( CURRENT == 2 )); then
@@ -85,7 +87,7 @@ constexpr std::string_view kFish = R"fish(# fish completion for berth
 function __berth_places
     berth __complete -- (commandline -ct) 2>/dev/null
 end
-set -l commands ls tree cat stat cp mount unmount refresh cache doctor completion version
+set -l commands ls tree cat stat cp mount unmount refresh cache doctor login logout whoami token setup completion version
 complete -c berth -f
 complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat cp mount refresh doctor" -a "(__berth_places)"
