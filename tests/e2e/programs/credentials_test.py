@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, Case, is_zombie, tool, wait_until
+from harness import BIN, Case, die_with_parent, is_zombie, tool, wait_until
 
 HELPER = BIN / "docker-credential-berth"
 SECRET = "wonder"
@@ -102,7 +102,8 @@ class Matrix(CredentialCase):
         """htpasswd knows no identity tokens."""
         return credential == "password" or registry.kind == "token"
 
-    def test_S245_each_tool_gets_what_it_needs_from_each_kind_of_registry_with_each_kind_of_credential(self):
+    # S245
+    def test_each_tool_gets_what_it_needs_from_each_kind_of_registry_with_each_kind_of_credential(self):
         for kind in REGISTRIES:
             registry = self.registry(kind, name=f"registry-{kind}")
             registry.push_image("lib/bb", ["1"], [b"layer"])
@@ -161,8 +162,59 @@ class DockerTool(CredentialCase):
         self.assertRegex(self.run_tool(docker, "berth", "version").stdout, r"^berth \d")
 
 
+class Daemon(CredentialCase):
+    def start_daemon(self, registry):
+        dockerd = tool("dockerd")
+        # Its socket's name must be short, and its folder is removed with the test's.
+        self.socket = f"unix://{self.folder}/docker.sock"
+        log = open(self.folder / "dockerd.log", "wb")
+        self.addCleanup(log.close)
+        daemon = subprocess.Popen([dockerd, "-H", self.socket, "--data-root", self.folder / "data", "--exec-root", self.folder / "exec", "--pidfile",
+                                   self.folder / "dockerd.pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs",
+                                   "--insecure-registry", registry.host], env=self.env, stdout=log, stderr=log, preexec_fn=die_with_parent)
+
+        def stop():
+            daemon.terminate()
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+        self.addCleanup(stop)
+        self.docker = [tool("docker"), "-H", self.socket]
+
+        def answers():
+            if daemon.poll() is not None:
+                self.skipTest("dockerd does not run here: " + (self.folder / "dockerd.log").read_text()[-300:])
+            return subprocess.run([*self.docker, "version"], env=self.env, capture_output=True).returncode == 0
+        wait_until(answers, 60, "dockerd")
+
+    def test_pull_and_push_by_a_daemon(self):
+        if os.geteuid() != 0:
+            self.skipTest("dockerd needs root")
+        registry = self.registry("htpasswd")
+        data = self.folder / "image.tar"
+        self.sh(f"cd {self.folder} && echo hello > motd && tar cf {data} motd")
+        self.start_daemon(registry)
+        self.write("home/.docker/config.json", '{"credsStore":"berth"}')
+        name = f"{registry.host}/lib/motd:1"
+        self.run_tool(*self.docker, "import", data, name)
+        self.assertIn("no basic auth credentials", self.run_tool(*self.docker, "push", name, status=1).stderr)
+        self.store_credential(registry.host)
+        self.run_tool(*self.docker, "push", name)
+        self.run_tool(*self.docker, "rmi", name)
+        self.run_tool(*self.docker, "pull", name)
+        # docker hides what a helper says while it pulls, but for its error stream: berth's sentence is there.
+        self.write("home/.config/berth/config.toml", '[credential.routes]\n"*" = "helper:nowhere"\n')
+        self.run_tool(*self.docker, "rmi", name)
+        hidden = self.run_tool(*self.docker, "pull", name, status=1)
+        self.assertIn("no basic auth credentials", hidden.stderr)
+        self.assertIn("docker-credential-nowhere is named by the configuration", hidden.stderr)
+
+
 class Accounts(CredentialCase):
-    def test_S246_login_checks_before_it_keeps_and_says_where(self):
+    # S246
+    def test_login_checks_before_it_keeps_and_says_where(self):
         for kind in ("htpasswd", "token"):
             registry = self.registry(kind, name=kind)
             wrong = self.login(registry, input="wrong", status=4)
@@ -180,7 +232,8 @@ class Accounts(CredentialCase):
         registry = self.registry()
         self.assertIn("nothing was checked", self.login(registry).stdout)
 
-    def test_S247_the_password_comes_by_standard_input_or_the_terminal_without_echo_never_by_an_argument(self):
+    # S247
+    def test_the_password_comes_by_standard_input_or_the_terminal_without_echo_never_by_an_argument(self):
         registry = self.registry("htpasswd")
         self.assertEqual(self.berth("login", registry.host, "-u", "alice", "--password", SECRET, status=2).returncode, 2)
         self.assertIn("no terminal", self.berth("login", registry.host, "-u", "alice", input="", status=2).stderr)
@@ -210,7 +263,8 @@ class Accounts(CredentialCase):
         self.assertIn("comes first", self.login(registry).stderr)
         self.assertIn("~/.docker/config.json still has a credential", self.berth("logout", registry.host).stderr)
 
-    def test_S248_token_prints_a_token_that_the_registry_takes(self):
+    # S248
+    def test_token_prints_a_token_that_the_registry_takes(self):
         registry = self.registry("token")
         registry.push_image("lib/bb", ["1"], [b"layer"])
         self.login(registry)
@@ -230,7 +284,8 @@ class Accounts(CredentialCase):
         self.assertIn("--header", self.berth("token", basic.host, status=1).stderr)
         self.assertTrue(self.berth("token", basic.host, "--header").stdout.startswith("Authorization: Basic "))
 
-    def test_S249_doctor_walks_the_way_of_a_tool_and_hides_secrets(self):
+    # S249
+    def test_doctor_walks_the_way_of_a_tool_and_hides_secrets(self):
         registry = self.registry("htpasswd")
         self.login(registry)
         self.write("home/.docker/config.json", '{"credsStore":"berth"}')
@@ -254,7 +309,8 @@ class Accounts(CredentialCase):
 
 
 class Setup(CredentialCase):
-    def test_S250_docker_keeps_what_it_does_not_know_and_its_order_and_undo_gives_it_back(self):
+    # S250
+    def test_docker_keeps_what_it_does_not_know_and_its_order_and_undo_gives_it_back(self):
         before = '{\n\t"zeta": {"a": [1, 2]},\n\t"credsStore": "pass",\n\t"auths": {},\n\t"alpha": "x"\n}\n'
         config = self.write("home/.docker/config.json", before)
         shown = self.berth("setup", "docker", "--dry-run").stdout
@@ -322,7 +378,8 @@ class Setup(CredentialCase):
         self.berth("setup", "podman", "--undo")
         self.assertEqual(json.loads(auth.read_text()), {"auths": {"x.example": {"auth": "YTpi"}}})
 
-    def test_S251_kubelet_goes_between_two_comments_and_keeps_the_other_providers(self):
+    # S251
+    def test_kubelet_goes_between_two_comments_and_keeps_the_other_providers(self):
         config = self.folder / "provider.yaml"
         self.berth("setup", "kubelet", "--file", config)
         self.assertIn("- name: berth-credential-provider", config.read_text())
@@ -408,6 +465,21 @@ class SecretService(CredentialCase):
         self.assertEqual(said.count('"Secret":"p:w"'), 2, said)
         self.assertTrue(said.endswith("credentials not found in native keychain\n"), said)
 
+    def test_a_locked_key_ring_ends_in_time(self):
+        """It would ask at a screen that is not there."""
+        self.write("home/.config/berth/config.toml", '[credential]\nstore = "secretservice"\nhelper_timeout = 3\n')
+        start = time.monotonic()
+        said = self.in_session(
+            "printf pw | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null\n"
+            "echo '{\"ServerURL\":\"https://y.example\",\"Username\":\"al\",\"Secret\":\"p:w\"}' | docker-credential-berth store\n"
+            "dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.Lock "
+            "array:objpath:/org/freedesktop/secrets/collection/login >/dev/null\n"
+            "echo y.example | docker-credential-berth get && exit 9 || echo status $?\n")
+        self.assertLess(time.monotonic() - start, 40)
+        self.assertIn("docker-credential-secretservice", said)
+        self.assertTrue(said.endswith("status 1\n"), said)
+        self.assertNotIn("p:w", said)
+
     def test_without_a_session_bus_it_says_so_and_does_not_hang(self):
         tool("docker-credential-secretservice")
         start = time.monotonic()
@@ -436,7 +508,8 @@ class Troubles(CredentialCase):
                     self.assertNotEqual(done.returncode, 0)
                     self.assertIn(words, done.stdout + done.stderr)
 
-    def test_S252_a_helper_that_hangs_is_killed_with_what_it_started(self):
+    # S252
+    def test_a_helper_that_hangs_is_killed_with_what_it_started(self):
         self.fake_helper("odd", f"sleep 77 & echo $! > {self.folder}/pid; wait")
         self.route("helper:odd", "helper_timeout = 1\n")
         start = time.monotonic()
@@ -445,13 +518,15 @@ class Troubles(CredentialCase):
         child = int((self.folder / "pid").read_text())
         wait_until(lambda: is_zombie(child), what="the end of what the helper started")
 
-    def test_S253_two_helpers_that_route_to_each_other_end_with_the_circle(self):
+    # S253
+    def test_two_helpers_that_route_to_each_other_end_with_the_circle(self):
         self.fake_helper("odd", f"exec {HELPER} \"$1\"")
         self.route("helper:odd")
         done = self.helper("get", "a.example", status=1)
         self.assertIn("berth -> odd -> berth", done.stdout)
 
-    def test_S254_two_writers_at_once_lose_nothing(self):
+    # S254
+    def test_two_writers_at_once_lose_nothing(self):
         requests = [json.dumps({"ServerURL": f"r{i}.example", "Username": "u", "Secret": f"s{i}"}) for i in range(24)]
         running = [subprocess.Popen([str(HELPER), "store"], env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in requests]
         for process, request in zip(running, requests):
@@ -469,7 +544,8 @@ class Troubles(CredentialCase):
         self.assertIn("127.0.0.1:9", done.stderr)
         self.helper("get", "127.0.0.1:9", status=1)
 
-    def test_S255_sixty_four_processes_that_ask_at_once_fetch_one_token(self):
+    # S255
+    def test_sixty_four_processes_that_ask_at_once_fetch_one_token(self):
         folder = self.folder / "installed"
         folder.mkdir()
         shutil.copy(HELPER, folder)
