@@ -56,7 +56,8 @@ Result<void> warn_of_earlier(Workspace& workspace, const ServerKey& key,
 Result<int> login(const LoginCommand& command, Workspace& workspace) {
   const ServerKey key = TRY(parse_registry(command.registry));
   const Credential credential = TRY(take_credential(command, workspace));
-  Workspace clean(without_user(workspace.options()), workspace.io(), workspace.context());
+  const CommonOptions options = without_user(workspace.options());
+  Workspace clean(options, workspace.io(), workspace.context());
   clean.name_hosts({key.host});
   credential::KeychainOptions only;
   only.environment = workspace.io().environment();

@@ -539,6 +539,13 @@ class Troubles(CredentialCase):
         for i in range(len(requests)):
             self.assertEqual(json.loads(self.helper("get", f"r{i}.example").stdout)["Secret"], f"s{i}")
 
+    def test_a_certificate_that_is_not_trusted_ends_a_login_before_the_password_is_sent(self):
+        registry = self.registry("tls")
+        done = self.login(registry, status=1)
+        self.assertIn("certificate", done.stderr)
+        self.helper("get", registry.host, status=1)
+        self.assertIn("nothing was checked", self.login(registry, "--ca-file", registry.ca).stdout)
+
     def test_no_network_is_said_and_nothing_is_kept(self):
         done = self.berth("login", "127.0.0.1:9", "-u", "alice", "--password-stdin", input=SECRET, status=1)
         self.assertIn("127.0.0.1:9", done.stderr)
