@@ -25,11 +25,11 @@ def run_once(argv, env, stdin):
     actions = [(os.POSIX_SPAWN_OPEN, 0, str(stdin), os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
     start = time.perf_counter()
     pid = os.posix_spawn(argv[0], argv, env, file_actions=actions)
-    _, status = os.waitpid(pid, 0)
+    _, status, usage = os.wait4(pid, 0)
     wall = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"{argv} failed: {status}")
-    return wall * 1000
+    return wall * 1000, (usage.ru_utime + usage.ru_stime) * 1000
 
 
 def prepare(folder, helper):
@@ -79,10 +79,10 @@ def main():
         for turn in range(arguments.rounds):
             for who in names[turn % len(names):] + names[:turn % len(names)]:
                 times[who].append(run_once(contenders[who][0], env, contenders[who][1]))
-    print("| who | median ms | best ms |\n| --- | --- | --- |")
-    medians = {who: statistics.median(each) for who, each in times.items()}
+    print("| who | median ms | best ms | median ms of CPU |\n| --- | --- | --- | --- |")
+    medians = {who: statistics.median(wall for wall, _ in each) for who, each in times.items()}
     for who, each in times.items():
-        print(f"| {who} | {medians[who]:.2f} | {min(each):.2f} |")
+        print(f"| {who} | {medians[who]:.2f} | {min(each)[0]:.2f} | {statistics.median(cpu for _, cpu in each):.2f} |")
     print(f"\n64 processes at once, a token that nobody has: {exchanges} exchange(s); load {os.getloadavg()[0]:.1f}")
     slowest = max(medians[who] for who in names if who.startswith("berth"))
     peer = medians.get("docker-credential-pass version")

@@ -74,8 +74,7 @@ Result<int> token(const TokenCommand& command, Workspace& workspace) {
 /// What docker-credential-berth and berth-credential-provider ask when they hold no token. Exit
 /// status 3 tells them that nobody is logged in here, which is no failure.
 Result<int> helper_token(const TokenCommand& command) {
-  return Error{Errc::not_found,
-               "no Entra ID identity is available here for " + command.registry};
+  return Error{Errc::not_found, "no Entra ID identity is available here for " + command.registry};
 }
 
 }  // namespace

@@ -228,6 +228,17 @@ class Accounts(CredentialCase):
             self.assertIn("nobody", self.berth("whoami", registry.host).stdout)
             self.assertIn("berth kept nothing", self.berth("logout", registry.host).stdout)
 
+    def test_a_file_that_was_asked_for_once_is_read_from_then_on(self):
+        self.write("home/.config/berth/config.toml", "")
+        self.env["PATH"] = f"{BIN}"
+        registry = self.registry("htpasswd")
+        refused = self.login(registry, status=2)
+        self.assertIn("no key ring", refused.stderr)
+        self.assertIn("--store file", refused.stderr)
+        self.login(registry, "--store", "file")
+        self.assertEqual(json.loads(self.helper("get", registry.host).stdout)["Secret"], SECRET)
+        self.login(registry)  # where there is a file already, that is where
+
     def test_a_registry_that_asks_nobody_is_said_to_be_unchecked(self):
         registry = self.registry()
         self.assertIn("nothing was checked", self.login(registry).stdout)
