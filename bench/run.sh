@@ -11,5 +11,6 @@ if [ $# -eq 0 ]; then
     "$program" --benchmark_min_time=0.5 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
       --benchmark_out="build/bench/$(basename "$program").json" --benchmark_out_format=json
   done
+  python3 bench/helpers.py --bin "$bin" || true
 fi
 exec python3 bench/side_by_side.py --bin "$bin" --peers build/peers/bin --readme bench/README.md --json build/bench "$@"

@@ -33,7 +33,7 @@ _berth() {
   for word in "${words[@]:1}"; do
     case $word in -*) ;; *) command=$word; break ;; esac
   done
-  local commands="ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor completion version"
+  local commands="ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version"
   COMPREPLY=()
   if [ -z "$command" ]; then
     case $cur in
@@ -71,8 +71,10 @@ _berth() {
   commands=(
     'ls:list repositories, tags, a manifest'"'"'s files' 'tree:draw what stands below a place' 'cat:write files to standard output'
     'stat:show what is known of a place' 'set:set properties'
-    'deleted:list and restore what soft delete keeps' 'purge:delete old tags and manifests' 'cp:copy to files or to an OCI layout' 'mount:mount a place' 'unmount:unmount'
+    'deleted:list and restore what soft delete keeps' 'purge:delete old tags and manifests' 'cp:copy to files, layouts, archives and registries' 'tag:give another tag' 'untag:take tags away' 'rm:untag or delete' 'mount:mount a place' 'unmount:unmount'
     'refresh:forget listings and tags' 'cache:show, check and limit the cache' 'doctor:say what is wrong'
+    'login:check and keep a password' 'logout:forget it' 'whoami:as whom a registry is asked' 'token:print a token'
+    'setup:have a tool ask berth for credentials'
     'completion:print a completion script' 'version:print the version'
   )
   if (( CURRENT == 2 )); then
@@ -102,10 +104,10 @@ constexpr std::string_view kFish = R"fish(# fish completion for berth
 function __berth_places
     berth __complete -- (commandline -ct) 2>/dev/null
 end
-set -l commands ls tree cat stat set deleted purge cp mount unmount refresh cache doctor completion version
+set -l commands ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version
 complete -c berth -f
 complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
-complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat set deleted purge cp mount refresh doctor" -a "(__berth_places)"
+complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat set deleted purge cp tag untag rm mount refresh doctor" -a "(__berth_places)"
 complete -c berth -n "__fish_seen_subcommand_from cp mount unmount refresh" -F
 complete -c berth -n "__fish_seen_subcommand_from cache" -a "status verify prune limit"
 complete -c berth -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"

@@ -14,8 +14,10 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/protocol.hpp"
 #include "berth/json/writer.hpp"
 
+#include "account.hpp"
 #include "commands.hpp"
 #include "exit_status.hpp"
 
@@ -220,6 +222,56 @@ void print(Workspace& workspace, const std::vector<Finding>& findings) {
 
 }  // namespace
 
+namespace {
+
+/// The way of a tool to a registry's credential, and what the registry says to it. Two ways lead
+/// there: the tools' own files, and docker-credential-berth behind them.
+std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& registry) {
+  std::vector<Finding> findings = check_credentials(workspace, registry);
+  const auto add = [&](Verdict verdict, std::string sentence) {
+    findings.push_back({"credentials", verdict, std::move(sentence)});
+  };
+  const std::string helper = "docker-credential-berth";
+  add(is_in_path(workspace.io().environment(), helper) ? Verdict::good : Verdict::warning,
+      is_in_path(workspace.io().environment(), helper)
+          ? helper + " is on PATH, where tools look for it."
+          : helper +
+                " is not on PATH: tools whose configuration names the helper berth will not "
+                "find it.");
+  const auto key = parse_registry(registry);
+  auto router = open_router(workspace);
+  if (!key || !router) {
+    add(Verdict::bad, (key ? router.error() : key.error()).describe() + ".");
+    return findings;
+  }
+  std::vector<credential::Tried> tried;
+  const auto found = router->get(*key, workspace.context(), &tried);
+  for (const auto& step : tried) {
+    add(Verdict::good, helper + ": " + step.source + ": " + step.outcome + ".");
+  }
+  if (!found) {
+    add(Verdict::bad, helper + ": " + found.error().describe() + ".");
+  } else {
+    add(Verdict::good, helper + " answers " +
+                           (*found ? "with user " + credential::protocol_user(**found) + "."
+                                   : "that it has none."));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_acceptance(Workspace& workspace, const std::string& registry) {
+  auto hub = workspace.hub();
+  const auto key = parse_registry(registry);
+  if (!hub || !key) return {};
+  const auto shown = check_with_registry(workspace, *key, (*hub)->keychain(), {});
+  if (!shown) return {{"network", Verdict::bad, shown.error().describe() + "."}};
+  return {{"network", Verdict::good,
+           shown->empty() ? registry + " answers and asks nobody for a password."
+                          : registry + " accepts what it was shown."}};
+}
+
+}  // namespace
+
 int run_doctor(const DoctorCommand& command, Workspace& workspace) {
   if (!command.registry.empty()) {
     const auto place = parse_place(command.registry);
@@ -229,14 +281,20 @@ int run_doctor(const DoctorCommand& command, Workspace& workspace) {
     }
     workspace.name_hosts({command.registry});
   }
-  std::vector<Finding> findings =
-      check_fuse(workspace.io().environment(), "/dev/fuse", "/etc/fuse.conf");
+  std::vector<Finding> findings;
   const auto append = [&](std::vector<Finding> more) {
     std::ranges::move(more, std::back_inserter(findings));
   };
-  append(check_updatedb("/etc/updatedb.conf"));
-  append(check_cache(workspace));
-  if (!command.registry.empty()) {
+  if (command.credentials_only) {
+    const std::string registry = parse_place(command.registry)->registry;
+    append(walk_credentials(workspace, registry));
+    append(check_acceptance(workspace, registry));
+  } else {
+    append(check_fuse(workspace.io().environment(), "/dev/fuse", "/etc/fuse.conf"));
+    append(check_updatedb("/etc/updatedb.conf"));
+    append(check_cache(workspace));
+  }
+  if (!command.registry.empty() && !command.credentials_only) {
     const std::string registry = parse_place(command.registry)->registry;
     append(check_credentials(workspace, registry));
     append(check_network(workspace, registry));

@@ -14,6 +14,7 @@
 #include "berth/base/fd.hpp"
 
 #include "commands.hpp"
+#include "docker_plugin.hpp"
 #include "exit_status.hpp"
 
 namespace {
@@ -44,7 +45,13 @@ int main(int argc, char** argv) try {
   std::stop_source stop;
   cancel_on_signal(stop);
   berth::cli::Io io(STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, berth::real_environment);
-  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (berth::cli::is_docker_plugin(argc > 0 ? argv[0] : "")) {
+    if (const auto metadata = berth::cli::docker_plugin(arguments)) {
+      io.print(*metadata);
+      return io.flush() ? berth::cli::kDone : berth::cli::kFailed;
+    }
+  }
   return berth::cli::run(arguments, io, berth::Context{}.with_stop(stop.get_token()));
 } catch (const std::exception& e) {
   // Memory that is out, a folder that is gone: what no Result told of must still be a sentence.

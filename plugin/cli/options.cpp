@@ -79,6 +79,7 @@ class Parser {
     add_managing();
     add_mounting();
     add_housekeeping();
+    add_accounts();
   }
 
   ParseResult parse(const std::vector<std::string>& arguments) {
@@ -257,8 +258,24 @@ class Parser {
         ->check(CLI::IsMember({"status", "verify", "prune", "limit"}));
     cache->add_option("SIZE", cache_.size, "prune: what to keep (0); limit: the quota, as 20GiB");
 
-    add("doctor", "say in sentences what is wrong: FUSE, credentials, network, cache", doctor_)
-        ->add_option("REGISTRY", doctor_.registry);
+    auto* doctor =
+        add("doctor", "say in sentences what is wrong: FUSE, credentials, network, cache", doctor_);
+    doctor
+        ->add_option("REGISTRY", doctor_words_,
+                     "the registry; `credentials REGISTRY` for the way to its credential alone")
+        ->expected(0, 2)
+        ->type_name("[credentials] REGISTRY");
+    doctor->callback([this] {
+      doctor_.credentials_only = !doctor_words_.empty() && doctor_words_.front() == "credentials";
+      if (doctor_words_.size() != (doctor_.credentials_only ? 2U
+                                   : doctor_words_.empty()  ? 0U
+                                                            : 1U)) {
+        throw CLI::ValidationError("doctor",
+                                   "write doctor REGISTRY or doctor credentials REGISTRY");
+      }
+      if (!doctor_words_.empty()) doctor_.registry = doctor_words_.back();
+      invocation_.command = doctor_;
+    });
     add("completion", "print the completion script of a shell", completion_)
         ->add_option("SHELL", completion_.shell)
         ->required()
@@ -269,8 +286,48 @@ class Parser {
     add("version", "print the version", version_);
   }
 
+  void add_accounts() {
+    auto* login =
+        add("login", "check a user name and password with a registry and keep them", login_);
+    login->add_option("REGISTRY", login_.registry)->required();
+    login
+        ->add_option("--store", login_.store,
+                     "where to keep it: file, secretservice, pass or another helper's name")
+        ->type_name("NAME");
+    add("logout", "forget what berth keeps for a registry", logout_)
+        ->add_option("REGISTRY", logout_.registry)
+        ->required();
+    add("whoami", "say as whom a registry is asked, and whether it agrees", whoami_)
+        ->add_option("REGISTRY", whoami_.registry)
+        ->required();
+    auto* token = add("token", "print a registry's token for ctr, curl and scripts", token_);
+    token->add_option("REGISTRY", token_.registry, "or REGISTRY/REPOSITORY: to pull from it")
+        ->required();
+    token->add_option("--scope", token_.scopes, "repository:NAME:pull,push; may be repeated")
+        ->type_name("SCOPE");
+    token->add_flag("--header", token_.header, "print the header to send instead");
+    token->add_flag("--helper", token_.helper, "")->group("");
+
+    auto* setup = add("setup", "have a tool ask berth for credentials", setup_);
+    setup->add_option("TOOL", setup_.tool, "docker, podman or kubelet")
+        ->required()
+        ->check(CLI::IsMember({"docker", "podman", "kubelet"}));
+    setup->add_option("--registry", setup_.registries, "for these alone; else for every registry")
+        ->type_name("PATTERN");
+    setup->add_option("--file", setup_.file, "kubelet: its CredentialProviderConfig")
+        ->type_name("FILE");
+    setup->add_flag("--undo", setup_.undo, "take back what setup did");
+    setup->add_flag("-n,--dry-run", setup_.dry_run, "show the change and stop");
+    setup->add_flag("-y,--yes", setup_.yes, "do not ask");
+  }
+
   CLI::App app_;
   Invocation invocation_;
+  LoginCommand login_;
+  LogoutCommand logout_;
+  WhoamiCommand whoami_;
+  TokenCommand token_;
+  SetupCommand setup_;
   LsCommand ls_;
   TreeCommand tree_;
   CatCommand cat_;
@@ -284,6 +341,7 @@ class Parser {
   RmCommand rm_;
   MountCommand mount_;
   std::vector<std::string> operands_;
+  std::vector<std::string> doctor_words_;
   UnmountCommand unmount_;
   RefreshCommand refresh_;
   CacheCommand cache_;

@@ -112,6 +112,31 @@ struct CacheCommand {
 };
 struct DoctorCommand {
   std::string registry;
+  bool credentials_only = false;  ///< `doctor credentials REGISTRY`
+};
+struct LoginCommand {
+  std::string registry;
+  std::string store;  ///< "": as the configuration says
+};
+struct LogoutCommand {
+  std::string registry;
+};
+struct WhoamiCommand {
+  std::string registry;
+};
+struct TokenCommand {
+  std::string registry;  ///< or REGISTRY/REPOSITORY
+  std::vector<std::string> scopes;
+  bool header = false;
+  bool helper = false;  ///< hidden: an Azure registry's refresh token, for the credential helpers
+};
+struct SetupCommand {
+  std::string tool;  ///< docker podman kubelet
+  std::vector<std::string> registries;
+  std::string file;
+  bool undo = false;
+  bool dry_run = false;
+  bool yes = false;
 };
 struct CompletionCommand {
   std::string shell;
@@ -122,10 +147,12 @@ struct CompleteCommand {
 };
 struct VersionCommand {};
 
-using Command = std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, SetCommand,
-                             DeletedCommand, PurgeCommand, CpCommand, TagCommand, UntagCommand,
-                             RmCommand, MountCommand, UnmountCommand, RefreshCommand, CacheCommand,
-                             DoctorCommand, CompletionCommand, CompleteCommand, VersionCommand>;
+using Command =
+    std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, SetCommand, DeletedCommand,
+                 PurgeCommand, CpCommand, TagCommand, UntagCommand, RmCommand, MountCommand,
+                 UnmountCommand, RefreshCommand, CacheCommand, DoctorCommand, LoginCommand,
+                 LogoutCommand, WhoamiCommand, TokenCommand, SetupCommand, CompletionCommand,
+                 CompleteCommand, VersionCommand>;
 
 struct Invocation {
   CommonOptions common;

@@ -31,6 +31,11 @@ struct Runner {
   int operator()(const RefreshCommand& c) const { return run_refresh(c, workspace); }
   int operator()(const CacheCommand& c) const { return run_cache(c, workspace); }
   int operator()(const DoctorCommand& c) const { return run_doctor(c, workspace); }
+  int operator()(const LoginCommand& c) const { return run_login(c, workspace); }
+  int operator()(const LogoutCommand& c) const { return run_logout(c, workspace); }
+  int operator()(const WhoamiCommand& c) const { return run_whoami(c, workspace); }
+  int operator()(const TokenCommand& c) const { return run_token(c, workspace); }
+  int operator()(const SetupCommand& c) const { return run_setup(c, workspace); }
   int operator()(const CompletionCommand& c) const { return run_completion(c, workspace); }
   int operator()(const CompleteCommand& c) const { return run_complete(c, workspace); }
   int operator()(const VersionCommand& c) const { return run_version(c, workspace); }

@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workspace.hpp"
 
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/content/archive.hpp"
 
+#include "password.hpp"
 #include "version.hpp"
 
 namespace berth::cli {
-
-namespace {
-
-/// A password from a pipe: one line, its end dropped.
-Result<Secret> read_password(int fd) {
-  std::string text;
-  char buffer[4096];
-  while (true) {
-    const ssize_t got = ::read(fd, buffer, sizeof buffer);
-    if (got < 0) return Error::from_errno(errno, "reading the password from standard input");
-    if (got == 0) break;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > 64 * 1024)
-      return Error{Errc::too_large, "the password on standard input is longer than 64 KiB"};
-  }
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty())
-    return Error{Errc::invalid_argument, "--password-stdin: standard input gave no password"};
-  return Secret(std::move(text));
-}
-
-}  // namespace
 
 Workspace::Workspace(const CommonOptions& options, Io& io, Context context)
     : options_(options),

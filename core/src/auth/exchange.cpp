@@ -51,7 +51,10 @@ Result<http::Response> Exchange::run(http::Request request) {
   TRY(authorize_as_remembered(request));
   while (true) {
     http::Response response = TRY(client_.send(request, context_));
-    if (response.status != 401) return response;
+    if (response.status != 401) {
+      authorization_ = request.authorization;
+      return response;
+    }
     if (response.url.origin() != options_.registry.origin()) return foreign_401(response);
     const Demand next = TRY(demand(response));
     // It asks as it did: the token server was asked a moment ago.

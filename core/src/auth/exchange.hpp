@@ -24,6 +24,8 @@ class Exchange {
            const Context& context);
 
   Result<http::Response> run(http::Request request);
+  /// What the request that was answered carried; empty for nothing.
+  const Secret& authorization() const noexcept { return authorization_; }
 
  private:
   /// What the last request carried.
@@ -75,6 +77,7 @@ class Exchange {
   std::optional<credential::Lookup> lookup_;
   Scopes demanded_;  ///< what the last 401 asked for: goes first in the next token request
   Secret rejected_;
+  Secret authorization_;
   Shown shown_;
   std::optional<std::pair<AuthScheme, Error>> outdated_;  ///< a remembered scheme that led nowhere
   bool tried_again_ = false;

@@ -58,6 +58,22 @@ Result<RefreshToken> Session::acr_refresh_token(const Context& context) {
                       .renew_at = issued.token.refresh_at};
 }
 
+Result<Secret> Session::authorization(const Scopes& scopes, const std::string& repository,
+                                      const Context& context) {
+  http::Request ping;
+  ping.url = impl_->options.registry.with_path("/v2/");
+  ping.connection = impl_->options.connection;
+  ping.allow_plain_http = impl_->options.plain_http_allowed;
+  Exchange exchange(impl_->client, impl_->keychain, impl_->tokens, impl_->options, scopes,
+                    repository, context);
+  http::Response response = TRY(exchange.run(std::move(ping)));
+  const std::string& name = impl_->options.name;
+  if (response.status >= 400) {
+    return http::error_from(response, "GET", name, impl_->client.clock().now(), context);
+  }
+  return exchange.authorization();
+}
+
 http::Client& Session::client() const noexcept { return impl_->client; }
 const SessionOptions& Session::options() const noexcept { return impl_->options; }
 

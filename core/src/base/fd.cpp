@@ -18,6 +18,9 @@ std::string quoted(std::string_view verb, const std::filesystem::path& path) {
   return std::string(verb) + " '" + path.string() + "'";
 }
 
+constexpr std::size_t kLeast = 4 * 1024;
+constexpr std::size_t kMost = 64 * 1024;
+
 Result<std::string> read_all(const Fd& fd, const std::filesystem::path& path, std::size_t limit) {
   struct stat status{};
   std::string content;
@@ -25,10 +28,12 @@ Result<std::string> read_all(const Fd& fd, const std::filesystem::path& path, st
     content.reserve(std::min(static_cast<std::size_t>(status.st_size), limit) + 1);
   }
   // st_size is a hint only: pipes and files of /proc have none, and others may write meanwhile.
-  constexpr std::size_t kStep = 64 * 1024;
+  // A small file is no reason to touch sixteen pages: a helper's whole life is a hundred of them.
+  const std::size_t step = std::clamp<std::size_t>(
+      status.st_size > 0 ? static_cast<std::size_t>(status.st_size) : kMost, kLeast, kMost);
   for (;;) {
     const std::size_t held = content.size();
-    const std::size_t want = std::max(content.capacity() - held, std::min(kStep, limit - held + 1));
+    const std::size_t want = std::max(content.capacity() - held, std::min(step, limit - held + 1));
     content.resize(held + want);
     const ssize_t got = ::read(fd.get(), content.data() + held, want);
     const int failure = errno;

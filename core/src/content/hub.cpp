@@ -41,6 +41,13 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+Result<void> check_registry(const std::string& registry) {
+  if (oci::is_registry(registry)) return {};
+  return Error(Errc::invalid_argument,
+               fmt::format("'{}' is not the name of a registry: a host, or host:port",
+                           text::escape_for_terminal(registry)));
+}
+
 }  // namespace
 
 struct Hub::Impl {
@@ -59,6 +66,11 @@ struct Hub::Impl {
         store(*cache, options.store) {}
 
   Result<std::shared_ptr<Source>> make_source(const std::string& registry);
+  /// The scheme that somebody chose for a registry; "" for loopback hosts that must be tried.
+  std::string chosen_scheme(const std::string& registry) const;
+  Result<auth::SessionOptions> session_options(const std::string& registry,
+                                               const std::string& scheme,
+                                               bool named_for_http) const;
   Result<std::shared_ptr<Source>> connect(const std::string& registry, const std::string& scheme,
                                           bool named_for_http);
   std::shared_ptr<const http::ConnectionOptions> connection(const std::string& registry) const;
@@ -142,15 +154,23 @@ std::shared_ptr<auth::TokenCredential> Hub::Impl::identity(const auth::Cloud& cl
   return made;
 }
 
+Result<auth::SessionOptions> Hub::Impl::session_options(const std::string& registry,
+                                                        const std::string& scheme,
+                                                        bool named_for_http) {
+  const std::string_view host = registry::quirks::api_host(registry);
+  auth::SessionOptions session{
+      .registry = TRY(http::Url::parse(fmt::format("{}://{}/", scheme, host))),
+      .name = registry,
+      .connection = connection(registry),
+      .plain_http_allowed = named_for_http};
+  add_identity(registry, session);
+  return session;
+}
+
 Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
                                                    const std::string& scheme, bool named_for_http) {
-  const std::string_view host = registry::quirks::api_host(registry);
-  const http::Url base = TRY(http::Url::parse(fmt::format("{}://{}/", scheme, host)));
-  auth::SessionOptions session{.registry = base,
-                               .name = registry,
-                               .connection = connection(registry),
-                               .plain_http_allowed = named_for_http};
-  add_identity(registry, session);
+  auth::SessionOptions session = TRY(session_options(registry, scheme, named_for_http));
+  const http::Url base = session.registry;
   auto connected = std::make_shared<Connected>(http, keychain, *tokens, std::move(session));
   registry::Endpoint endpoint{.base = base, .session = &connected->session};
   auto managed = TRY(management(registry, base, named_for_http));
@@ -192,29 +212,42 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
   return make_acr_management(std::move(made), known ? nullptr : watch.seen(base.origin().text()));
 }
 
+std::string Hub::Impl::chosen_scheme(const std::string& registry) const {
+  const auto said = config.registries.find(registry);
+  const bool named_for_http = contains(options.plain_http, registry) ||
+                              (said != config.registries.end() && said->second.plain_http);
+  if (named_for_http) return "http";
+  const bool named_for_tls =
+      said != config.registries.end() || (contains(options.connection_hosts, registry) &&
+                                          options.connection != http::ConnectionOptions{});
+  return named_for_tls || !is_loopback(registry) ? "https" : "";
+}
+
 Result<std::shared_ptr<Source>> Hub::Impl::make_source(const std::string& registry) {
   if (registry.starts_with(kLayoutPrefix)) {
     return open_layout(registry.substr(kLayoutPrefix.size()));
   }
-  if (!oci::is_registry(registry)) {
-    return Error(Errc::invalid_argument,
-                 fmt::format("'{}' is not the name of a registry: a host, or host:port",
-                             text::escape_for_terminal(registry)));
-  }
-  const auto said = config.registries.find(registry);
-  const bool named_for_http = contains(options.plain_http, registry) ||
-                              (said != config.registries.end() && said->second.plain_http);
-  if (named_for_http) return connect(registry, "http", true);
-  const bool named_for_tls =
-      said != config.registries.end() || (contains(options.connection_hosts, registry) &&
-                                          options.connection != http::ConnectionOptions{});
-  if (named_for_tls || !is_loopback(registry)) return connect(registry, "https", false);
+  TRY(check_registry(registry));
+  const std::string scheme = chosen_scheme(registry);
+  if (!scheme.empty()) return connect(registry, scheme, scheme == "http");
   return make_lazy_source(
       registry, [this, registry](const Context& context) -> Result<std::shared_ptr<Source>> {
-        const std::string scheme =
+        const std::string found =
             TRY(probe_scheme(transport, registry, connection(registry), probes, context));
-        return connect(registry, scheme, false);
+        return connect(registry, found, false);
       });
+}
+
+Result<auth::SessionOptions> Hub::session_options(const std::string& registry,
+                                                  const Context& context) {
+  TRY(check_registry(registry));
+  std::string scheme = impl_->chosen_scheme(registry);
+  const bool named_for_http = scheme == "http";
+  if (scheme.empty()) {
+    scheme = TRY(probe_scheme(impl_->transport, registry, impl_->connection(registry),
+                              impl_->probes, context));
+  }
+  return impl_->session_options(registry, scheme, named_for_http);
 }
 
 Result<std::unique_ptr<Hub>> Hub::open(HubOptions options) {

@@ -96,7 +96,10 @@ Result<std::optional<Credential>> parse_get_answer(std::string_view output,
     return Error(Errc::corrupt,
                  fmt::format("{} gave a secret without a usable user name", program));
   }
-  return std::optional(from_protocol(std::move(username), std::move(secret)));
+  Credential credential = from_protocol(std::move(username), std::move(secret));
+  // "<token>" without a token.
+  if (credential.is_anonymous()) return std::optional<Credential>();
+  return std::optional(std::move(credential));
 }
 
 Result<std::map<std::string, std::string>> parse_list_answer(std::string_view output,

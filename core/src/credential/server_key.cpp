@@ -39,8 +39,10 @@ Result<std::string> take_scheme(std::string_view& rest, std::string_view given) 
 }
 
 std::string without_default_port(std::string host, std::string_view scheme) {
-  const std::string_view port = scheme == "http" ? ":80" : ":443";
-  if (host.ends_with(port)) host.resize(host.size() - port.size());
+  // Nobody serves plain http there: "h:443" is "h" whatever stands before it.
+  for (const std::string_view port : {":443", scheme == "http" ? ":80" : ":443"}) {
+    if (host.ends_with(port)) host.resize(host.size() - port.size());
+  }
   return host;
 }
 

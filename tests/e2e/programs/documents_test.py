@@ -102,7 +102,9 @@ class Documents(Case):
         subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr/local"], env={**os.environ, "DESTDIR": str(stage)}, check=True,
                        capture_output=True)
         local = stage / "usr/local"
-        for path in ("bin/berth", "libexec/berth/berthfs", "share/man/man1/berth.1", "share/man/man8/berthfs.8", "share/man/man8/mount.berth.8"):
+        for path in ("bin/berth", "libexec/berth/berthfs", "share/man/man1/berth.1", "share/man/man8/berthfs.8", "bin/docker-credential-berth",
+                     "bin/berth-credential-provider", "libexec/docker/cli-plugins/docker-berth", "share/man/man1/docker-credential-berth.1",
+                     "share/man/man8/berth-credential-provider.8", "share/man/man8/mount.berth.8"):
             self.assertTrue((local / path).is_file(), path)
         readme = (ROOT / "README.md").read_text()
         link = re.search(r"^\$ sudo (ln -s /usr/local/sbin/mount.berth .*)$", readme, re.M).group(1)

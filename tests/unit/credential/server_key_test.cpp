@@ -30,7 +30,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Form{"https://ghcr.io/", "ghcr.io"}, Form{"https://ghcr.io/v2/", "ghcr.io"},
                       Form{"https://ghcr.io:443", "ghcr.io"}, Form{"ghcr.io:443", "ghcr.io"},
                       Form{"http://ghcr.io", "ghcr.io"}, Form{"http://ghcr.io:80", "ghcr.io"},
-                      Form{"http://ghcr.io:443", "ghcr.io:443"}, Form{"//ghcr.io", "ghcr.io"},
+                      Form{"http://ghcr.io:443", "ghcr.io"}, Form{"//ghcr.io", "ghcr.io"},
                       Form{"https://index.docker.io/v1/", "docker.io"},
                       Form{"index.docker.io", "docker.io"},
                       Form{"registry-1.docker.io", "docker.io"}, Form{"docker.io", "docker.io"},

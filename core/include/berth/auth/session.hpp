@@ -86,6 +86,11 @@ class Session {
   /// of the credential; unauthenticated when the registry refuses it.
   Result<RefreshToken> acr_refresh_token(const Context& context);
 
+  /// What to send as the Authorization header for these scopes, "Bearer ..." or "Basic ...", after
+  /// the registry accepted it; empty when it asks for nothing. Errors as of send().
+  Result<Secret> authorization(const Scopes& scopes, const std::string& repository,
+                               const Context& context);
+
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;
 

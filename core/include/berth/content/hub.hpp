@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "berth/auth/session.hpp"
 #include "berth/content/store.hpp"
 #include "berth/credential/config.hpp"
 #include "berth/credential/keychain.hpp"
@@ -36,6 +37,10 @@ class Hub {
   /// The source of a registry. No request is sent here. Loopback hosts that nothing is said about
   /// are tried with TLS and then without, at their first request.
   Result<std::shared_ptr<Source>> source(const std::string& registry);
+  /// What a session with a registry needs besides a keychain and a token store: its scheme and its
+  /// TLS settings, found as for source(). A loopback host that nothing is said about is connected
+  /// to.
+  Result<auth::SessionOptions> session_options(const std::string& registry, const Context& context);
   /// Hosts that are configured, logged in or named: what the mount of every registry shows.
   std::vector<std::string> known_registries();
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
+#include "berth/json/writer.hpp"
+
+#include "account.hpp"
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+constexpr std::string_view kBearer = "Bearer ";
+
+Result<auth::Scopes> scopes_of(const TokenCommand& command, const std::string& repository) {
+  auth::Scopes scopes;
+  for (const std::string& text : command.scopes) {
+    const auth::Scopes one = auth::Scopes::parse(text);
+    if (one.empty() || text.find(':') == std::string::npos) {
+      return Error{Errc::invalid_argument, "'" + text +
+                                               "' is no scope: write repository:NAME:pull,push, "
+                                               "or registry:catalog:*"};
+    }
+    scopes.add(one);
+  }
+  if (command.scopes.empty() && !repository.empty()) scopes = auth::Scopes::pull(repository);
+  return scopes;
+}
+
+/// "host/repository:tag" is how people name what they want to pull.
+std::string without_tag(const std::string& text) {
+  const std::size_t slash =
+      text.find('/', text.find("://") == std::string::npos ? 0 : text.find("://") + 3);
+  if (slash == std::string::npos) return text;
+  return text.substr(0, std::min(text.find_first_of(":@", slash), text.size()));
+}
+
+Result<int> token(const TokenCommand& command, Workspace& workspace) {
+  const credential::ServerKey key = TRY(parse_registry(without_tag(command.registry)));
+  workspace.name_hosts({key.host});
+  const auth::Scopes scopes = TRY(scopes_of(command, key.path));
+  content::Hub* hub = TRY(workspace.hub());
+  const Secret header = TRY(check_with_registry(workspace, key, hub->keychain(), scopes));
+  if (header.empty()) {
+    return Error{Errc::unsupported, key.host + " asks for no token: use it without one"};
+  }
+  if (command.header) {
+    workspace.io().print("Authorization: " + header.reveal() + "\n");
+    return kDone;
+  }
+  const std::string& value = header.reveal();
+  if (!value.starts_with(kBearer)) {
+    return Error{Errc::unsupported,
+                 key.host +
+                     " takes a user name and password with each request, and gives no "
+                     "tokens: `berth token --header` prints the header to send"};
+  }
+  const std::string token = value.substr(kBearer.size());
+  if (workspace.options().json) {
+    json::Node object = json::Node::object();
+    object.set("registry", key.host);
+    object.set("scope", scopes.text());
+    object.set("token", token);
+    workspace.io().print(object.to_text(2) + "\n");
+  } else {
+    workspace.io().print(token + "\n");
+  }
+  return kDone;
+}
+
+/// What docker-credential-berth and berth-credential-provider ask when they hold no token. Exit
+/// status 3 tells them that nobody is logged in here, which is no failure.
+Result<int> helper_token(const TokenCommand& command) {
+  return Error{Errc::not_found, "no Entra ID identity is available here for " + command.registry};
+}
+
+}  // namespace
+
+int run_token(const TokenCommand& command, Workspace& workspace) {
+  const auto done = command.helper ? helper_token(command) : token(command, workspace);
+  return done ? *done : report(workspace, done.error());
+}
+
+}  // namespace berth::cli
