@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -51,6 +53,16 @@ struct RegistryBehaviour {
   bool acr = false;          ///< it is an Azure container registry: /acr/v1, locks, its errors
   bool soft_delete = false;  ///< ACR keeps what is deleted, and gives it back
   int storage_seconds = 0;   ///< how long a redirect to the storage is good for; 0: for ever
+
+  // ACR's own token service, /oauth2/exchange and /oauth2/token.
+  std::set<std::string> entra_tokens{};  ///< the Entra ID tokens that the exchange takes
+  std::string tenant{};                  ///< whose tokens they are; "": of any
+  bool abac = false;                     ///< rights by repository: wildcards are dropped
+  std::set<std::string> entra_actions{
+      "pull",           "push",         "delete",          "metadata_read",
+      "metadata_write", "deleted_read", "deleted_restore", "*"};  ///< what the identity may do
+  int refresh_token_seconds = 11'700;
+  std::function<std::int64_t()> unix_time{};  ///< what time it is there; absent: the machine's
 };
 
 struct FakeImage {

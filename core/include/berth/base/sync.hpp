@@ -28,7 +28,7 @@ namespace berth {
 /// std::mutex that clang's thread-safety analysis understands (libstdc++'s carries no attribute).
 /// Lock order, outermost first; a thread may only take a lock to the right of those it holds:
 ///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder ->
-///   auth token -> http loop -> log
+///   auth token -> auth identity -> http loop -> log
 class BERTH_CAPABILITY("mutex") Mutex {
  public:
   void lock() BERTH_ACQUIRE() { mutex_.lock(); }
