@@ -54,6 +54,13 @@ Json to_json(const acr::ArtifactTagProperties& properties) {
   return out;
 }
 
+template <>
+Json item_to_json(const acr::ArtifactTagProperties& properties) {
+  Json out = to_json(properties);
+  if (properties.is_signed) out["signed"] = *properties.is_signed;
+  return out;
+}
+
 Json to_json(const acr::ArtifactManifestProperties& properties) {
   Json out{{"registryLoginServer", properties.registry_login_server},
            {"repositoryName", properties.repository_name},

@@ -19,6 +19,13 @@ Json to_json(const Json& json);
 Json to_json(const acr::ContainerRepositoryProperties& properties);
 Json to_json(const acr::ArtifactTagProperties& properties);
 Json to_json(const acr::ArtifactManifestProperties& properties);
+/// An element of a list: there the SDK lets `signed` through, which it drops of a single tag.
+template <class T>
+Json item_to_json(const T& item) {
+  return to_json(item);
+}
+template <>
+Json item_to_json(const acr::ArtifactTagProperties& properties);
 Json to_json(const acr::DeletedRepository& deleted);  ///< null: the SDK drops it
 Json to_json(const acr::UploadBlobResult& result);
 Json to_json(const acr::SetManifestResult& result);
@@ -34,14 +41,14 @@ Result<Json> list_to_json(acr::Paged<T> list, bool by_page) {
   if (!by_page) {
     for (auto& item : list) {
       if (!item) return item.error();
-      all.push_back(to_json(*item));
+      all.push_back(item_to_json(*item));
     }
     return Json{{"items", all}};
   }
   for (auto& page : list.by_page()) {
     if (!page) return page.error();
     Json items = Json::array();
-    for (const T& item : page->items) items.push_back(to_json(item));
+    for (const T& item : page->items) items.push_back(item_to_json(item));
     Json out{{"items", items}};
     if (!page->continuation_token.empty()) out["continuationToken"] = page->continuation_token;
     all.push_back(std::move(out));
