@@ -16,6 +16,14 @@ run(${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH}/build -DCMAKE_PREFIX_PATH=${SCRA
   -DCMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${flags}" -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${SCRATCH}/build)
 run(${SCRATCH}/build/consumer)
+# The documentation's examples are projects of their own too: one of them, without a server, says what it is.
+run(${CMAKE_COMMAND} -S ${EXAMPLES} -B ${SCRATCH}/examples -DCMAKE_PREFIX_PATH=${SCRATCH}/prefix
+  -DCMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=${flags}" -DCMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} --build ${SCRATCH}/examples --target example_list_repositories)
+execute_process(COMMAND ${SCRATCH}/examples/example_list_repositories RESULT_VARIABLE result ERROR_VARIABLE said)
+if(NOT result EQUAL 2 OR NOT said MATCHES "^usage: list_repositories ENDPOINT")
+  message(FATAL_ERROR "list_repositories, built against the installed package: ${result}: ${said}")
+endif()
 # Only the public headers are installed, and no header of a library that berth is built with.
 file(GLOB_RECURSE headers RELATIVE ${SCRATCH}/prefix/include ${SCRATCH}/prefix/include/*)
 foreach(header IN LISTS headers)

@@ -2,7 +2,6 @@
 // The fake registry as a program, to run beside a real mount: prints the address that it listens
 // on as its first line, and serves until its standard input ends or it is killed.
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -10,6 +9,8 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "support/fake_registry.hpp"
 
@@ -27,7 +28,9 @@ Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
 --entra: an Entra ID token that its exchange takes.
 --acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
-what is deleted.
+what is deleted. --anonymous-pull: tokens to pull for anybody.
+On its standard input the line "requests" asks for all requests since the last such line, as one line of JSON:
+[["registry", "GET", "/v2/"], ...].
 )";
 
 struct Arguments {
@@ -124,6 +127,19 @@ void fill(berth::test::FakeRegistry& registry, const Arguments& arguments) {
   }
 }
 
+/// Of all three servers, each in its order, and forgotten then.
+std::string requests_so_far(berth::test::FakeRegistry& registry) {
+  nlohmann::json out = nlohmann::json::array();
+  const auto take = [&](const char* name, berth::test::HttpServer& server) {
+    for (const auto& request : server.log()) out.push_back({name, request.method, request.target});
+    server.clear_log();
+  };
+  take("registry", registry.server());
+  take("tokens", registry.tokens());
+  take("storage", registry.storage());
+  return out.dump();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -147,8 +163,8 @@ int main(int argc, char** argv) try {
               << arguments.server.tls->client_key().string() << "\n";
   }
   std::cout.flush();
-  char ignored = 0;
-  while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line == "requests") std::cout << requests_so_far(registry) << std::endl;
   }
   return 0;
 } catch (const std::exception& problem) {

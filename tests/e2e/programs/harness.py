@@ -32,6 +32,16 @@ def tool(name):
     return found
 
 
+def official_sdk():
+    """The folder with the SDK's packages, as tool() gives a program."""
+    folder = ROOT / "build/peers/sdk"
+    if (folder / "fetched-lock.json").exists() and shutil.which("node"):
+        return folder
+    if os.environ.get("BERTH_REQUIRE_PEERS") == "1":
+        raise AssertionError("the official SDK is required here (BERTH_REQUIRE_PEERS=1) and not fetched")
+    raise unittest.SkipTest("the official SDK is not fetched (tests/peers_sdk.sh)")
+
+
 def wait_until(condition, seconds=20, what="the condition"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -58,6 +68,12 @@ class FakeRegistry:
             name, value = line.split(maxsplit=1)
             self.said[name] = value.strip()
         self.host = self.said["registry"]
+
+    def requests(self):
+        """Those since the last call: [server, method, target] each."""
+        self.process.stdin.write("requests\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
 
     def close(self):
         self.process.kill()

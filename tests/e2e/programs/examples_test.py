@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of docs/examples, run as their first lines say: against the fake Azure container registry, and those of content
+against docker-registry too. Whoever runs them is logged in with az, which is a script here."""
+import json
+import os
+import re
+import subprocess
+import unittest
+
+from harness import BIN, Case, ROOT
+from registry import OCI_MANIFEST, digest_of
+
+ENTRA = "entra-token-of-az"
+
+
+class Examples(Case):
+    def setUp(self):
+        super().setUp()
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir()
+        self.az_log = self.folder / "az.log"
+        az = bin_folder / "az"
+        az.write_text(f'#!/bin/sh\necho "$@" >> {self.az_log}\n'
+                      f'echo \'{{"accessToken": "{ENTRA}", "expires_on": 4102444800, "tokenType": "Bearer"}}\'\n')
+        az.chmod(0o755)
+        self.env.update({"PATH": f"{bin_folder}:/usr/bin:/bin", "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"})
+        # docker's and podman's files say something else, which no example asks for.
+        (self.home / ".docker").mkdir()
+        (self.home / ".docker/config.json").write_text("not to be read")
+
+    def acr(self, *arguments):
+        return self.fake_registry("--acr", "--auth", "bearer", "--entra", ENTRA, *arguments)
+
+    def example(self, name, host, *arguments, status=0):
+        done = subprocess.run([str(BIN / f"example_{name}"), f"http://{host}", *map(str, arguments)], env=self.env, capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+    def test_lists_repositories_by_item_and_by_page(self):
+        registry = self.acr("--sample")
+        names = ["library/artifact", "library/hello", "library/multi"]
+        self.assertEqual(self.example("list_repositories", registry.host),
+                         f"Repositories of {registry.host}:\n" + "".join(f"  {name}\n" for name in names) +
+                         "The same, two in a page:\n"
+                         f"  page 1\n    {names[0]}\n    {names[1]}\n  page 2\n    {names[2]}\n")
+        self.assertIn("--resource https://containerregistry.azure.net", self.az_log.read_text())
+
+    def test_lists_tags_without_a_login(self):
+        registry = self.acr("--sample", "--anonymous-pull")
+        self.assertEqual(self.example("list_tags_anonymously", registry.host, "library/hello", "v1"),
+                         f"{registry.host}/library/hello:v1 has the following aliases:\n"
+                         f"    {registry.host}/library/hello:latest\n    {registry.host}/library/hello:v1\n")
+        self.assertFalse(self.az_log.exists(), "the Azure CLI was asked, though nobody was to be")
+
+    def test_says_when_the_registry_lets_nobody_in_without_a_login(self):
+        registry = self.acr("--sample")
+        said = self.example("list_tags_anonymously", registry.host, "library/hello", "v1", status=1)
+        self.assertRegex(said, r"anonymous")
+
+    def test_locks_a_tag(self):
+        registry = self.acr("--sample")
+        self.assertEqual(self.example("set_image_properties", registry.host, "library/hello", "v1"),
+                         f"{registry.host}/library/hello:v1\n  can_read: true\n  can_list: true\n  can_write: false\n  can_delete: false\n")
+        # And it holds.
+        said = self.example("delete_manifest", registry.host, "library/hello", "v1", status=1)
+        self.assertIn("lock", said)
+
+    def test_deletes_all_images_but_the_newest_three(self):
+        registry = self.acr()
+        layer = self.folder / "layer"
+        for number in range(5):
+            layer.write_bytes(b"layer %d" % number)
+            self.example("upload_image", registry.host, "some/images", f"v{number}", layer)
+        said = self.example("delete_images", registry.host, "some/images")
+        self.assertEqual(re.findall(r"some/images:(\S+)", said), ["v1", "v0"])
+        self.assertEqual(len(re.findall(r"Deleting the image sha256:[0-9a-f]{64}$", said, re.M)), 2)
+        self.assertEqual(self.example("delete_images", registry.host, "some/images"), "")
+        self.example("download_image", registry.host, "some/images", "v2", self.folder / "kept")
+        self.example("download_image", registry.host, "some/images", "v1", self.folder / "gone", status=1)
+
+    def upload_download_delete(self, host):
+        layer = self.folder / "layer.tar.gz"
+        layer.write_bytes(os.urandom(3 << 20))
+        digest = digest_of(layer.read_bytes())
+        said = self.example("upload_image", host, "samples/hello", "demo", layer)
+        self.assertIn(f"Uploaded the layer: {digest}, {3 << 20} bytes", said)
+        manifest = re.search(r"Uploaded the manifest: (sha256:[0-9a-f]{64}), tagged demo", said).group(1)
+
+        image = self.folder / "image"
+        said = self.example("download_image", host, "samples/hello", "demo", image)
+        self.assertIn(f"Downloaded the manifest {manifest}: {OCI_MANIFEST}", said)
+        self.assertEqual(digest_of((image / "manifest.json").read_bytes()), manifest)
+        parsed = json.loads((image / "manifest.json").read_text())
+        self.assertEqual(digest_of((image / "config.json").read_bytes()), parsed["config"]["digest"])
+        self.assertEqual((image / digest[7:]).read_bytes(), layer.read_bytes())
+
+        self.assertEqual(self.example("delete_blobs", host, "samples/hello", "demo"), f"Deleted the layer {digest}\n")
+        said = self.example("download_image", host, "samples/hello", "demo", self.folder / "again", status=1)
+        self.assertIn(digest, said)
+        self.assertFalse((self.folder / "again" / digest[7:]).exists())
+        self.assertEqual(self.example("delete_manifest", host, "samples/hello", "demo"), f"Deleted the manifest {manifest}\n")
+        self.example("delete_manifest", host, "samples/hello", "demo", status=1)
+
+    def test_uploads_downloads_and_deletes_on_an_azure_registry(self):
+        self.upload_download_delete(self.acr().host)
+
+    def test_uploads_downloads_and_deletes_on_docker_registry(self):
+        self.upload_download_delete(self.registry().host)
+        self.assertFalse(self.az_log.exists(), "an Entra ID token was asked for, and no registry wanted one")
+
+    def test_signs_in_to_the_cloud_of_china(self):
+        registry = self.acr("--sample")
+        self.assertEqual(self.example("china_cloud", registry.host),
+                         f"Repositories of {registry.host}:\n  library/artifact\n  library/hello\n  library/multi\n")
+        self.assertIn("--resource https://management.chinacloudapi.cn", self.az_log.read_text())
+
+    def test_each_says_how_it_is_called(self):
+        sources = sorted((ROOT / "docs/examples").glob("*.cpp"))
+        self.assertEqual(len(sources), 9)
+        for source in sources:
+            done = subprocess.run([str(BIN / f"example_{source.stem}")], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), source)
+            self.assertTrue(done.stderr.startswith(f"usage: {source.stem} ENDPOINT"), done.stderr)
+            self.assertLess(len(source.read_text().splitlines()), 80, source)
+
+
+if __name__ == "__main__":
+    unittest.main()
