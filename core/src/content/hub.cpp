@@ -69,8 +69,7 @@ struct Hub::Impl {
   /// The scheme that somebody chose for a registry; "" for loopback hosts that must be tried.
   std::string chosen_scheme(const std::string& registry) const;
   Result<auth::SessionOptions> session_options(const std::string& registry,
-                                               const std::string& scheme,
-                                               bool named_for_http) const;
+                                               const std::string& scheme, bool named_for_http);
   Result<std::shared_ptr<Source>> connect(const std::string& registry, const std::string& scheme,
                                           bool named_for_http);
   std::shared_ptr<const http::ConnectionOptions> connection(const std::string& registry) const;

@@ -67,6 +67,14 @@ class MemoryManagement final : public content::Management {
     TRY(change(repository + "@" + digest.text(), changes));
     return manifest_of(repository, digest);
   }
+  Result<void> delete_tag(const std::string& /*repository*/, const std::string& /*tag*/,
+                          const Context& /*context*/) override {
+    return Error(Errc::unsupported, "not of these tests");
+  }
+  Result<void> delete_repository(const std::string& /*repository*/,
+                                 const Context& /*context*/) override {
+    return Error(Errc::unsupported, "not of these tests");
+  }
   Result<Page> list_tags(const std::string& repository, const std::string& from,
                          const Context&) override {
     TRY(registry_.question("tag list"));
