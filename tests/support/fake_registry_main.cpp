@@ -141,8 +141,11 @@ int main(int argc, char** argv) try {
               << arguments.server.tls->client_key().string() << "\n";
   }
   std::cout.flush();
-  char ignored = 0;
-  while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+  // A line "clear" ends all faults; the end of the input ends the registry.
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line != "clear") continue;
+    registry.clear_faults();
+    std::cout << "cleared" << std::endl;
   }
   return 0;
 } catch (const std::exception& problem) {

@@ -48,7 +48,7 @@ class FakeRegistry:
         script = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=folder)[1])
         script.write_text(json.dumps(list(faults)))
         self.process = subprocess.Popen([str(BIN / "fake-registry"), "--script", str(script), *map(str, arguments)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+                                        stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=die_with_parent)
         self.said = {}
         last = "client-key" if "--tls" in arguments else "storage"
         while last not in self.said:
@@ -58,6 +58,12 @@ class FakeRegistry:
             name, value = line.split(maxsplit=1)
             self.said[name] = value.strip()
         self.host = self.said["registry"]
+
+    def clear_faults(self):
+        """Every request from now on is answered as usual; what stalls goes on stalling."""
+        self.process.stdin.write("clear\n")
+        if self.process.stdout.readline().strip() != "cleared":
+            raise RuntimeError("the fake registry ended")
 
     def close(self):
         self.process.kill()
