@@ -14,6 +14,7 @@
 
 #include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
+#include "berth/base/open_file_limit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "berth/base/fd.hpp"
+#include "berth/base/open_file_limit.hpp"
 
 #include "commands.hpp"
 #include "docker_plugin.hpp"

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "berth/base/open_file_limit.hpp"
 #include "berth/base/process.hpp"
 #include "berth/base/try.hpp"
 
@@ -95,6 +96,7 @@ Result<int> execute(const MountCommand& command, Workspace& workspace) {
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
+  restore_open_file_limit();
   ::execv(argv[0], argv.data());
   return Error::from_errno(errno, "starting " + program.string());
 }

@@ -6,8 +6,9 @@ status=0
 step() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 step "clang-format"
 git ls-files '*.cpp' '*.hpp' | xargs -r clang-format-19 --dry-run --Werror || status=1
-step "layers, words, budget"
+step "layers, locks, words, budget"
 python3 tests/lint/layers.py . || status=1
+python3 tests/lint/locks.py . || status=1
 sh tests/lint/words.sh . || status=1
 python3 tests/lint/budget.py . || status=1
 step "clang 19 with thread-safety analysis, each public header alone"

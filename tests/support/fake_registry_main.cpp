@@ -163,8 +163,13 @@ int main(int argc, char** argv) try {
               << arguments.server.tls->client_key().string() << "\n";
   }
   std::cout.flush();
+  // "requests" tells those since the last such line, "clear" ends all faults; the end of the input
+  // ends the registry.
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "requests") std::cout << requests_so_far(registry) << std::endl;
+    if (line != "clear") continue;
+    registry.clear_faults();
+    std::cout << "cleared" << std::endl;
   }
   return 0;
 } catch (const std::exception& problem) {

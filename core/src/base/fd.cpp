@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,13 +114,6 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
 Result<std::string> read_file_at(int dir_fd, const std::filesystem::path& path, std::size_t limit) {
   const Fd fd = TRY(open_at(dir_fd, path, O_RDONLY));
   return read_all(fd, path, limit);
-}
-
-void raise_open_file_limit() noexcept {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 Result<void> make_directories(const std::filesystem::path& path, mode_t mode) {

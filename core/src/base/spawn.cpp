@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "berth/base/open_file_limit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 
@@ -163,7 +164,9 @@ Result<Child> spawn(const ProcessSpec& spec) {
   if (err.write) plan.give(err.write, STDERR_FILENO);
   plan.isolate();
   pid_t pid = -1;
-  const int failure = plan.run(pid, program, pointers_to(argv).data(), pointers_to(env).data());
+  const int failure = start_with_original_file_limit(in.write.get(), [&] {
+    return plan.run(pid, program, pointers_to(argv).data(), pointers_to(env).data());
+  });
   if (failure != 0) return Error::from_errno(failure, "cannot run '" + program + "'");
 
   Child child{pid, std::move(in.write), std::move(out.read), std::move(err.read)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "content/scheme.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -32,12 +33,15 @@ bool is_loopback(const std::string& registry) {
 Result<std::string> probe_scheme(http::Transport& transport, const std::string& host,
                                  std::shared_ptr<const http::ConnectionOptions> connection,
                                  std::atomic<std::uint64_t>& requests, const Context& context) {
+  // Half of what there is, or a server that is silent to one is never asked the other way.
+  const auto patience =
+      std::min<std::chrono::nanoseconds>(kPatience, context.remaining(2 * kPatience) / 2);
   const auto ask = [&](const std::string& scheme) -> Result<int> {
     http::Request request;
     request.url = TRY(http::Url::parse(fmt::format("{}://{}/v2/", scheme, host)));
     request.connection = connection;
     ++requests;
-    const auto response = TRY(transport.send(request, context.with_timeout(kPatience)));
+    const auto response = TRY(transport.send(request, context.with_timeout(patience)));
     return response.status;
   };
   auto tls = ask("https");

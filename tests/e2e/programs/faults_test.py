@@ -169,6 +169,11 @@ class Outages(Case):
         self.assertEqual(r.requests(), before)
 
 
+def kill_and_wait(process):
+    process.kill()
+    process.communicate()
+
+
 class Interrupted(Case):
     SIZE = 96 << 20
 
@@ -185,15 +190,18 @@ class Interrupted(Case):
         return json.loads(self.berth("--json", "cache", "status").stdout)["partial_bytes"]
 
     def stalled(self):
-        """A copy of 96 MiB that stands still in its middle, all by the registry's will: the first answer with bytes ends no more."""
-        r = self.fake_registry("--big", self.SIZE, faults=[{"method": "GET", "target": "*/blobs/*", "from": 2, "times": 1, "action": "stall_body",
-                                                            "at": self.SIZE // 3}])
+        """A copy of 96 MiB that stands still in its middle, all by the registry's will: the first answer with bytes ends no more, and the
+        connections that berth opens beside a slow one, as on a busy machine, give none. Until the faults are cleared."""
+        r = self.fake_registry("--big", self.SIZE, faults=[
+            {"method": "GET", "target": "*/blobs/*", "from": 2, "times": 1, "action": "stall_body", "at": self.SIZE // 3},
+            {"method": "GET", "target": "*/blobs/*", "from": 2, "times": 0, "action": "stall_body", "at": 0}])
         place = f"{r.host}/library/big:latest"
         digest = json.loads(self.berth("cat", f"{place}/manifest.json").stdout)["layers"][0]["digest"]
         self.berth("cat", f"{place}/config.json")  # the first blob
         running = self.start("cp", f"{place}/layers/00.tar.gz", str(self.folder / "out"))
         wait_until(lambda: self.kept() > (8 << 20), what="some bytes")
         self.assertIsNone(running.poll())
+        self.addCleanup(kill_and_wait, running)
         return r, place, digest, running
 
     def kept(self):
@@ -203,12 +211,13 @@ class Interrupted(Case):
     def test_ctrl_c_leaves_a_partial_blob_that_the_next_command_takes_up(self):
         r, place, digest, running = self.stalled()
         running.send_signal(signal.SIGINT)
-        _, words = running.communicate(timeout=20)
+        _, words = running.communicate(timeout=60)
         self.assertEqual(running.returncode, 130, words)
         self.assertIn(b"takes it up", words)
         self.assertFalse((self.folder / "out").exists())
         kept = self.partial_bytes()
         self.assertGreater(kept, 8 << 20)
+        r.clear_faults()
         asked = self.berth("-vv", "cp", f"{place}/layers/00.tar.gz", self.folder / "out").stderr
         statuses = re.findall(rf"GET \S+/blobs/{digest}: (\d+)", asked)
         self.assertEqual(set(statuses), {"206"}, "taken up by range, not begun again")
@@ -240,6 +249,7 @@ class Interrupted(Case):
     def test_ctrl_z_of_the_downloading_process_holds_nobody_up(self):
         r, place, digest, running = self.stalled()
         running.send_signal(signal.SIGSTOP)
+        r.clear_faults()
         try:
             mnt = self.mount(r.host)
             path = mnt / f"library/big/.blobs/sha256/{digest[7:]}"

@@ -58,7 +58,7 @@ class FakeRegistry:
         script = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=folder)[1])
         script.write_text(json.dumps(list(faults)))
         self.process = subprocess.Popen([str(BIN / "fake-registry"), "--script", str(script), *map(str, arguments)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+                                        stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=die_with_parent)
         self.said = {}
         last = "client-key" if "--tls" in arguments else "storage"
         while last not in self.said:
@@ -74,6 +74,13 @@ class FakeRegistry:
         self.process.stdin.write("requests\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
+
+    def clear_faults(self):
+        """Every request from now on is answered as usual; what stalls goes on stalling."""
+        self.process.stdin.write("clear\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline().strip() != "cleared":
+            raise RuntimeError("the fake registry ended")
 
     def close(self):
         self.process.kill()

@@ -82,7 +82,7 @@ class Life(Case):
         # Who does not answer within a moment is no reason to wait, nor to fail: the mount may come before the network.
         slow = self.fake_registry("--sample", faults=[{"target": "*/manifests/*", "times": 0, "action": "stall_head"}])
         begin = time.monotonic()
-        stalled = self.mount(f"{slow.host}/library/hello:v1", "timeout=1", name="stalled")
+        stalled = self.mount(f"{slow.host}/library/hello:v1", "timeout=1,plain_http", name="stalled")
         self.assertLess(time.monotonic() - begin, 8)
         self.assert_errno(errno.ETIMEDOUT, os.listdir, stalled)
 

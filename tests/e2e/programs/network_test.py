@@ -4,11 +4,13 @@ import errno
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
-from harness import BIN, Case
+from harness import BIN, Case, wait_until
 from registry import free_port
 
 
@@ -27,6 +29,28 @@ class ThroughAMount(Case):
             for word in words:
                 self.assertIn(word, log)
             self.assertTrue((mnt / ".berth/version").read_text(), "the mount goes on")
+
+    def test_a_registry_that_never_answers_costs_one_timeout(self):
+        # S121, S122
+        r = self.fake_registry("--sample")
+        mnt = self.mount(r.host, "timeout=3,plain_http")
+        self.assertEqual(os.listdir(mnt / "library"), ["artifact", "hello", "multi"])
+        self.assertEqual(os.listdir(mnt / "library/hello"), ["latest", "v1"])
+        # Its kernel goes on taking connections.
+        os.kill(r.process.pid, signal.SIGSTOP)
+        self.berth("refresh", mnt)
+        longest = 0
+
+        def says_so():
+            nonlocal longest
+            for place, names in (("library", ["artifact", "hello", "multi"]), ("library/hello", ["latest", "v1"])):
+                begin = time.monotonic()
+                self.assertEqual(os.listdir(mnt / place), names)
+                longest = max(longest, time.monotonic() - begin)
+            return "has not answered since" in (mnt / ".berth/offline").read_text()
+        wait_until(says_so, what="the registry's being away")
+        self.assertLess(longest, 5.5, "one timeout, and not two")
+        self.assertNotIn("answers again", (mnt / ".berth/offline").read_text())
 
 
 class PublicRegistry(Case):

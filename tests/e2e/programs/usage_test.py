@@ -124,6 +124,27 @@ class Cache(Case):
         self.assertNotIn("https", said)
 
 
+class Helpers(Case):
+    def test_helpers_get_the_limit_of_open_files_that_berth_was_started_with(self):
+        r = self.registry("htpasswd")
+        r.push_image("app", ["v1"], [b"layer"])
+        helper = self.folder / "bin/docker-credential-limits"
+        helper.parent.mkdir()
+        helper.write_text(f'#!/bin/bash\nread url\nulimit -S -n >> {self.folder}/limits\n'
+                          'echo "{\\"ServerURL\\":\\"$url\\",\\"Username\\":\\"alice\\",\\"Secret\\":\\"wonder\\"}"\n')
+        helper.chmod(0o755)
+        auth = self.folder / "auth.json"
+        auth.write_text(json.dumps({"credHelpers": {r.host: "limits"}}))
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        path = {"PATH": f"{helper.parent}:{self.env['PATH']}"}
+        self.sh(f"ulimit -S -n 777; berth --authfile {auth} ls {r.host}/app && berth --authfile {auth} --cache {self.folder}/other mount {r.host} {mnt}",
+                **path)
+        self.assertEqual(os.listdir(mnt / "app"), ["v1"])
+        self.assertEqual(set((self.folder / "limits").read_text().split()), {"777"})
+
+
 class Errors(Case):
     def test_with_json_every_line_of_standard_error_is_an_object(self):
         # S214

@@ -2,6 +2,7 @@
 #include "berth/base/process.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "berth/base/fd.hpp"
+#include "berth/base/open_file_limit.hpp"
 
 #include "support/matchers.hpp"
 #include "support/temp_dir.hpp"
@@ -229,6 +231,64 @@ TEST(ProcessTest, AnEndedOrNonblockingContextStartsNothing) {
   EXPECT_THAT(run_process(touch, Context().nonblocking()), HasCode(Errc::would_block));
   EXPECT_FALSE(std::filesystem::exists(dir / "a"));
   EXPECT_THAT(run_process({}, soon()), HasCode(Errc::invalid_argument));
+}
+
+/// A soft limit below the hard one for as long as it lives.
+class SmallFileLimit {
+ public:
+  SmallFileLimit() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    set(700);
+  }
+  ~SmallFileLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  static void set(rlim_t soft) {
+    rlimit limit{};
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = soft;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+  static rlim_t soft() {
+    rlimit limit{};
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    return limit.rlim_cur;
+  }
+  rlim_t hard() const { return before_.rlim_max; }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(ProcessTest, ProgramsGetTheOpenFileLimitThatThisOneWasStartedWith) {
+  const SmallFileLimit small;
+  raise_open_file_limit();
+  ASSERT_EQ(SmallFileLimit::soft(), small.hard());
+  const auto done = run_shell("ulimit -S -n; ulimit -H -n");
+  ASSERT_THAT(done, IsOk());
+  EXPECT_EQ(done->output, "700\n" + std::to_string(small.hard()) + "\n");
+  EXPECT_EQ(SmallFileLimit::soft(), small.hard()) << "and this one keeps its own";
+  restore_open_file_limit();
+  EXPECT_EQ(SmallFileLimit::soft(), 700U);
+}
+
+TEST(ProcessTest, WhoseDescriptorsAreManyKeepsItsLimitWhileItStartsAProgram) {
+  const SmallFileLimit small;
+  raise_open_file_limit();
+  rlim_t meanwhile = 0;
+  EXPECT_EQ(start_with_original_file_limit(350,
+                                           [&] {
+                                             meanwhile = SmallFileLimit::soft();
+                                             return 5;
+                                           }),
+            5);
+  EXPECT_EQ(meanwhile, small.hard());
+  EXPECT_EQ(start_with_original_file_limit(349,
+                                           [&] {
+                                             meanwhile = SmallFileLimit::soft();
+                                             return 0;
+                                           }),
+            0);
+  EXPECT_EQ(meanwhile, 700U);
+  restore_open_file_limit();
 }
 
 }  // namespace

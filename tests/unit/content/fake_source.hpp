@@ -39,7 +39,7 @@ class Gate {
     return {};
   }
   /// Until somebody stands before it.
-  bool wait_for_someone(std::chrono::seconds limit = std::chrono::seconds(10)) {
+  bool wait_for_someone(std::chrono::seconds limit = std::chrono::seconds(30)) {
     const Context context = Context().with_timeout(limit);
     MutexLock lock(mutex_);
     while (waiting_ == 0 && context.check()) changed_.wait(mutex_, context);

@@ -14,9 +14,17 @@ namespace {
 using content::BlobReader;
 using ::testing::HasSubstr;
 
+/// Time stands still: what a busy machine makes slow is not taken for a download that is stuck.
 class FetchTest : public StoreFixture {
  protected:
   void SetUp() override { open(); }
+  void TearDown() override { store_.reset(); }  // it uses the clock
+  void open(content::StoreOptions options = {}) {
+    options.clock = &clock_;
+    StoreFixture::open(std::move(options));
+  }
+
+  FakeClock clock_;
 };
 
 TEST_F(FetchTest, ReadsABlobAndKeepsIt) {
@@ -218,8 +226,6 @@ TEST_F(FetchTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
 }
 
 TEST_F(FetchTest, BytesThatArriveBringTheCacheToASyncPoint) {
-  FakeClock clock;
-  open({.clock = &clock});
   const std::string bytes = sample_bytes(20 * kMiB);
   const Digest digest = source_->add(bytes);
   const auto gate = std::make_shared<Gate>();
@@ -230,7 +236,7 @@ TEST_F(FetchTest, BytesThatArriveBringTheCacheToASyncPoint) {
   const std::filesystem::path record =
       folder_ / "cache/ingest" / ("sha256-" + std::string(digest.hex())) / "synced";
   EXPECT_FALSE(std::filesystem::exists(record));
-  clock.advance(std::chrono::seconds(61));
+  clock_.advance(std::chrono::seconds(61));
   gate->open();
   const Context limit = soon();
   while (!std::filesystem::exists(record) && limit.check()) std::this_thread::yield();

@@ -19,12 +19,13 @@ class SchemeTransport final : public http::Transport {
  public:
   using Answer = std::function<Result<int>()>;
 
-  Result<http::Response> send(const http::Request& request, const Context&) override {
+  Result<http::Response> send(const http::Request& request, const Context& context) override {
     const std::string scheme = request.url.origin().scheme;
     Answer answer;
     {
       MutexLock lock(mutex_);
       asked_.push_back(request.method + " " + request.url.text());
+      patience_.push_back(context.remaining(std::chrono::hours(1)));
       answer = scheme == "https" ? https : http;
     }
     auto status = answer();
@@ -41,12 +42,19 @@ class SchemeTransport final : public http::Transport {
     return asked_;
   }
 
+  /// What was left of each request's time.
+  std::vector<std::chrono::nanoseconds> patience() const {
+    MutexLock lock(mutex_);
+    return patience_;
+  }
+
   Answer https = [] { return 200; };
   Answer http = [] { return 200; };
 
  private:
   mutable Mutex mutex_;
   std::vector<std::string> asked_ BERTH_GUARDED_BY(mutex_);
+  std::vector<std::chrono::nanoseconds> patience_ BERTH_GUARDED_BY(mutex_);
 };
 
 class HubTest : public ::testing::Test {
@@ -123,6 +131,17 @@ TEST_F(HubTest, AnUntrustedCertificateIsNoReasonForPlainHttp) {
   auto refused = tags("localhost:5000");
   ASSERT_THAT(refused, HasCode(Errc::untrusted));
   EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("certificate"));
+}
+
+TEST_F(HubTest, AServerThatIsSilentToTlsLeavesTimeToBeAskedWithout) {
+  open();
+  transport_.https = [] { return Error(Errc::timeout, "no answer in time"); };
+  auto source = hub_->source("localhost:5000");
+  ASSERT_THAT(source, IsOk());
+  ASSERT_THAT((*source)->list_tags("a", "", Context().with_timeout(std::chrono::seconds(4))),
+              IsOk());
+  ASSERT_GE(transport_.patience().size(), 2U);
+  EXPECT_LE(transport_.patience()[0], std::chrono::seconds(2)) << "half of what there is";
 }
 
 TEST_F(HubTest, WhereNobodyAnswersNoSchemeIsBlamed) {

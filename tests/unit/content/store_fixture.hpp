@@ -32,7 +32,7 @@ class StoreFixture : public ::testing::Test {
     return opened ? *opened : nullptr;
   }
 
-  static Context soon() { return Context().with_timeout(std::chrono::seconds(20)); }
+  static Context soon() { return Context().with_timeout(std::chrono::seconds(45)); }
 
   static Result<std::string> read(content::BlobReader& reader, std::uint64_t offset,
                                   std::size_t length) {

@@ -55,10 +55,6 @@ Result<void> write_all(int fd, ByteView bytes);
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
 Result<std::string> read_file_at(int dir_fd, const std::filesystem::path& path, std::size_t limit);
 
-/// Lets this process, and those that it starts, open as many files as the administrator allows: the
-/// soft limit, often 1024, becomes the hard one. Without effect where that is refused.
-void raise_open_file_limit() noexcept;
-
 /// mkdir -p with `mode` for what is created.
 Result<void> make_directories(const std::filesystem::path& path, mode_t mode = 0700);
 

@@ -26,10 +26,28 @@
 namespace berth {
 
 /// std::mutex that clang's thread-safety analysis understands (libstdc++'s carries no attribute).
-/// Lock order, outermost first; a thread may only take a lock to the right of those it holds:
-///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder ->
-///   registry (turns) -> auth token -> auth identity -> acr (pipeline, watch) -> http loop ->
-///   http outgoing -> log
+///
+/// Lock order, outermost first: a thread that holds a lock may only take one that stands further
+/// down, or further right in its line. Named by layer and file; lint.locks compares the list with
+/// the code.
+///   fuse/inodes, fuse/handles, fuse/filesystem, fuse/notifier, fuse/page_guard, fuse/passthrough,
+///   fuse/pool, fuse/buffers
+///   tree/node, tree/tags, tree/properties, tree/heads, tree/listings, tree/holdings,
+///   tree/manifests, tree/away
+///   content/hub, content/lazy_source, content/store, content/crew, content/meter,
+///   content/layout_source, content/acr_watch
+///   content/fetch, content/fetch_reader, content/spread, content/scheduler, content/turn,
+///   content/core, content/notifier
+///   cache/cache_impl, cache/remembered, cache/partial_impl, cache/evictor, cache/journal,
+///   cache/quota
+///   acr/purge_run, acr/purge_manifests, acr/artifact, acr/pipeline
+///   registry/turns, registry/learned
+///   auth/identity_chain, auth/token_memory, auth/token_cache, auth/token_folder
+///   credential/keychain, credential/auth_files, credential/helper_answers
+///   http/client, http/curl_transport, http/curl_loop, http/curl_transfer, http/curl_outgoing,
+///   http/tls_files
+///   base/single_flight, base/open_file_limit, base/clock
+///   base/log, tree/log_ring
 class BERTH_CAPABILITY("mutex") Mutex {
  public:
   void lock() BERTH_ACQUIRE() { mutex_.lock(); }
