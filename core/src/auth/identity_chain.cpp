@@ -130,9 +130,10 @@ Result<AccessToken> ChainedTokenCredential::get_token(const TokenRequest& reques
   for (const std::string& scope : request.scopes) of += " " + scope;
   {
     const MutexLock lock(impl_->mutex);
-    const auto& nobody = impl_->nobody;
-    if (nobody && nobody->of == of && impl_->clock.ticks() - nobody->at < kNobodyLasts) {
-      return Error(Errc::not_found, nobody->why);
+    // By its full name each time: the analysis of locks does not follow a reference.
+    if (impl_->nobody && impl_->nobody->of == of &&
+        impl_->clock.ticks() - impl_->nobody->at < kNobodyLasts) {
+      return Error(Errc::not_found, impl_->nobody->why);
     }
   }
   std::string why;

@@ -128,5 +128,17 @@ TEST_F(ConfigTest, OnlyARegistryBecomesAFoldersName) {
   EXPECT_EQ(found.ca_file, "");
 }
 
+TEST_F(ConfigTest, ARegistryOfAzureUnderANameOfItsOwn) {
+  const auto config =
+      load("[registry.'images.example']\nacr = true\naudience = 'https://management.azure.com'\n");
+  ASSERT_THAT(config, test::IsOk());
+  const auto registry = registry_config(*config, "images.example", home.environment());
+  EXPECT_TRUE(registry.acr);
+  EXPECT_EQ(registry.audience, "https://management.azure.com");
+  EXPECT_FALSE(registry_config(*config, "other.example", home.environment()).acr);
+  EXPECT_THAT(load("[registry.'images.example']\nacr = 'yes'\n"),
+              test::HasCode(Errc::invalid_argument));
+}
+
 }  // namespace
 }  // namespace berth::credential
