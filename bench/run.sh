@@ -13,4 +13,8 @@ if [ $# -eq 0 ]; then
   done
   python3 bench/helpers.py --bin "$bin" || true
 fi
+if [ $# -eq 0 ] || [ "$1" = sdk ]; then
+  python3 bench/sdk.py --bin "$bin" --sdk build/peers/sdk --readme bench/README.md
+fi
+[ "${1:-}" != sdk ] || exit 0
 exec python3 bench/side_by_side.py --bin "$bin" --peers build/peers/bin --readme bench/README.md --json build/bench "$@"

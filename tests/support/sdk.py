@@ -40,6 +40,13 @@ class Probe:
             raise RuntimeError(f"{self.process.args[0]} ended at {op}, {command}")
         return json.loads(line)
 
+    def cost(self):
+        """CPU seconds and the peak of its memory in bytes, so far."""
+        folder = pathlib.Path(f"/proc/{self.process.pid}")
+        fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        peak = int(re.search(r"VmHWM:\s*(\d+) kB", (folder / "status").read_text()).group(1)) * 1024
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"), peak
+
     def close(self):
         self.process.kill()
         self.process.wait()

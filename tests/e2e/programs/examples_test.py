@@ -115,6 +115,10 @@ class Examples(Case):
                          f"Repositories of {registry.host}:\n  library/artifact\n  library/hello\n  library/multi\n")
         self.assertIn("--resource https://management.chinacloudapi.cn", self.az_log.read_text())
 
+    def test_the_readme_shows_one_as_it_is(self):
+        shown = re.search(r"```cpp\n// (\S+)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        self.assertIn(shown.group(2), (ROOT / shown.group(1)).read_text())
+
     def test_each_says_how_it_is_called(self):
         sources = sorted((ROOT / "docs/examples").glob("*.cpp"))
         self.assertEqual(len(sources), 9)

@@ -287,7 +287,6 @@ const std::map<std::string, Operation> kContentOperations = {
          return content.delete_manifest(digest_in(c), kContext, as_the_sdk_deletes());
        });
      }},
-    {"usage", [](const Json&) { return Result<Json>(usage()); }},
 };
 // NOLINTEND(readability-identifier-length)
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e/sdk/acr_probe_json.hpp"
 
-#include <sys/resource.h>
-
 namespace berth::probe {
 namespace {
 
@@ -120,17 +118,6 @@ Json error_to_json(const Error& error) {
     add_text(told, "code", http->registry_code);
   }
   return {{"error", told}, {"message", error.describe()}};
-}
-
-Json usage() {
-  ::rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto microseconds = [](const ::timeval& time) {
-    return time.tv_sec * std::int64_t{1'000'000} + time.tv_usec;
-  };
-  return {{"userCPUTime", microseconds(used.ru_utime)},
-          {"systemCPUTime", microseconds(used.ru_stime)},
-          {"maxRSS", used.ru_maxrss}};
 }
 
 }  // namespace berth::probe

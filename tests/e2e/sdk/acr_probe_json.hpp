@@ -33,7 +33,6 @@ Json to_json(const acr::GetManifestResult& result);
 
 acr::ChangeableProperties changes_in(const Json& command);
 Json error_to_json(const Error& error);
-Json usage();  ///< of this process, under the names of Node
 
 template <class T>
 Result<Json> list_to_json(acr::Paged<T> list, bool by_page) {

@@ -84,7 +84,6 @@ const operations = {
   },
   deleteBlob: async (c) => void (await content(c).deleteBlob(c.digest)),
   deleteManifest: async (c) => void (await content(c).deleteManifest(c.digest)),
-  usage: () => ({ ...process.resourceUsage(), maxRSS: process.resourceUsage().maxRSS }),
 };
 
 function told(error) {
