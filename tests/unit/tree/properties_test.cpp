@@ -202,6 +202,11 @@ TEST_F(ManagedTest, S145_WritingSetsThePropertyAtOnce) {
   EXPECT_EQ(management_->records["a"].can.can_list, false);
   EXPECT_THAT(write("a/v1/properties/can_write", " false "), IsOk());
   EXPECT_EQ(management_->records["a@" + one_->text()].can.can_write, false);
+  // Another process does not believe what it was told of the tag before.
+  restart();
+  const std::size_t asked = registry().count("tag properties");
+  EXPECT_EQ(read("a/.tags/v1/can_delete"), "false\n");
+  EXPECT_EQ(registry().count("tag properties"), asked);
 }
 
 TEST_F(ManagedTest, S146_WhatIsNeitherTrueNorFalseChangesNothing) {
