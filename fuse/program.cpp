@@ -127,6 +127,18 @@ Result<void> check_outside(const Options& options, const fs::path& cache) {
   return {};
 }
 
+/// A tag or digest that the registry says is not there would only be an empty mount; one that
+/// cannot be asked now may be there later. By a tree of its own: what a registry did not answer
+/// in this short time says nothing of the mount's.
+Result<void> check_manifest(content::Hub& hub, tree::Options options, const std::string& text) {
+  if (options.root.kind != tree::Root::Kind::manifest) return {};
+  options.on_changed = nullptr;
+  tree::Tree tree(hub, std::move(options));
+  const auto listed = tree.list(tree.root(), Context{}.with_timeout(std::chrono::seconds(2)));
+  if (listed || listed.error().code() != Errc::not_found) return {};
+  return Error(listed.error()).with_context(fmt::format("{} is not mounted", text));
+}
+
 Result<fs::path> cache_folder(const Options& options) {
   if (!options.cache.empty()) return options.cache;
   return cache::default_folder(real_environment, true);
@@ -172,7 +184,9 @@ Result<void> serve(Options options, const sigset_t& signals, Readiness& readines
   // so that it outlives who tells it.
   Notifier notifier;
   const auto hub = TRY(content::Hub::open(hub_options(options, notifier)));
-  TreeView view(*hub, TRY(tree_options(options, notifier)));
+  tree::Options tree = TRY(tree_options(options, notifier));
+  TRY(check_manifest(*hub, tree, options.target.text));
+  TreeView view(*hub, std::move(tree));
   Filesystem filesystem(view);
   Server server(filesystem, {.timeout = options.timeout});
   if (!options.passthrough) server.passthrough().forbid();

@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "image_copy.hpp"
 #include "progress.hpp"
 
 namespace berth::cli {
@@ -23,23 +24,23 @@ class Copier {
         workspace_(workspace) {}
 
   Result<void> copy(const std::string& source) {
-    if (command_.target.starts_with("oci:")) return to_layout(source);
-    return to_files(source);
+    if (!images_) return to_files(source);
+    const auto done = TRY(images_->copy(source));
+    note(source, done.target, done.digest);
+    return {};
   }
+  Result<void> finish() { return images_ ? images_->finish() : Result<void>(); }
 
   /// Nothing where the data itself went to standard output.
   std::string json() const { return standard_output_ ? "" : copied_.to_text(2) + "\n"; }
 
-  /// What the target is: several sources need a folder, a registry cannot be written yet.
+  /// What the target is: several sources need a folder.
   Result<void> check_target() {
-    if (command_.target.starts_with("oci:")) return {};
-    const Place place = TRY(parse_place(command_.target));
-    if (place.kind != Place::Kind::local) {
-      return Error{Errc::unsupported, command_.target +
-                                          ": berth only reads registries so far; copy to oci:DIR, "
-                                          "or to a file, which is written ./" +
-                                          command_.target};
+    if (ImageCopier::is_target(command_.target)) {
+      images_.emplace(command_, workspace_);
+      return images_->check();
     }
+    const Place place = TRY(parse_place(command_.target));
     std::error_code ignored;
     into_folder_ = fs::is_directory(place.path, ignored) || command_.target.ends_with('/');
     if (command_.sources.size() > 1 && !into_folder_ && !place.is_standard_stream) {
@@ -51,32 +52,6 @@ class Copier {
   }
 
  private:
-  Result<void> to_layout(const std::string& source) {
-    LayoutTarget target = TRY(parse_layout_target(command_.target));
-    const Located located = TRY(workspace_.locate(source, false));
-    auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
-    if (meaning.tag.empty() && !meaning.is_manifest) {
-      return Error{Errc::invalid_argument, source +
-                                               " is no tag or manifest: a layout holds images and "
-                                               "artifacts (REGISTRY/REPOSITORY:TAG)"};
-    }
-    if (!meaning.digest) return Error{Errc::internal, source + " has no digest"};
-    if (target.tag.empty()) target.tag = meaning.tag;
-    ProgressBar bar(workspace_, source);
-    content::CopyOptions options{
-        .jobs = command_.jobs,
-        .referrers = command_.referrers,
-        .progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }};
-    if (!workspace_.options().platform.empty())
-      options.platform = TRY(oci::Platform::parse(workspace_.options().platform));
-    content::Hub* hub = TRY(workspace_.hub());
-    TRY(content::copy_to_layout(hub->store(), meaning.source, meaning.repository, *meaning.digest,
-                                target.folder, target.tag, options, workspace_.context()));
-    note(source, "oci:" + target.folder.string() + (target.tag.empty() ? "" : ":" + target.tag),
-         meaning.digest);
-    return {};
-  }
-
   /// A line of --json: what was copied, and where it is now.
   void note(const std::string& source, const std::string& target,
             const std::optional<Digest>& digest) {
@@ -158,6 +133,7 @@ class Copier {
   Workspace& workspace_;
   bool into_folder_ = false;
   bool standard_output_ = false;
+  std::optional<ImageCopier> images_;  ///< when the target is for images
   json::Node copied_ = json::Node::array();
 };
 
@@ -165,6 +141,7 @@ class Copier {
 
 int run_cp(const CpCommand& command, Workspace& workspace) {
   workspace.name_hosts(command.sources);
+  workspace.name_hosts({command.target});
   Copier copier(command, workspace);
   if (auto fine = copier.check_target(); !fine) return report(workspace, fine.error());
   int status = kDone;
@@ -177,6 +154,9 @@ int run_cp(const CpCommand& command, Workspace& workspace) {
     workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
     status = one;
     break;
+  }
+  if (auto finished = copier.finish(); !finished) {
+    status = worse(status, report(workspace, finished.error()));
   }
   if (workspace.options().json) workspace.io().print(copier.json());
   return status;

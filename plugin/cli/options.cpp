@@ -75,6 +75,7 @@ class Parser {
     app_.failure_message(CLI::FailureMessage::simple);
     add_common(app_, invocation_.common);
     add_reading();
+    add_changing();
     add_mounting();
     add_housekeeping();
     add_accounts();
@@ -132,14 +133,16 @@ class Parser {
         ->add_option("PLACE", stat_.places)
         ->required();
 
-    auto* cp = add("cp", "copy to files or to an OCI layout (oci:DIR[:TAG])", cp_);
+    auto* cp = add(
+        "cp", "copy: to files, a layout (oci:DIR[:TAG]), an archive (oci-archive:FILE), a registry",
+        cp_);
     cp->add_option("PLACES", cp_.sources, "one or more sources, then the target")
         ->required()
         ->expected(2, -1)
         ->type_name("SOURCE... TARGET");
     cp->add_flag("-r,-R,--recursive", cp_.recursive, "copy folders");
     cp->add_flag("-f,--force", cp_.force, "replace files that are there");
-    cp->add_flag("--referrers", cp_.referrers, "to a layout: with what refers to it");
+    cp->add_flag("--referrers", cp_.referrers, "of an image: with what refers to it");
     cp->add_option("-j,--jobs", cp_.jobs, "blobs at once (4)")
         ->type_name("N")
         ->check(CLI::Range(1, 64));
@@ -148,6 +151,20 @@ class Parser {
       cp_.sources.pop_back();
       invocation_.command = cp_;
     });
+  }
+
+  void add_changing() {
+    auto* tag = add("tag", "give an image another tag, without a pull", tag_);
+    tag->add_option("PLACE", tag_.place, "a tag or manifest (REGISTRY/REPOSITORY:TAG)")->required();
+    tag->add_option("NAME", tag_.names, "a tag, or REGISTRY/REPOSITORY:TAG")->required();
+    add("untag", "take tags away; their manifests stay", untag_)
+        ->add_option("PLACE", untag_.places, "REGISTRY/REPOSITORY:TAG")
+        ->required();
+    auto* rm = add("rm", "untag a tag; delete a manifest, a blob, or (-r) a repository", rm_);
+    rm->add_option("PLACE", rm_.places, "what to remove")->required();
+    rm->add_flag("-r,-R,--recursive", rm_.recursive, "a repository with all that is in it");
+    rm->add_flag("-f,--force", rm_.force,
+                 "a manifest with the tags that lead to it; what is not there is no error");
   }
 
   void add_mounting() {
@@ -236,7 +253,8 @@ class Parser {
     token->add_option("--scope", token_.scopes, "repository:NAME:pull,push; may be repeated")
         ->type_name("SCOPE");
     token->add_flag("--header", token_.header, "print the header to send instead");
-    token->add_flag("--helper", token_.helper, "")->group("");
+    auto* helper = token->add_flag("--helper", token_.helper, "")->group("");
+    token->add_flag("--workload-stdin", token_.workload_stdin, "")->group("")->needs(helper);
 
     auto* setup = add("setup", "have a tool ask berth for credentials", setup_);
     setup->add_option("TOOL", setup_.tool, "docker, podman or kubelet")
@@ -263,6 +281,9 @@ class Parser {
   CatCommand cat_;
   StatCommand stat_;
   CpCommand cp_;
+  TagCommand tag_;
+  UntagCommand untag_;
+  RmCommand rm_;
   MountCommand mount_;
   std::vector<std::string> operands_;
   std::vector<std::string> doctor_words_;

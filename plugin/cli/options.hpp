@@ -55,6 +55,18 @@ struct CpCommand {
   bool referrers = false;
   int jobs = 4;
 };
+struct TagCommand {
+  std::string place;
+  std::vector<std::string> names;  ///< tags, or places of the same registry
+};
+struct UntagCommand {
+  std::vector<std::string> places;
+};
+struct RmCommand {
+  std::vector<std::string> places;
+  bool recursive = false;
+  bool force = false;
+};
 struct MountCommand {
   std::string place;  ///< "": every registry
   std::string folder;
@@ -90,6 +102,7 @@ struct TokenCommand {
   std::string registry;  ///< or REGISTRY/REPOSITORY
   std::vector<std::string> scopes;
   bool header = false;
+  bool workload_stdin = false;  ///< hidden, with `helper`
   bool helper = false;  ///< hidden: an Azure registry's refresh token, for the credential helpers
 };
 struct SetupCommand {
@@ -110,10 +123,10 @@ struct CompleteCommand {
 struct VersionCommand {};
 
 using Command =
-    std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand, MountCommand,
-                 UnmountCommand, RefreshCommand, CacheCommand, DoctorCommand, LoginCommand,
-                 LogoutCommand, WhoamiCommand, TokenCommand, SetupCommand, CompletionCommand,
-                 CompleteCommand, VersionCommand>;
+    std::variant<LsCommand, TreeCommand, CatCommand, StatCommand, CpCommand, TagCommand,
+                 UntagCommand, RmCommand, MountCommand, UnmountCommand, RefreshCommand,
+                 CacheCommand, DoctorCommand, LoginCommand, LogoutCommand, WhoamiCommand,
+                 TokenCommand, SetupCommand, CompletionCommand, CompleteCommand, VersionCommand>;
 
 struct Invocation {
   CommonOptions common;

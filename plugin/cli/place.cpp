@@ -9,33 +9,58 @@ namespace berth::cli {
 namespace {
 
 constexpr std::string_view kLayout = "oci:";
+constexpr std::string_view kArchive = "oci-archive:";
 
 bool is_local(std::string_view text) {
   return text == "-" || text == "." || text == ".." || text.starts_with('/') ||
          text.starts_with("./") || text.starts_with("../");
 }
 
-/// DIR, DIR:TAG, DIR/INSIDE or DIR:TAG/INSIDE: the longest prefix that is a folder with an
-/// oci-layout file is DIR.
-Result<Place> parse_layout(std::string_view text) {
-  const std::string_view rest = text.substr(kLayout.size());
-  if (rest.empty())
-    return Error{Errc::invalid_argument, "'oci:' names no folder: write oci:DIR or oci:DIR:TAG"};
+/// DIR, DIR:TAG, DIR/INSIDE or DIR:TAG/INSIDE, and the same with a file: the longest prefix that is
+/// there is DIR.
+Result<Place> parse_kept(std::string_view text, std::string_view prefix, Place::Kind kind) {
+  const bool archive = kind == Place::Kind::archive;
+  const std::string_view rest = text.substr(prefix.size());
+  if (rest.empty()) {
+    return Error{Errc::invalid_argument, "'" + std::string(prefix) + "' names no " +
+                                             (archive ? "file: write oci-archive:FILE"
+                                                      : "folder: write oci:DIR or oci:DIR:TAG")};
+  }
   std::error_code ignored;
   for (std::size_t end = rest.size(); end > 0; --end) {
     if (end != rest.size() && rest[end] != '/' && rest[end] != ':') continue;
-    const std::filesystem::path folder(rest.substr(0, end));
-    if (!std::filesystem::exists(folder / "oci-layout", ignored)) continue;
+    const std::filesystem::path path(rest.substr(0, end));
+    const bool there = archive ? std::filesystem::is_regular_file(path, ignored)
+                               : std::filesystem::exists(path / "oci-layout", ignored);
+    if (!there) continue;
     std::string_view inside = rest.substr(end);
     if (!inside.empty()) inside.remove_prefix(1);
-    return Place{.kind = Place::Kind::layout,
-                 .text = std::string(text),
-                 .path = folder,
-                 .inside = std::string(inside)};
+    return Place{
+        .kind = kind, .text = std::string(text), .path = path, .inside = std::string(inside)};
   }
-  return Error{
-      Errc::not_found,
-      std::string(text) + ": no OCI image layout there (no folder with a file oci-layout)"};
+  return Error{Errc::not_found,
+               std::string(text) +
+                   (archive ? ": there is no such file"
+                            : ": no OCI image layout there (no folder with a file oci-layout)")};
+}
+
+Result<LayoutTarget> parse_kept_target(std::string_view text, std::string_view prefix) {
+  const std::string_view rest = text.substr(prefix.size());
+  const auto colon = rest.rfind(':');
+  const bool has_tag =
+      colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos;
+  LayoutTarget target{.folder = std::filesystem::path(has_tag ? rest.substr(0, colon) : rest),
+                      .tag = has_tag ? std::string(rest.substr(colon + 1)) : std::string{}};
+  if (target.folder.empty()) {
+    return Error{Errc::invalid_argument, "'" + std::string(text) + "' names no place: write " +
+                                             std::string(prefix) + "PATH or " +
+                                             std::string(prefix) + "PATH:TAG"};
+  }
+  if (has_tag && !oci::is_tag(target.tag)) {
+    return Error{Errc::invalid_argument,
+                 "'" + target.tag + "' is no tag: letters, digits, '_', '.', '-', at most 128"};
+  }
+  return target;
 }
 
 }  // namespace
@@ -47,11 +72,8 @@ Result<Place> parse_place(std::string_view text) {
     place.is_standard_stream = text == "-";
     return place;
   }
-  if (text.starts_with("oci-archive:")) {
-    return Error{Errc::unsupported,
-                 std::string(text) + ": archives cannot be read yet; unpack it and use oci:DIR"};
-  }
-  if (text.starts_with(kLayout)) return parse_layout(text);
+  if (text.starts_with(kArchive)) return parse_kept(text, kArchive, Place::Kind::archive);
+  if (text.starts_with(kLayout)) return parse_kept(text, kLayout, Place::Kind::layout);
   const std::string_view first = text.substr(0, text.find('/'));
   if (!oci::looks_like_registry(first)) {
     return Error{Errc::invalid_argument,
@@ -68,21 +90,11 @@ Result<Place> parse_place(std::string_view text) {
 }
 
 Result<LayoutTarget> parse_layout_target(std::string_view text) {
-  const std::string_view rest = text.substr(kLayout.size());
-  const auto colon = rest.rfind(':');
-  const bool has_tag =
-      colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos;
-  LayoutTarget target{.folder = std::filesystem::path(has_tag ? rest.substr(0, colon) : rest),
-                      .tag = has_tag ? std::string(rest.substr(colon + 1)) : std::string{}};
-  if (target.folder.empty()) {
-    return Error{Errc::invalid_argument,
-                 "'" + std::string(text) + "' names no folder: write oci:DIR or oci:DIR:TAG"};
-  }
-  if (has_tag && !oci::is_tag(target.tag)) {
-    return Error{Errc::invalid_argument,
-                 "'" + target.tag + "' is no tag: letters, digits, '_', '.', '-', at most 128"};
-  }
-  return target;
+  return parse_kept_target(text, kLayout);
+}
+
+Result<LayoutTarget> parse_archive_target(std::string_view text) {
+  return parse_kept_target(text, kArchive);
 }
 
 }  // namespace berth::cli

@@ -18,6 +18,9 @@ struct Runner {
   int operator()(const CatCommand& c) const { return run_cat(c, workspace); }
   int operator()(const StatCommand& c) const { return run_stat(c, workspace); }
   int operator()(const CpCommand& c) const { return run_cp(c, workspace); }
+  int operator()(const TagCommand& c) const { return run_tag(c, workspace); }
+  int operator()(const UntagCommand& c) const { return run_untag(c, workspace); }
+  int operator()(const RmCommand& c) const { return run_rm(c, workspace); }
   int operator()(const MountCommand& c) const { return run_mount(c, workspace); }
   int operator()(const UnmountCommand& c) const { return run_unmount(c, workspace); }
   int operator()(const RefreshCommand& c) const { return run_refresh(c, workspace); }

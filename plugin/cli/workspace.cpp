@@ -3,6 +3,7 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/content/archive.hpp"
 
 #include "password.hpp"
 #include "version.hpp"
@@ -81,13 +82,22 @@ Result<tree::Tree*> Workspace::tree_of_all() {
 }
 
 Result<tree::Tree*> Workspace::tree_of(const Place& place) {
-  if (place.kind == Place::Kind::layout) {
-    auto layout = TRY(content::open_layout(place.path));
-    return open_tree("oci:" + place.path.string(),
+  if (place.kind == Place::Kind::layout || place.kind == Place::Kind::archive) {
+    const bool archive = place.kind == Place::Kind::archive;
+    auto layout = TRY(content::open_layout(archive ? TRY(unpacked(place.path)) : place.path));
+    return open_tree((archive ? "oci-archive:" : "oci:") + place.path.string(),
                      {.kind = tree::Root::Kind::layout, .layout = std::move(layout)});
   }
   return open_tree(place.registry,
                    {.kind = tree::Root::Kind::registry, .registry = place.registry});
+}
+
+Result<std::filesystem::path> Workspace::unpacked(const std::filesystem::path& archive) {
+  const auto known = unpacked_.find(archive.string());
+  if (known != unpacked_.end()) return known->second.path();
+  Scratch scratch = TRY(Scratch::create());
+  TRY(content::unpack_layout(archive, scratch.path(), context_));
+  return unpacked_.emplace(archive.string(), std::move(scratch)).first->second.path();
 }
 
 Result<Located> Workspace::locate(const std::string& text, bool follow) {

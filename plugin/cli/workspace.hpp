@@ -11,6 +11,7 @@
 #include "io.hpp"
 #include "options.hpp"
 #include "place.hpp"
+#include "scratch.hpp"
 
 namespace berth::cli {
 
@@ -45,6 +46,7 @@ class Workspace {
   Result<Located> locate(const std::string& text, bool follow);
 
  private:
+  Result<std::filesystem::path> unpacked(const std::filesystem::path& archive);
   Result<content::HubOptions> hub_options();
   Result<tree::Tree*> open_tree(const std::string& key, tree::Root root);
 
@@ -52,6 +54,7 @@ class Workspace {
   Io& io_;
   Context context_;
   std::vector<std::string> hosts_;
+  std::map<std::string, Scratch> unpacked_;  ///< archives, by their paths
   std::unique_ptr<content::Hub> hub_;
   std::map<std::string, std::unique_ptr<tree::Tree>> trees_;
 };

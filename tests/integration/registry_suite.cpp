@@ -42,8 +42,8 @@ class FakeServer final : public SuiteServer {
 
 class RealServer final : public SuiteServer {
  public:
-  explicit RealServer(Kind kind)
-      : real_(kind) {}
+  explicit RealServer(Kind kind, bool relative_urls = false)
+      : real_(kind, {}, relative_urls) {}
 
   std::string origin() const override { return real_.origin(); }
   std::string ca_file() const override { return real_.ca_file().string(); }
@@ -73,6 +73,7 @@ std::vector<SuiteCase> suite_cases(const std::vector<std::string>& names) {
       {"FakeBearer", maker<FakeServer>(Auth::bearer, false)},
       {"RealPlain", maker<RealServer>(Kind::plain)},
       {"RealTls", maker<RealServer>(Kind::tls)},
+      {"RealTlsRelative", maker<RealServer>(Kind::tls, true)},
       {"RealHtpasswd", maker<RealServer>(Kind::htpasswd)},
       {"RealToken", maker<RealServer>(Kind::token)},
   };

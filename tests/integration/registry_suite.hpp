@@ -31,7 +31,8 @@ struct SuiteCase {
 };
 
 /// The registries of the suite: the fake in four shapes (FakePlain, FakeTls, FakeBasic, FakeBearer)
-/// and docker-registry in the same four (RealPlain, RealTls, RealHtpasswd, RealToken); or some.
+/// and docker-registry in the same four (RealPlain, RealTls, RealHtpasswd, RealToken), and with
+/// relative Locations (RealTlsRelative); or some.
 std::vector<SuiteCase> suite_cases(const std::vector<std::string>& names = {});
 
 inline std::unique_ptr<RegistryRig> make_rig(const SuiteServer& server) {

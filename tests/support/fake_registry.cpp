@@ -48,6 +48,8 @@ FakeRegistry::Impl::Impl(RegistryBehaviour how, const HttpServerOptions& options
                                       [this](const HttpRequest& asked) { return serve(asked); });
       },
       options);
+  registry->on_body(
+      [this](const HttpRequest& head) { return body_faults.take(head).value_or(BodyFault{}); });
 }
 
 FakeRegistry::FakeRegistry(RegistryBehaviour behaviour, HttpServerOptions options)
@@ -75,7 +77,12 @@ void FakeRegistry::fault(HttpServer& where, FaultMatch match, Fault action) {
   list.add(std::move(match), std::move(action));
 }
 
+void FakeRegistry::body_fault(FaultMatch match, BodyFault fault) {
+  impl_->body_faults.add(std::move(match), std::move(fault));
+}
+
 void FakeRegistry::clear_faults() {
+  impl_->body_faults.clear();
   impl_->registry_faults.clear();
   impl_->token_faults.clear();
   impl_->storage_faults.clear();
@@ -235,6 +242,11 @@ std::set<std::string> FakeRegistry::repositories() {
   std::set<std::string> names;
   for (const auto& [name, unused] : impl_->repositories) names.insert(name);
   return names;
+}
+
+int FakeRegistry::open_uploads() {
+  const std::lock_guard lock(impl_->mutex);
+  return static_cast<int>(impl_->uploads.size());
 }
 
 bool FakeRegistry::has_blob(const std::string& repository, const std::string& digest) {

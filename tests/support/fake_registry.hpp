@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,10 +47,22 @@ struct RegistryBehaviour {
   bool etags = true;              ///< of blobs and manifests: strong, of the digest
   bool redirect_blobs = false;    ///< to a second server, which answers 400 to Authorization
   bool tag_delete = true;         ///< DELETE by tag; else 405
+  bool absolute_locations = false;   ///< of uploads
+  std::size_t keeps_of_a_patch = 0;  ///< at most so many bytes of each; 0: all
 
   bool acr = false;          ///< it is an Azure container registry: /acr/v1, locks, its errors
   bool soft_delete = false;  ///< ACR keeps what is deleted, and gives it back
   int storage_seconds = 0;   ///< how long a redirect to the storage is good for; 0: for ever
+
+  // ACR's own token service, /oauth2/exchange and /oauth2/token.
+  std::set<std::string> entra_tokens{};  ///< the Entra ID tokens that the exchange takes
+  std::string tenant{};                  ///< whose tokens they are; "": of any
+  bool abac = false;                     ///< rights by repository: wildcards are dropped
+  std::set<std::string> entra_actions{
+      "pull",           "push",         "delete",          "metadata_read",
+      "metadata_write", "deleted_read", "deleted_restore", "*"};  ///< what the identity may do
+  int refresh_token_seconds = 11'700;
+  std::function<std::int64_t()> unix_time{};  ///< what time it is there; absent: the machine's
 };
 
 struct FakeImage {
@@ -80,6 +94,8 @@ class FakeRegistry {
   /// is taken.
   void fault(FaultMatch match, Fault action);
   void fault(HttpServer& where, FaultMatch match, Fault action);
+  /// The same for the body of a request to the registry, while it is read.
+  void body_fault(FaultMatch match, BodyFault fault);
   void clear_faults();
 
   /// Content. All give digests, "sha256:<hex>". A repository exists once it holds something.
@@ -121,6 +137,7 @@ class FakeRegistry {
   std::optional<std::string> tag_target(const std::string& repository, const std::string& tag);
   std::set<std::string> repositories();
   bool has_blob(const std::string& repository, const std::string& digest);
+  int open_uploads();  ///< sessions that were neither completed nor cancelled
   bool has_manifest(const std::string& repository, const std::string& digest);
 
  private:

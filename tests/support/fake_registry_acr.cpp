@@ -127,6 +127,7 @@ HttpReply FakeRegistry::Impl::serve_as_acr(const HttpRequest& asked) {
   const std::size_t query = asked.target.find('?');
   const std::string path = url_decode(asked.target.substr(0, query));
   HttpReply reply = [&] {
+    if (path.starts_with("/oauth2/")) return serve_oauth2(request, path);
     if (auto refusal = refuse_as_acr(request, path)) return *std::move(refusal);
     if (path.starts_with("/acr/v1/")) return serve_acr_api(request, path.substr(8));
     if (path != "/v2" && !path.starts_with("/v2/")) return not_found_text();
@@ -240,7 +241,7 @@ std::optional<HttpReply> FakeRegistry::Impl::refuse_as_acr(const HttpRequest& re
   return refusal;
 }
 
-std::string FakeRegistry::Impl::acr_realm() const { return tokens->origin() + "/token"; }
+std::string FakeRegistry::Impl::acr_realm() const { return registry->origin() + "/oauth2/token"; }
 
 HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const std::string& rest) {
   if (rest == "_catalog" && request.method == "GET") {

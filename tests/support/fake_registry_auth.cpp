@@ -18,7 +18,13 @@ std::string base64(const std::string& text) {
   return out;
 }
 
-/// "repository:a:pull,push repository:b:pull" as single permissions.
+const char* actions_of(const HttpRequest& request) {
+  if (request.method == "GET" || request.method == "HEAD") return "pull";
+  return request.method == "DELETE" ? "delete" : "pull,push";
+}
+
+}  // namespace
+
 std::vector<std::string> single_scopes(const std::string& text) {
   std::vector<std::string> out;
   std::istringstream words(text);
@@ -33,12 +39,10 @@ std::vector<std::string> single_scopes(const std::string& text) {
   return out;
 }
 
-const char* actions_of(const HttpRequest& request) {
-  if (request.method == "GET" || request.method == "HEAD") return "pull";
-  return request.method == "DELETE" ? "delete" : "pull,push";
+std::int64_t FakeRegistry::Impl::unix_time() const {
+  if (behaviour.unix_time) return behaviour.unix_time();
+  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 }
-
-}  // namespace
 
 bool FakeRegistry::Impl::is_user(const HttpRequest& request) const {
   return request.header("Authorization") ==
@@ -49,7 +53,7 @@ bool FakeRegistry::Impl::token_grants(const std::string& token,
                                       const std::vector<std::string>& scopes) {
   const auto found = given_tokens.find(token);
   if (found == given_tokens.end()) return false;
-  if (found->second.end <= std::chrono::steady_clock::now()) return false;
+  if (found->second.end <= unix_time()) return false;
   return std::ranges::all_of(
       scopes, [&](const std::string& scope) { return found->second.scopes.contains(scope); });
 }
@@ -111,9 +115,7 @@ HttpReply FakeRegistry::Impl::serve_token(const HttpRequest& request) {
   }
   if (!user) std::erase_if(scopes, [](const auto& scope) { return !scope.ends_with(":pull"); });
   const std::string token = "token-" + std::to_string(++numbers);
-  given_tokens[token] = {
-      {scopes.begin(), scopes.end()},
-      std::chrono::steady_clock::now() + std::chrono::seconds(behaviour.token_seconds)};
+  given_tokens[token] = {{scopes.begin(), scopes.end()}, unix_time() + behaviour.token_seconds};
   nlohmann::ordered_json answer{{behaviour.token_field, token},
                                 {"expires_in", behaviour.token_seconds}};
   if (user && wants_refresh) answer["refresh_token"] = "REFRESH-" + behaviour.username;

@@ -26,7 +26,7 @@ struct FakeRegistry::Impl {
   };
   struct Token {
     std::set<std::string> scopes;  // "repository:a:pull"; one action each
-    std::chrono::steady_clock::time_point end;
+    std::int64_t end = 0;          // in seconds since 1970
   };
   /// The parts of /v2/<name>/<kind>/<reference>.
   struct Target {
@@ -62,13 +62,15 @@ struct FakeRegistry::Impl {
   std::map<std::string, Repository> repositories;
   std::map<std::string, std::string> uploads;  // id -> bytes so far
   std::map<std::string, Token> given_tokens;
-  int numbers = 0;                               // of uploads and tokens
-  std::map<std::string, AcrRecord> acr_records;  // "a", "a:tag", "a@sha256:..."
+  std::map<std::string, std::int64_t> refresh_tokens;  // of ACR's exchange, and when they end
+  int numbers = 0;                                     // of uploads and tokens
+  std::map<std::string, AcrRecord> acr_records;        // "a", "a:tag", "a@sha256:..."
   std::map<std::string, AcrDeleted> acr_deleted;
   std::int64_t acr_clock = 0;
   int acr_answers = 0;
   unsigned acr_coin = 0;
   FaultList registry_faults, token_faults, storage_faults;
+  Scripted<BodyFault> body_faults;
   // Last, so that they stop before what they use goes.
   std::unique_ptr<HttpServer> storage, tokens, registry;
 
@@ -116,8 +118,15 @@ struct FakeRegistry::Impl {
   std::optional<HttpReply> refuse_as_acr(const HttpRequest& request, const std::string& path);
   std::string acr_realm() const;
 
+  // fake_registry_oauth.cpp
+  HttpReply serve_oauth2(const HttpRequest& request, const std::string& path);
+  HttpReply exchange_entra_token(const HttpRequest& form);
+  HttpReply give_acr_token(const std::vector<std::string>& asked, bool all, bool entra);
+  bool is_acr_login(const HttpRequest& request);
+
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);
+  std::string upload_origin() const;
   HttpReply start_upload(const HttpRequest& request, const Target& target);
   HttpReply continue_upload(const HttpRequest& request, const Target& target);
   HttpReply put_manifest(const HttpRequest& request, const Target& target);
@@ -131,8 +140,11 @@ struct FakeRegistry::Impl {
   HttpReply serve_token(const HttpRequest& request);
   bool token_grants(const std::string& token, const std::vector<std::string>& scopes);
   bool is_user(const HttpRequest& request) const;
+  std::int64_t unix_time() const;
 };
 
+/// "repository:a:pull,push repository:b:pull" as single permissions.
+std::vector<std::string> single_scopes(const std::string& text);
 HttpReply json_reply(int status, const nlohmann::ordered_json& json, HttpFields headers = {});
 HttpReply error_reply(int status, const char* code, const std::string& message = {});
 

@@ -21,6 +21,10 @@ HttpReply FakeRegistry::Impl::write(const HttpRequest& request, const Target& ta
   return continue_upload(request, target);
 }
 
+std::string FakeRegistry::Impl::upload_origin() const {
+  return behaviour.absolute_locations ? registry->origin() : std::string();
+}
+
 HttpReply FakeRegistry::Impl::start_upload(const HttpRequest& request, const Target& target) {
   Repository& repository = repositories[target.repository];
   const std::string mount = request.query("mount");
@@ -34,16 +38,16 @@ HttpReply FakeRegistry::Impl::start_upload(const HttpRequest& request, const Tar
   }
   const std::string id = "upload-" + std::to_string(++numbers);
   uploads[id];
-  return {
-      .status = 202,
-      .headers = {{"Location", "/v2/" + target.repository + "/blobs/uploads/" + id + "?state=x"},
-                  {"Range", "0-0"}}};
+  return {.status = 202,
+          .headers = {{"Location", upload_origin() + "/v2/" + target.repository +
+                                       "/blobs/uploads/" + id + "?state=x"},
+                      {"Range", "0-0"}}};
 }
 
 HttpReply FakeRegistry::Impl::continue_upload(const HttpRequest& request, const Target& target) {
   const auto upload = uploads.find(target.reference);
   if (upload == uploads.end()) return error_reply(404, "BLOB_UPLOAD_UNKNOWN");
-  const std::string location = request.path() + "?state=x";
+  const std::string location = upload_origin() + request.path() + "?state=x";
   const auto held = [&] {
     return "0-" + std::to_string(upload->second.empty() ? 0 : upload->second.size() - 1);
   };
@@ -56,7 +60,9 @@ HttpReply FakeRegistry::Impl::continue_upload(const HttpRequest& request, const 
     reply.set_header("Range", held());
     return reply;
   }
-  upload->second += request.body;
+  const std::size_t limit = request.method == "PATCH" ? behaviour.keeps_of_a_patch : 0;
+  upload->second += limit == 0 ? request.body : request.body.substr(0, limit);
+  if (request.is_cut) return {};  // nobody will hear it
   if (request.method == "PATCH") {
     return {.status = 202, .headers = {{"Location", location}, {"Range", held()}}};
   }

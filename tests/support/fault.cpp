@@ -134,6 +134,11 @@ Fault redirect(std::string location, int status) {
   return fault::status(status, {}, {{"Location", std::move(location)}});
 }
 
+Fault rewrite_location(std::string origin) {
+  return changed(
+      [=](HttpReply& reply) { reply.set_header("Location", origin + reply.header("Location")); });
+}
+
 Fault challenge(std::string www_authenticate) {
   HttpFields headers{{"Content-Type", "application/json"}};
   if (!www_authenticate.empty()) {
@@ -210,32 +215,9 @@ std::vector<Script> parse_script(const std::string& json) {
 
 }  // namespace fault
 
-void FaultList::add(FaultMatch match, Fault action) {
-  const std::lock_guard lock(mutex_);
-  entries_.push_back(std::make_shared<Entry>(Entry{std::move(match), std::move(action)}));
-}
-
-void FaultList::clear() {
-  const std::lock_guard lock(mutex_);
-  entries_.clear();
-}
-
 HttpReply FaultList::answer(const HttpRequest& request, const HttpServer::Handler& usual) {
-  std::shared_ptr<Entry> taken;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& entry : entries_) {
-      const FaultMatch& match = entry->match;
-      if (!match.method.empty() && match.method != request.method) continue;
-      if (!glob_matches(match.target, request.target)) continue;
-      const int number = ++entry->seen;
-      if (number < match.from) continue;
-      if (match.times != 0 && number >= match.from + match.times) continue;
-      taken = entry;
-      break;
-    }
-  }
-  return taken != nullptr ? taken->action(request, usual) : usual(request);
+  const std::optional<Fault> taken = take(request);
+  return taken ? (*taken)(request, usual) : usual(request);
 }
 
 }  // namespace berth::test

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,8 @@ Fault ignore_range();
 Fault shift_content_range(std::int64_t by);
 /// 307 to this URL.
 Fault redirect(std::string location, int status = 307);
+/// The usual Location, behind another scheme, host and port.
+Fault rewrite_location(std::string origin);
 /// 401 with this WWW-Authenticate; "" for none.
 Fault challenge(std::string www_authenticate);
 /// Link: <url>; rel="next" beside the usual body.
@@ -77,21 +80,48 @@ std::vector<Script> parse_script(const std::string& json);
 
 }  // namespace fault
 
-/// The faults of one server, in order of scripting. Thread safe.
-class FaultList {
+/// Actions for the requests that they match, in order of scripting. Thread safe.
+template <class Action>
+class Scripted {
  public:
-  void add(FaultMatch match, Fault action);
-  void clear();
-  HttpReply answer(const HttpRequest& request, const HttpServer::Handler& usual);
+  void add(FaultMatch match, Action action) {
+    const std::lock_guard lock(mutex_);
+    entries_.push_back({std::move(match), std::move(action)});
+  }
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    entries_.clear();
+  }
+  /// The first one that matches and is not used up.
+  std::optional<Action> take(const HttpRequest& request) {
+    const std::lock_guard lock(mutex_);
+    for (Entry& entry : entries_) {
+      if (entry.counts(request)) return entry.action;
+    }
+    return std::nullopt;
+  }
 
  private:
   struct Entry {
     FaultMatch match;
-    Fault action;
+    Action action;
     int seen = 0;
+
+    bool counts(const HttpRequest& request) {
+      if (!match.method.empty() && match.method != request.method) return false;
+      if (!glob_matches(match.target, request.target)) return false;
+      const int number = ++seen;
+      return number >= match.from && (match.times == 0 || number < match.from + match.times);
+    }
   };
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Entry>> entries_;
+  std::vector<Entry> entries_;
+};
+
+/// The faults of one server.
+class FaultList : public Scripted<Fault> {
+ public:
+  HttpReply answer(const HttpRequest& request, const HttpServer::Handler& usual);
 };
 
 }  // namespace berth::test

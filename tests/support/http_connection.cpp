@@ -168,25 +168,46 @@ bool HttpConnection::read_exact(std::size_t count, std::string& out) {
   return true;
 }
 
-bool HttpConnection::read_body(HttpRequest& request) {
+bool HttpConnection::read_piece(std::uint64_t count, HttpRequest& request, const BodyFault& fault) {
+  std::string& body = request.body;
+  const std::uint64_t end = body.size() + count;
+  const auto stops_at = [&](std::uint64_t at) { return body.size() <= at && at < end; };
+  if (fault.gate != nullptr && stops_at(fault.gate_at)) {
+    if (!read_exact(fault.gate_at - body.size(), body)) return false;
+    fault.gate->pass();
+  }
+  if (fault.cut_at && stops_at(*fault.cut_at)) {
+    request.is_cut = true;
+    return read_exact(*fault.cut_at - body.size(), body);
+  }
+  return read_exact(end - body.size(), body);
+}
+
+bool HttpConnection::read_body(HttpRequest& request, const BodyFault& fault) {
+  if (fault.answer_now) return true;
   const std::string length = request.header("Content-Length");
   const bool chunked = same_name(request.header("Transfer-Encoding"), "chunked");
   if (same_name(request.header("Expect"), "100-continue") &&
       !write("HTTP/1.1 100 Continue\r\n\r\n")) {
     return false;
   }
-  if (!chunked) return length.empty() || read_exact(std::stoull(length), request.body);
+  if (!chunked) return length.empty() || read_piece(std::stoull(length), request, fault);
   for (;;) {
     std::string line;
     if (!read_line(line)) return false;
     const std::size_t size = std::strtoull(line.c_str(), nullptr, 16);
-    if (!read_exact(size, request.body)) return false;
+    if (!read_piece(size, request, fault)) return false;
+    if (request.is_cut) return true;
     if (!read_line(line)) return false;  // after the data, or after the last chunk
     if (size == 0) return true;
   }
 }
 
-std::optional<HttpRequest> HttpConnection::read_request() {
+std::optional<HttpRequest> HttpConnection::read_head() {
+  // Who tries TLS first would wait long for an answer to its greeting.
+  constexpr char kTlsHandshake = 0x16;
+  if (buffer_.empty() && !fill()) return std::nullopt;
+  if (buffer_.front() == kTlsHandshake) return std::nullopt;
   std::string line;
   if (!read_line(line)) return std::nullopt;
   HttpRequest request;
@@ -204,7 +225,6 @@ std::optional<HttpRequest> HttpConnection::read_request() {
     request.headers.emplace_back(line.substr(0, colon),
                                  value == std::string::npos ? "" : line.substr(value));
   }
-  if (!read_body(request)) return std::nullopt;
   return request;
 }
 

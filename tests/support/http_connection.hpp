@@ -22,7 +22,9 @@ class HttpConnection {
 
   bool handshake();
   /// nullopt when the client went away or did not speak HTTP.
-  std::optional<HttpRequest> read_request();
+  std::optional<HttpRequest> read_head();
+  /// False when the client went away. One that a fault cut comes back `is_cut`.
+  bool read_body(HttpRequest& request, const BodyFault& fault);
   /// False when the connection is over. Counts the body's bytes in `body_bytes`.
   bool send(const HttpReply& reply, const HttpRequest& request,
             std::atomic<std::uint64_t>& body_bytes);
@@ -34,7 +36,7 @@ class HttpConnection {
   bool fill();
   bool read_line(std::string& line);
   bool read_exact(std::size_t count, std::string& out);
-  bool read_body(HttpRequest& request);
+  bool read_piece(std::uint64_t count, HttpRequest& request, const BodyFault& fault);
   bool write(std::string_view bytes);
   bool write_body(const HttpReply& reply, std::atomic<std::uint64_t>& body_bytes);
   bool wait_writable();

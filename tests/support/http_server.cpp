@@ -111,6 +111,7 @@ std::uint64_t HttpReply::body_size() const { return body_view().size(); }
 struct HttpServer::Impl {
   Handler handler;
   HttpServerOptions options;
+  std::function<BodyFault(const HttpRequest&)> body_fault;
   SSL_CTX* tls = nullptr;
   std::uint16_t port = 0;
   int listener = -1;
@@ -135,6 +136,8 @@ struct HttpServer::Impl {
   void serve(int fd, int number);
   void answer_requests(HttpConnection& connection, int number);
   bool answer(HttpConnection& connection, const HttpRequest& request);
+  BodyFault fault_for(const HttpRequest& head);
+  bool read_body(HttpConnection& connection, HttpRequest& request, const BodyFault& fault);
   void stop();
 };
 
@@ -210,9 +213,11 @@ void HttpServer::Impl::serve(int fd, int number) {
 
 void HttpServer::Impl::answer_requests(HttpConnection& connection, int number) {
   for (;;) {
-    auto request = connection.read_request();
+    auto request = connection.read_head();
     if (!request) return;
     request->connection = number;
+    const BodyFault fault = fault_for(*request);
+    if (!read_body(connection, *request, fault)) return;
     {
       const std::lock_guard lock(mutex);
       if (stopping) return;
@@ -220,15 +225,39 @@ void HttpServer::Impl::answer_requests(HttpConnection& connection, int number) {
       peak = std::max(peak, ++in_flight);
       changed.notify_all();
     }
-    const bool go_on = answer(connection, *request);
+    const bool go_on = answer(connection, *request) && !fault.answer_now;
     const std::lock_guard lock(mutex);
     --in_flight;
     if (!go_on || stopping) return;
   }
 }
 
+BodyFault HttpServer::Impl::fault_for(const HttpRequest& head) {
+  const std::lock_guard lock(mutex);
+  return body_fault ? body_fault(head) : BodyFault{};
+}
+
+bool HttpServer::Impl::read_body(HttpConnection& connection, HttpRequest& request,
+                                 const BodyFault& fault) {
+  if (fault.gate) {
+    const std::lock_guard lock(mutex);
+    if (stopping) return false;
+    waiting.insert(fault.gate);
+  }
+  const bool read = connection.read_body(request, fault);
+  if (fault.gate) {
+    const std::lock_guard lock(mutex);
+    waiting.erase(waiting.find(fault.gate));
+  }
+  return read;
+}
+
 bool HttpServer::Impl::answer(HttpConnection& connection, const HttpRequest& request) {
   const HttpReply reply = handler(request);
+  if (request.is_cut) {
+    connection.reset();
+    return false;
+  }
   {
     std::unique_lock lock(mutex);
     if (reply.latency.count() > 0) {
@@ -285,6 +314,11 @@ void HttpServer::stop() { impl_->stop(); }
 void HttpServer::reset_connections() {
   const std::lock_guard lock(impl_->mutex);
   for (HttpConnection* connection : impl_->open) connection->reset();
+}
+
+void HttpServer::on_body(std::function<BodyFault(const HttpRequest& head)> fault) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->body_fault = std::move(fault);
 }
 
 std::uint16_t HttpServer::port() const noexcept { return impl_->port; }

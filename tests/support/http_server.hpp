@@ -43,7 +43,8 @@ struct HttpRequest {
   std::string target;  ///< as it came: "/v2/a/tags/list?n=2"
   HttpFields headers;
   std::string body;
-  int connection = 0;  ///< the how-manieth connection of the server it came on, from 1
+  bool is_cut = false;  ///< the connection ended within the body, by a BodyFault
+  int connection = 0;   ///< the how-manieth connection of the server it came on, from 1
 
   std::string path() const;                         ///< of the target, without the query
   std::string header(std::string_view name) const;  ///< the first one; "" when absent
@@ -84,6 +85,16 @@ struct HttpReply {
   std::string_view body_view() const;
 };
 
+/// What befalls a request's body while it is read.
+struct BodyFault {
+  std::shared_ptr<Gate> gate{};  ///< passed before byte `gate_at` is read; the client has to wait
+  std::uint64_t gate_at = 0;
+  /// The connection ends, by RST, when so many bytes were read. The handler sees the request with
+  /// those, as a server does that writes what it gets; its reply goes nowhere.
+  std::optional<std::uint64_t> cut_at{};
+  bool answer_now = false;  ///< the body is not read: the reply comes at once, then the end
+};
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;                        ///< 0: a free one
@@ -102,6 +113,9 @@ class HttpServer {
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Asked when the head of a request was read, before its body.
+  void on_body(std::function<BodyFault(const HttpRequest& head)> fault);
 
   std::uint16_t port() const noexcept;
   std::string host() const;    ///< "127.0.0.1:34567"

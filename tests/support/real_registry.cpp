@@ -22,8 +22,9 @@ std::string digits_of(const std::string& text) {
 
 }  // namespace
 
-RealRegistry::RealRegistry(Kind kind, std::vector<std::string> token_options)
-    : kind_(kind) {
+RealRegistry::RealRegistry(Kind kind, std::vector<std::string> token_options, bool relative_urls)
+    : kind_(kind),
+      relative_urls_(relative_urls) {
   if (kind == Kind::tls) tls_ = std::make_unique<TlsCertificates>();
   if (kind == Kind::htpasswd) dir_.write("htpasswd", kHtpasswd);
   if (kind == Kind::token) start_token_server(std::move(token_options));
@@ -57,6 +58,7 @@ void RealRegistry::write_config() const {
       << "log: {level: info, accesslog: {disabled: true}}\n"
       << "storage: {filesystem: {rootdirectory: " << folder << "/data}, delete: {enabled: true}}\n"
       << "http:\n  addr: 127.0.0.1:" << port_ << "\n  secret: test\n";
+  if (relative_urls_) out << "  relativeurls: true\n";
   if (kind_ == Kind::tls) {
     out << "  tls: {certificate: " << tls_->server_cert().string()
         << ", key: " << tls_->server_key().string() << "}\n";

@@ -24,7 +24,9 @@ class RealRegistry {
 
   /// Returns once it answers; throws std::runtime_error with its output when it does not.
   /// `token_options`: for tests/integration/tokensrv.py, "--anonymous" for example.
-  explicit RealRegistry(Kind kind = Kind::plain, std::vector<std::string> token_options = {});
+  /// `relative_urls`: its Locations are paths, and not whole URLs.
+  explicit RealRegistry(Kind kind = Kind::plain, std::vector<std::string> token_options = {},
+                        bool relative_urls = false);
   ~RealRegistry();
 
   Kind kind() const noexcept { return kind_; }
@@ -49,6 +51,7 @@ class RealRegistry {
 
   TempDir dir_;
   Kind kind_;
+  bool relative_urls_;
   std::string port_ = "0";
   std::string token_port_;
   std::unique_ptr<TlsCertificates> tls_;

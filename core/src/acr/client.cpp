@@ -53,6 +53,12 @@ Result<ContainerRepository> ContainerRegistryClient::repository(
   return ContainerRepository(core_, repository_name);
 }
 
+Result<ContainerRegistryContentClient> ContainerRegistryClient::content(
+    const std::string& repository_name) const {
+  TRY(check_repository_name(repository_name));
+  return ContainerRegistryContentClient(core_, repository_name);
+}
+
 Result<RegistryArtifact> ContainerRegistryClient::artifact(const std::string& repository_name,
                                                            const std::string& tag_or_digest) const {
   return RegistryArtifact::make(core_, repository_name, tag_or_digest);

@@ -37,6 +37,12 @@ http::RetryPolicy retry_policy(const RetryOptions& retry) {
 
 /// Nothing of the machine is read: who gives no keychain means what he gave, or nobody.
 std::shared_ptr<credential::Keychain> keychain_of(const ContainerRegistryClientOptions& options) {
+  if (options.token_credential != nullptr) {
+    credential::KeychainOptions nobody;
+    nobody.environment = [](const std::string&) { return std::nullopt; };
+    nobody.explicit_credential = credential::Credential{.source = "the options of the client"};
+    return std::make_shared<credential::Keychain>(std::move(nobody));
+  }
   if (options.keychain != nullptr && !options.credential) return options.keychain;
   credential::Credential credential = options.credential.value_or(credential::Credential{});
   if (credential.source.empty()) credential.source = "the options of the client";
@@ -52,6 +58,9 @@ auth::SessionOptions session_options(const http::Url& base, const std::string& n
   auth::SessionOptions session{.registry = base, .name = name};
   session.connection = std::make_shared<const http::ConnectionOptions>(options.connection);
   session.plain_http_allowed = options.allow_insecure_connection;
+  session.token_credential = options.token_credential;
+  session.is_acr = options.token_credential != nullptr;
+  session.audience = options.audience;
   return session;
 }
 
@@ -82,13 +91,6 @@ void show(const OperationOptions& options, const Call& call, const http::Respons
 Result<std::shared_ptr<Core>> Core::make(std::string_view endpoint,
                                          ContainerRegistryClientOptions options) {
   auto base = TRY(parse_endpoint(endpoint, options.allow_insecure_connection));
-  // To go on as nobody would look like a registry that is empty, or forbidden.
-  if (options.token_credential != nullptr) {
-    return Error(Errc::unsupported,
-                 fmt::format("{}: this version of berth cannot exchange the tokens of {}: give a "
-                             "user name and password, or a token of the registry",
-                             base.origin().text(), options.token_credential->name()));
-  }
   return std::shared_ptr<Core>(new Core(std::move(base), std::move(options)));
 }
 
@@ -100,9 +102,16 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       pipeline_(options_),
       http_(pipeline_, {.retry = retry_policy(options_.retry), .clock = options_.clock}),
       keychain_(keychain_of(options_)),
-      tokens_(options_.token_folder, *options_.clock),
-      session_(http_, *keychain_, tokens_, session_options(base_, name_, options_)),
+      tokens_(options_.tokens != nullptr
+                  ? options_.tokens
+                  : std::make_shared<auth::TokenStore>(options_.token_folder, *options_.clock)),
+      session_(http_, *keychain_, *tokens_, session_options(base_, name_, options_)),
       registry_(name_, {registry::Endpoint{.base = base_, .session = &session_}}) {}
+
+Result<Pipeline::Dress> Core::dress(const OperationOptions& options) {
+  std::string id = options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
+  return Pipeline::Dress(pipeline_, options, std::move(id));
+}
 
 std::string Core::path(std::initializer_list<std::string_view> segments) {
   std::string out = "/acr/v1";

@@ -49,6 +49,10 @@ class Core {
   /// The distribution client of the same registry, over the same session.
   registry::Client& registry() noexcept { return registry_; }
 
+  /// While it lives, requests of this thread that go through registry() bear the call's own headers
+  /// and id, and are shown to its on_response (without bodies). `options` must outlive it.
+  Result<Pipeline::Dress> dress(const OperationOptions& options);
+
   /// Any 2xx. Errors begin with the call's operation; not_found unless it is to be ignored.
   Result<Answer> send(const Call& call, const OperationOptions& options, const Context& context,
                       bool ignore_not_found = false);
@@ -73,7 +77,7 @@ class Core {
   Pipeline pipeline_;
   http::Client http_;
   const std::shared_ptr<credential::Keychain> keychain_;
-  auth::TokenStore tokens_;
+  const std::shared_ptr<auth::TokenStore> tokens_;
   auth::Session session_;
   registry::Client registry_;
 };

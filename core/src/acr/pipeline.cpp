@@ -2,6 +2,7 @@
 #include "acr/pipeline.hpp"
 
 #include <ranges>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -61,12 +62,26 @@ Pipeline::Pipeline(const ContainerRegistryClientOptions& options)
 
 Result<http::Response> Pipeline::send(const http::Request& request, const Context& context) {
   http::Request dressed = request;
+  const std::optional<Worn> worn = this->worn();
+  if (worn) {
+    for (const auto& [name, value] : worn->options->custom_headers.fields()) {
+      dressed.headers.set(name, value);
+    }
+    if (!id_header_.empty()) dressed.headers.set(id_header_, worn->id);
+  }
   if (dressed.headers.find("User-Agent") == nullptr) dressed.headers.add("User-Agent", user_agent_);
   if (!id_header_.empty() && dressed.headers.find(id_header_) == nullptr) {
     dressed.headers.add(id_header_, TRY(new_uuid()));
   }
   Result<http::Response> answer = outermost_->send(dressed, context);
   if (answer || answer.error().code() != Errc::would_block) ++requests_;
+  if (worn && answer && worn->options->on_response) {
+    worn->options->on_response({.status = answer->status,
+                                .method = request.method,
+                                .url = answer->url.text(),
+                                .headers = answer->headers,
+                                .body = {}});
+  }
   const std::string* id = request.headers.find(id_header_);
   if (id != nullptr) note(*id, answer);
   return answer;
@@ -78,6 +93,27 @@ void Pipeline::note(const std::string& id, const Result<http::Response>& answer)
   const MutexLock lock(mutex_);
   const auto watched = watched_.find(id);
   if (watched != watched_.end()) watched->second = true;
+}
+
+std::optional<Pipeline::Worn> Pipeline::worn() const {
+  const MutexLock lock(mutex_);
+  const auto found = worn_.find(std::this_thread::get_id());
+  return found == worn_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Pipeline::Dress::Dress(Pipeline& pipeline, const OperationOptions& options, std::string id)
+    : pipeline_(&pipeline) {
+  const MutexLock lock(pipeline.mutex_);
+  pipeline.worn_[std::this_thread::get_id()] = {&options, std::move(id)};
+}
+
+Pipeline::Dress::Dress(Dress&& other) noexcept
+    : pipeline_(std::exchange(other.pipeline_, nullptr)) {}
+
+Pipeline::Dress::~Dress() {
+  if (pipeline_ == nullptr) return;
+  const MutexLock lock(pipeline_->mutex_);
+  pipeline_->worn_.erase(std::this_thread::get_id());
 }
 
 Pipeline::Watch::Watch(Pipeline& pipeline, std::string id)

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "berth/acr/options.hpp"
@@ -42,7 +44,26 @@ class Pipeline final : public http::Transport {
     const std::string id_;
   };
 
+  /// What the requests of this thread bear while it lives.
+  class Dress {
+   public:
+    Dress(Pipeline& pipeline, const OperationOptions& options, std::string id);
+    Dress(Dress&& other) noexcept;
+    Dress(const Dress&) = delete;
+    Dress& operator=(const Dress&) = delete;
+    Dress& operator=(Dress&&) = delete;
+    ~Dress();
+
+   private:
+    Pipeline* pipeline_;
+  };
+
  private:
+  struct Worn {
+    const OperationOptions* options;
+    std::string id;
+  };
+  std::optional<Worn> worn() const;
   void note(const std::string& id, const Result<http::Response>& answer);
 
   const std::string user_agent_;
@@ -53,6 +74,7 @@ class Pipeline final : public http::Transport {
   std::atomic<std::uint64_t> requests_ = 0;
   mutable Mutex mutex_;
   std::map<std::string, bool> watched_ BERTH_GUARDED_BY(mutex_);  // id -> uncertain
+  std::map<std::thread::id, Worn> worn_ BERTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace berth::acr

@@ -9,6 +9,21 @@
 #include "acr/requests.hpp"
 
 namespace berth::acr {
+namespace {
+
+/// The one name that a pattern matches, where it is a name and no more: its dots are escaped. Else
+/// "".
+std::string literal_name(std::string_view pattern) {
+  std::string name;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '.') return {};
+    if (pattern.substr(i).starts_with("\\.")) ++i;
+    name += pattern[i];
+  }
+  return oci::is_repository(name) ? name : std::string();
+}
+
+}  // namespace
 
 Purge::Purge(std::unique_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
@@ -35,10 +50,8 @@ Result<Purge> Purge::create(const ContainerRegistryClient& client, PurgeOptions 
     // Parts that are alternatives are anchored as a whole.
     auto repository = TRY(Regex::compile(fmt::format("^(?:{})$", parts.repository)));
     auto tag = TRY(Regex::compile(parts.tag));
-    const bool literal =
-        oci::is_repository(parts.repository) && parts.repository.find('.') == std::string::npos;
     impl->filters.push_back(
-        {std::move(repository), std::move(tag), literal ? parts.repository : std::string()});
+        {std::move(repository), std::move(tag), literal_name(parts.repository)});
   }
   impl->core = client.core_;
   impl->options = std::move(options);

@@ -69,6 +69,15 @@ Call removal(Call call) {
   return call;
 }
 
+Call blob_removal(const Core& core, const std::string& name, const Digest& digest) {
+  return {.method = "DELETE",
+          .target = fmt::format("/v2/{}/blobs/{}", text::percent_encode(name),
+                                text::percent_encode(digest.text())),
+          .scopes = repository_scopes(name, "delete"),
+          .repository = name,
+          .operation = fmt::format("deleting blob {}/{}@{}", core.name(), name, digest.text())};
+}
+
 Call manifest_removal(const Core& core, const std::string& name, const Digest& digest) {
   Call call = removal(manifest(core, name, digest));
   call.target = fmt::format("/v2/{}/manifests/{}", text::percent_encode(name),

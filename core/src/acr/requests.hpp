@@ -19,6 +19,7 @@ Call manifest(const Core& core, const std::string& name, const Digest& digest);
 /// The same object, to be changed, or deleted.
 Call change(Call call, const ChangeableProperties& changes);
 Call removal(Call call);
+Call blob_removal(const Core& core, const std::string& name, const Digest& digest);
 Call manifest_removal(const Core& core, const std::string& name, const Digest& digest);
 
 Listing tags(const std::shared_ptr<Core>& core, const std::string& name,

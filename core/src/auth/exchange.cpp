@@ -8,6 +8,8 @@
 #include "berth/http/limits.hpp"
 #include "berth/http/policy.hpp"
 
+#include "auth/acr_exchange.hpp"
+#include "auth/acr_login.hpp"
 #include "auth/refusal.hpp"
 #include "auth/token_fetch.hpp"
 
@@ -17,6 +19,14 @@ namespace {
 bool same(const credential::Credential& a, const credential::Credential& b) {
   return a.username == b.username && a.password == b.password &&
          a.identity_token == b.identity_token && a.registry_token == b.registry_token;
+}
+
+/// An Azure container registry is asked for tokens at its own origin, whatever it says.
+Demand as_acr(Demand demand, const SessionOptions& options) {
+  if (options.is_acr && demand.scheme.server) {
+    demand.scheme.server->realm = options.registry.with_path("/oauth2/token");
+  }
+  return demand;
 }
 
 bool same(const std::optional<AuthScheme>& a, const AuthScheme& b) {
@@ -116,28 +126,56 @@ Result<void> Exchange::authorize_bearer(http::Request& request, const TokenServe
 
 /// A helper's answer may be older than what the token server still takes: asked once more, then.
 Result<TokenCache::Issued> Exchange::token_for(const TokenServer& server, const Scopes& all) {
+  if (is_by_identity()) return ask_identity(server, all);
   Result<TokenCache::Issued> issued = ask_for_token(server, all);
   if (issued || issued.error().code() != Errc::unauthenticated) return issued;
   if (TRY(has_new_credential())) issued = ask_for_token(server, all);
+  if (!issued && issued.error().code() == Errc::unauthenticated && turn_to_identity(true)) {
+    return ask_identity(server, all);
+  }
   if (issued || issued.error().code() != Errc::unauthenticated) return issued;
   Error cause = std::move(issued).error();
-  Error refusal =
-      refusal_error({.registry = options_.name,
-                     .lookup = *lookup_,
-                     .scopes = all,
-                     .token_server = text::escape_for_terminal(server.realm.origin().text())});
+  Refusal why = refusal_of(all);
+  why.token_server = text::escape_for_terminal(server.realm.origin().text());
+  Error refusal = refusal_error(why);
   if (const HttpInfo* http = cause.http()) refusal = std::move(refusal).with_http(*http);
   return std::move(refusal).because(std::move(cause));
 }
 
 Result<TokenCache::Issued> Exchange::ask_for_token(const TokenServer& server, const Scopes& all) {
-  const TokenRequest request{.registry = options_,
-                             .server = server,
-                             .credential = lookup_->credential,
-                             .scopes = ordered_scopes(all, demanded_)};
+  const TokenServerRequest request{.registry = options_,
+                                   .server = server,
+                                   .credential = lookup_->credential,
+                                   .scopes = ordered_scopes(all, demanded_)};
   return tokens_.get(
       identity_key(server), all, rejected_, [&] { return fetch_token(client_, request, context_); },
       context_);
+}
+
+/// That nobody is there to ask is the end of the search: the registry's 401, with all that was
+/// tried.
+Result<TokenCache::Issued> Exchange::ask_identity(const TokenServer& server, const Scopes& all) {
+  const std::string service = server.service.empty() ? service_name(options_) : server.service;
+  const AcrExchange exchange(client_, tokens_, options_, service);
+  Result<TokenCache::Issued> issued =
+      exchange.access_token(all, ordered_scopes(all, demanded_), rejected_, context_);
+  if (issued || issued.error().code() != Errc::not_found) return issued;
+  no_identity_ =
+      credential::Tried{.source = "Microsoft Entra ID", .outcome = issued.error().message()};
+  by_identity_ = false;
+  // It was passed over only because it is refused elsewhere.
+  tokens_.forget_refusals(origin_);
+  if (options_.anonymous_first && !nobody_refused_) return token_for(server, all);
+  return refusal_error(refusal_of(wanted_));
+}
+
+Refusal Exchange::refusal_of(const Scopes& scopes) const {
+  Refusal refusal{.registry = options_.name,
+                  .lookup = lookup_.value_or(credential::Lookup()),
+                  .scopes = scopes};
+  if (no_identity_) refusal.lookup.tried.push_back(*no_identity_);
+  refusal.entra = options_.token_credential != nullptr;
+  return refusal;
 }
 
 std::string Exchange::identity_key(const TokenServer& server) const {
@@ -150,8 +188,8 @@ std::string Exchange::identity_key(const TokenServer& server) const {
 /// GCR answers some requests with a bare 401: then what it last asked for counts, or what it asks
 /// for when greeted.
 Result<Demand> Exchange::demand(http::Response& response) {
-  const auto demand = TRY(demand_of(response, options_.name));
-  if (demand) return *demand;
+  auto demand = TRY(demand_of(response, options_.name));
+  if (demand) return as_acr(*std::move(demand), options_);
   if (const auto known = tokens_.scheme(origin_)) return Demand{.scheme = *known, .scopes = {}};
   return demand_of_ping();
 }
@@ -165,7 +203,7 @@ Result<Demand> Exchange::demand_of_ping() {
   if (response.status == 401 && response.url.origin() == options_.registry.origin()) {
     auto demand = TRY(demand_of(response, options_.name));
     drain(response, context_);
-    if (demand) return *std::move(demand);
+    if (demand) return as_acr(*std::move(demand), options_);
   }
   return Error(Errc::unauthenticated,
                fmt::format("{} answers 401 and does not say how to log in (no WWW-Authenticate): a "
@@ -174,6 +212,27 @@ Result<Demand> Exchange::demand_of_ping() {
 }
 
 Result<bool> Exchange::may_try_again(const Demand& next) {
+  if (TRY(has_something_new(next))) return true;
+  return turn_to_identity(false);
+}
+
+bool Exchange::is_by_identity() const {
+  return by_identity_ && lookup_ && lookup_->credential.is_anonymous();
+}
+
+bool Exchange::turn_to_identity(bool everything) {
+  const bool nobody = lookup_ && lookup_->credential.is_anonymous();
+  if (by_identity_ || !nobody || options_.token_credential == nullptr) return false;
+  nobody_refused_ = true;
+  if (no_identity_) return false;
+  tokens_.remember_refusal(origin_, wanted_, everything);
+  by_identity_ = true;
+  tried_again_ = false;
+  rejected_ = Secret();
+  return true;
+}
+
+Result<bool> Exchange::has_something_new(const Demand& next) {
   if (!shown_.anything && !shown_.scheme) return true;  // nothing was asked for before
   if (!same(shown_.scheme, next.scheme)) return !std::exchange(tried_again_, true);
   if (std::exchange(tried_again_, true)) return false;
@@ -199,7 +258,11 @@ Result<bool> Exchange::has_new_credential() {
 }
 
 Result<void> Exchange::look_up() {
-  if (!lookup_) lookup_ = TRY(keychain_.find(options_.name, repository_, context_));
+  if (lookup_) return {};
+  lookup_ = TRY(keychain_.find(options_.name, repository_, context_));
+  if (options_.is_acr) drop_lapsed_token(*lookup_, client_.clock().now());
+  const bool at_once = !options_.anonymous_first || tokens_.refuses_nobody(origin_, wanted_);
+  by_identity_ = by_identity_ || (options_.token_credential != nullptr && at_once);
   return {};
 }
 
@@ -216,12 +279,11 @@ Error Exchange::refused(http::Response& response, std::string_view method,
                         const Demand& last) const {
   const Error plain =
       http::error_from(response, method, options_.name, client_.clock().now(), context_);
-  const credential::Lookup nothing;
-  Error error = refusal_error({.registry = options_.name,
-                               .lookup = lookup_ ? *lookup_ : nothing,
-                               .scopes = wanted_,
-                               .token_server = "",
-                               .insufficient_scope = last.insufficient_scope});
+  Refusal why = refusal_of(wanted_);
+  why.insufficient_scope = last.insufficient_scope;
+  why.said = last.error;
+  if (is_by_identity() && shown_.anything) why.identity = options_.token_credential->name();
+  Error error = refusal_error(why);
   if (const HttpInfo* http = plain.http()) error = std::move(error).with_http(*http);
   return error;
 }

@@ -6,6 +6,7 @@
 
 #include "berth/auth/session.hpp"
 
+#include "auth/refusal.hpp"
 #include "auth/scheme.hpp"
 #include "auth/token_cache.hpp"
 
@@ -13,7 +14,8 @@ namespace berth::auth {
 
 /// One request of a session, until it is answered with something other than a 401 or there is
 /// nothing more to show. At most: the request as the registry was last known to ask; again, as it
-/// asks now; and once more, when what was shown came from a cache and may have been stale.
+/// asks now; and once more, when what was shown came from a cache and may have been stale. Then, at
+/// an Azure container registry, the same as whoever Entra ID says that one is.
 class Exchange {
  public:
   Exchange(http::Client& client, credential::Keychain& keychain, TokenCache& tokens,
@@ -42,12 +44,18 @@ class Exchange {
   Result<void> authorize_bearer(http::Request& request, const TokenServer& server);
   Result<TokenCache::Issued> token_for(const TokenServer& server, const Scopes& all);
   Result<TokenCache::Issued> ask_for_token(const TokenServer& server, const Scopes& all);
+  Result<TokenCache::Issued> ask_identity(const TokenServer& server, const Scopes& all);
 
   Result<Demand> demand(http::Response& response);
   Result<Demand> demand_of_ping();
   /// Is there something to show that was not yet refused?
   Result<bool> may_try_again(const Demand& next);
+  Result<bool> has_something_new(const Demand& next);
   Result<bool> has_new_credential();
+  /// From now on by Entra ID; false where there is no identity, or it was shown already.
+  bool turn_to_identity(bool everything);
+  bool is_by_identity() const;
+  Refusal refusal_of(const Scopes& scopes) const;
   Result<void> look_up();
   Result<void> check_may_show() const;
   Error refused(http::Response& response, std::string_view method, const Demand& last) const;
@@ -70,6 +78,9 @@ class Exchange {
   Shown shown_;
   std::optional<std::pair<AuthScheme, Error>> outdated_;  ///< a remembered scheme that led nowhere
   bool tried_again_ = false;
+  bool by_identity_ = false;     ///< nobody in particular was refused: Entra ID's turn
+  bool nobody_refused_ = false;  ///< in this exchange
+  std::optional<credential::Tried> no_identity_;  ///< Entra ID's turn came, and nobody was there
 };
 
 }  // namespace berth::auth

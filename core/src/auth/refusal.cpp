@@ -15,8 +15,9 @@ std::string shown_account(const credential::Credential& credential) {
   return fmt::format("user {} (from {})", text::escape_for_terminal(credential.username), source);
 }
 
-std::string login_hint(const std::string& registry) {
-  return fmt::format("`docker login {0}` or `podman login {0}`", registry);
+std::string login_hint(const Refusal& refusal) {
+  return fmt::format("{1}`docker login {0}` or `podman login {0}`", refusal.registry,
+                     refusal.entra ? "`az login`, " : "");
 }
 
 std::string tried_list(const credential::Lookup& lookup) {
@@ -29,9 +30,33 @@ std::string tried_list(const credential::Lookup& lookup) {
   return list;
 }
 
+bool has_wildcard(const Scopes& scopes) {
+  return scopes.text().find("repository:*:") != std::string::npos;
+}
+
+/// What one can do about it is in the hands of whoever gives roles.
+std::string identity_sentence(const Refusal& refusal) {
+  const std::string what = refusal.scopes.empty() ? "what was asked for" : refusal.scopes.text();
+  std::string text = fmt::format(
+      "{} knows the Entra ID identity (of {}) and does not give it {}: it needs a role there that "
+      "has it (AcrPull, AcrPush, AcrDelete, or a Container Registry Repository role), or there is "
+      "no such repository",
+      refusal.registry, refusal.identity, what);
+  if (has_wildcard(refusal.scopes)) {
+    text += "; a registry that gives rights by repository (ABAC) drops wildcards: name each one";
+  }
+  return text;
+}
+
+std::string said(const Refusal& refusal) {
+  if (refusal.said.empty()) return {};
+  return fmt::format("; the registry says {}", text::escape_for_terminal(refusal.said));
+}
+
 std::string sentence(const Refusal& refusal) {
+  if (!refusal.identity.empty()) return identity_sentence(refusal);
   const credential::Credential& credential = refusal.lookup.credential;
-  const std::string hint = login_hint(refusal.registry);
+  const std::string hint = login_hint(refusal);
   const std::string what =
       refusal.scopes.empty() ? "" : fmt::format(" for {}", refusal.scopes.text());
   if (credential.is_anonymous()) {
@@ -58,7 +83,7 @@ std::string sentence(const Refusal& refusal) {
 }  // namespace
 
 Error refusal_error(const Refusal& refusal) {
-  return {Errc::unauthenticated, sentence(refusal) + tried_list(refusal.lookup)};
+  return {Errc::unauthenticated, sentence(refusal) + said(refusal) + tried_list(refusal.lookup)};
 }
 
 }  // namespace berth::auth

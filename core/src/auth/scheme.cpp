@@ -14,6 +14,7 @@ namespace {
 /// A challenge names the scope of one request: a repository's name has 255 characters at most, and
 /// a mount has two.
 constexpr std::size_t kMaxScopeText = 4096;
+constexpr std::size_t kMaxErrorText = 512;
 
 std::vector<Challenge> challenges_of(const http::Response& response) {
   std::vector<Challenge> all;
@@ -34,7 +35,12 @@ std::optional<Demand> bearer_demand(const Challenge& challenge,
                                                  .registry_peer = peer}},
                 .scopes = {}};
   if (scope.size() <= kMaxScopeText) demand.scopes = Scopes::parse(scope);
-  demand.insufficient_scope = challenge.parameter("error") == "insufficient_scope";
+  demand.error = challenge.parameter("error");
+  demand.insufficient_scope = demand.error == "insufficient_scope";
+  if (const std::string more = challenge.parameter("error_description"); !more.empty()) {
+    demand.error += (demand.error.empty() ? "" : ": ") + more;
+  }
+  if (demand.error.size() > kMaxErrorText) demand.error.resize(kMaxErrorText);
   return demand;
 }
 

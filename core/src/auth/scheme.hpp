@@ -15,6 +15,7 @@ struct Demand {
   AuthScheme scheme;
   Scopes scopes;                    ///< that its challenge names
   bool insufficient_scope = false;  ///< RFC 6750 section 3.1
+  std::string error{};  ///< its error and error_description, for people; a server's text
 };
 
 /// Bearer where it is offered and usable, else Basic; nullopt when the answer has no challenge at

@@ -51,6 +51,14 @@ Scopes Scopes::pull(std::string_view repository) {
   return result;
 }
 
+Scopes Scopes::push(std::string_view repository) {
+  return parse("repository:" + std::string(repository) + ":pull,push");
+}
+
+Scopes Scopes::remove(std::string_view repository) {
+  return parse("repository:" + std::string(repository) + ":delete");
+}
+
 Scopes Scopes::catalog() { return parse("registry:catalog:*"); }
 
 void Scopes::add(const Scopes& other) {

@@ -6,6 +6,8 @@
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 
+#include "auth/acr_exchange.hpp"
+#include "auth/acr_login.hpp"
 #include "auth/exchange.hpp"
 #include "auth/token_cache.hpp"
 
@@ -57,6 +59,19 @@ Result<Secret> Session::authorization(const Scopes& scopes, const std::string& r
     return http::error_from(response, "GET", name, impl_->client.clock().now(), context);
   }
   return exchange.authorization();
+}
+
+Result<RefreshToken> Session::acr_refresh_token(const Context& context) {
+  const SessionOptions& options = impl_->options;
+  if (options.token_credential == nullptr) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("{}: no Entra ID identity was given", options.name));
+  }
+  const AcrExchange exchange(impl_->client, impl_->tokens, options, service_name(options));
+  const auto issued = TRY(exchange.refresh_token(Secret(), context));
+  return RefreshToken{.token = issued.token.value,
+                      .expires = issued.token.expires,
+                      .renew_at = issued.token.refresh_at};
 }
 
 http::Client& Session::client() const noexcept { return impl_->client; }

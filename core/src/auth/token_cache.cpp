@@ -18,9 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A process that fetches may be stopped (Ctrl-Z) or hang: others pass it by after this long, as a
-/// reader passes by a chunk's lock.
-constexpr std::chrono::seconds kLockPatience{5};
 constexpr milliseconds kFirstPoll{5};
 constexpr milliseconds kLastPoll{100};
 constexpr std::size_t kIdentityBytes = 16;
@@ -149,11 +146,12 @@ void TokenCache::drop_rejected(const Wish& wish) {
 
 Result<TokenCache::Issued> TokenCache::get(const std::string& identity, const Scopes& scopes,
                                            const Secret& rejected, const Fetch& fetch,
-                                           const Context& context) {
+                                           const Context& context, std::chrono::seconds patience) {
   const Wish wish{.identity = identity,
                   .scopes = scopes,
                   .rejected = rejected,
-                  .scopes_hash = hash(scopes.text(), kScopesBytes)};
+                  .scopes_hash = hash(scopes.text(), kScopesBytes),
+                  .patience = patience};
   drop_rejected(wish);
   const std::string name = identity + "-" + wish.scopes_hash;
   std::shared_ptr<Flight> flight;
@@ -236,7 +234,7 @@ std::optional<TokenFolder::Lock> TokenCache::lock_file(const Wish& wish, const C
     if (stored && !serves(*stored, wish)) stored.reset();
     return stored;
   };
-  const auto patience = context.with_timeout(kLockPatience);
+  const auto patience = context.with_timeout(wish.patience);
   milliseconds pause = kFirstPoll;
   while (true) {
     found = find();
@@ -283,6 +281,25 @@ void TokenCache::remember_extra(const std::string& origin, const Scopes& wanted,
   const MutexLock lock(mutex_);
   if (extras_.size() >= kMaxExtras) extras_.clear();
   extras_.insert_or_assign(origin + " " + wanted.text(), extra);
+}
+
+void TokenCache::remember_refusal(const std::string& origin, const Scopes& wanted,
+                                  bool everything) {
+  const MutexLock lock(mutex_);
+  if (refusals_.size() >= kMaxExtras) refusals_.clear();
+  refusals_.insert(everything ? origin : origin + " " + wanted.text());
+}
+
+void TokenCache::forget_refusals(const std::string& origin) {
+  const MutexLock lock(mutex_);
+  std::erase_if(refusals_, [&](const std::string& place) {
+    return place == origin || place.starts_with(origin + " ");
+  });
+}
+
+bool TokenCache::refuses_nobody(const std::string& origin, const Scopes& wanted) const {
+  const MutexLock lock(mutex_);
+  return refusals_.contains(origin) || refusals_.contains(origin + " " + wanted.text());
 }
 
 }  // namespace berth::auth

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "berth/auth/session.hpp"
@@ -35,10 +37,15 @@ class TokenCache {
     bool fresh = false;  ///< fetched now, by this caller or by one that it waited for
   };
   using Fetch = std::function<Result<Token>()>;
+  /// A process that fetches may be stopped (Ctrl-Z) or hang: others pass it by after this long, as
+  /// a reader passes by a chunk's lock.
+  static constexpr std::chrono::seconds kPatience{5};
   /// A token for at least `scopes`, never the one that was `rejected`. `fetch` runs in one of the
-  /// threads and processes that want the same one; the others wait for it, the latter only so long.
+  /// threads and processes that want the same one; the others wait for it, the latter for no longer
+  /// than `patience`.
   Result<Issued> get(const std::string& identity, const Scopes& scopes, const Secret& rejected,
-                     const Fetch& fetch, const Context& context);
+                     const Fetch& fetch, const Context& context,
+                     std::chrono::seconds patience = kPatience);
 
   std::optional<AuthScheme> scheme(const std::string& origin) const;
   void remember(const std::string& origin, const AuthScheme& scheme);
@@ -46,6 +53,11 @@ class TokenCache {
   /// What a registry once asked for beyond `wanted`, so that the next request has it at once.
   Scopes with_extra(const std::string& origin, const Scopes& wanted) const;
   void remember_extra(const std::string& origin, const Scopes& wanted, const Scopes& extra);
+  /// Nobody in particular was refused what is `wanted` there: next time one says at once who one
+  /// is. `everything`: all else as well.
+  void remember_refusal(const std::string& origin, const Scopes& wanted, bool everything);
+  void forget_refusals(const std::string& origin);
+  bool refuses_nobody(const std::string& origin, const Scopes& wanted) const;
 
  private:
   struct Flight {
@@ -59,6 +71,7 @@ class TokenCache {
     const Scopes& scopes;
     const Secret& rejected;
     std::string scopes_hash;
+    std::chrono::seconds patience;
   };
 
   bool serves(const StoredToken& stored, const Wish& wish) const;
@@ -82,6 +95,7 @@ class TokenCache {
   std::map<std::string, std::shared_ptr<Flight>> flights_ BERTH_GUARDED_BY(mutex_);
   std::map<std::string, AuthScheme> schemes_ BERTH_GUARDED_BY(mutex_);
   std::map<std::string, Scopes> extras_ BERTH_GUARDED_BY(mutex_);
+  std::set<std::string> refusals_ BERTH_GUARDED_BY(mutex_);  ///< origins, with scopes or without
 };
 
 /// The public class's inside; a type of its own so that it can be tested.

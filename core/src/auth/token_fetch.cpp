@@ -11,6 +11,9 @@
 #include "berth/http/policy.hpp"
 #include "berth/json/value.hpp"
 
+#include "auth/acr_exchange.hpp"
+#include "auth/jwt.hpp"
+
 namespace berth::auth {
 namespace {
 
@@ -29,7 +32,7 @@ constexpr seconds kMargin{30};
 std::string query_value(std::string_view text) { return text::percent_encode(text); }
 
 /// The realm may have a query of its own (GitLab's has).
-http::Url get_url(const TokenRequest& request) {
+http::Url get_url(const TokenServerRequest& request) {
   std::string path = request.server.realm.path_and_query();
   char separator = path.find('?') == std::string::npos ? '?' : '&';
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -41,7 +44,7 @@ http::Url get_url(const TokenRequest& request) {
   return request.server.realm.with_path(path);
 }
 
-std::string post_form(const TokenRequest& request) {
+std::string post_form(const TokenServerRequest& request) {
   std::string scopes;
   for (const std::string& scope : request.scopes) scopes += (scopes.empty() ? "" : " ") + scope;
   return fmt::format("grant_type=refresh_token&service={}&client_id={}&scope={}&refresh_token={}",
@@ -50,18 +53,18 @@ std::string post_form(const TokenRequest& request) {
 }
 
 /// Where the registry's address is not known (a proxy), its name may tell.
-std::optional<http::AddressClass> registry_class(const TokenRequest& request) {
+std::optional<http::AddressClass> registry_class(const TokenServerRequest& request) {
   if (request.server.registry_peer) return request.server.registry_peer;
   return http::url_policy::classify_host(request.registry.registry.origin().host);
 }
 
 /// Plain http was asked for by the registry's name: it goes no further than that host.
-bool is_named_for_http(const TokenRequest& request) {
+bool is_named_for_http(const TokenServerRequest& request) {
   return request.registry.plain_http_allowed &&
          request.server.realm.origin().host == request.registry.registry.origin().host;
 }
 
-http::Request base_request(const TokenRequest& request) {
+http::Request base_request(const TokenServerRequest& request) {
   http::Request result;
   result.url = request.server.realm;
   result.headers.add("Accept", "application/json");
@@ -75,7 +78,7 @@ http::Request base_request(const TokenRequest& request) {
 bool shows_secret(const credential::Credential& credential) { return !credential.is_anonymous(); }
 
 /// DESIGN section 5: which realm may be asked at all, and which may see a secret.
-Result<void> check_server(const TokenRequest& request) {
+Result<void> check_server(const TokenServerRequest& request) {
   const http::Url& registry = request.registry.registry;
   const http::Url& realm = request.server.realm;
   const std::string name = request.registry.name;
@@ -98,14 +101,14 @@ Result<void> check_server(const TokenRequest& request) {
   return {};
 }
 
-std::string operation(const TokenRequest& request) {
+std::string operation(const TokenServerRequest& request) {
   return fmt::format("token for {} from {}", request.registry.name,
                      text::escape_for_terminal(request.server.realm.redacted()));
 }
 
 /// What a token server says about itself or the account is not what the registry says about what
 /// was asked of it: "not found" would make a tag be forgotten.
-Error refusal(http::Response& response, std::string_view method, const TokenRequest& request,
+Error refusal(http::Response& response, std::string_view method, const TokenServerRequest& request,
               const http::Client& client, const Context& context) {
   Error error =
       http::error_from(response, method, operation(request), client.clock().now(), context);
@@ -125,7 +128,7 @@ Error refusal(http::Response& response, std::string_view method, const TokenRequ
 }
 
 Result<Token> take_token(Result<http::Response> answer, std::string_view method,
-                         const TokenRequest& request, http::Client& client,
+                         const TokenServerRequest& request, http::Client& client,
                          const Context& context) {
   http::Response response = TRY(std::move(answer));
   if (response.status != 200) return refusal(response, method, request, client, context);
@@ -136,7 +139,8 @@ Result<Token> take_token(Result<http::Response> answer, std::string_view method,
   return token;
 }
 
-Result<Token> get_token(http::Client& client, const TokenRequest& request, const Context& context) {
+Result<Token> get_token(http::Client& client, const TokenServerRequest& request,
+                        const Context& context) {
   http::Request get = base_request(request);
   get.url = get_url(request);
   if (!request.credential.username.empty()) {
@@ -152,7 +156,7 @@ bool has_no_post(const Error& error) {
   return http->status == 400 || http->status == 401 || http->status == 404 || http->status == 405;
 }
 
-Result<Token> post_token(http::Client& client, const TokenRequest& request,
+Result<Token> post_token(http::Client& client, const TokenServerRequest& request,
                          const Context& context) {
   http::Request post = base_request(request);
   post.method = "POST";
@@ -215,6 +219,11 @@ Result<Token> parse_token(std::string_view body, Clock::SystemTime now) {
   if (value.empty()) return Error(Errc::corrupt, "the answer holds no token");
   if (!is_header_safe(value)) return Error(Errc::corrupt, "the token has forbidden characters");
   std::int64_t lifetime = kLeastLifetime;
+  if (!root.find("expires_in")) {
+    // Azure's says it in the token alone.
+    const auto claims = read_jwt(value);
+    if (claims && claims->expires) return token_of_jwt(Secret(std::move(value)), now);
+  }
   if (const auto given = root.find("expires_in")) {
     // Some servers write it as a string or a fraction: the default serves as well.
     const Result<std::int64_t> number = given->as_int();
@@ -227,7 +236,7 @@ Result<Token> parse_token(std::string_view body, Clock::SystemTime now) {
   return with_lifetime(Secret(std::move(value)), start, life);
 }
 
-Result<Token> fetch_token(http::Client& client, const TokenRequest& request,
+Result<Token> fetch_token(http::Client& client, const TokenServerRequest& request,
                           const Context& context) {
   TRY(check_server(request));
   const credential::Credential& credential = request.credential;

@@ -23,7 +23,7 @@ struct TokenServer {
   }
 };
 
-struct TokenRequest {
+struct TokenServerRequest {
   const SessionOptions& registry;
   const TokenServer& server;
   const credential::Credential& credential;
@@ -37,7 +37,7 @@ std::vector<std::string> ordered_scopes(const Scopes& all, const Scopes& first);
 /// Basic by GET, an identity token by POST and, where the server has no POST and there is a
 /// password, by GET. Errors: untrusted from the URL policy; unauthenticated when the server refuses
 /// the credential; corrupt for an answer that is no token; else what http says.
-Result<Token> fetch_token(http::Client& client, const TokenRequest& request,
+Result<Token> fetch_token(http::Client& client, const TokenServerRequest& request,
                           const Context& context);
 
 /// The token in a server's answer, received at `now`.

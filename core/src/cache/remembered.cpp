@@ -61,6 +61,8 @@ class FileRemembered final : public Remembered {
                                                           const std::string& repository) override;
   RememberedTag set_tag(const std::string& registry, const std::string& repository,
                         const std::string& tag, RememberedTag value) override;
+  void set_tags(const std::string& registry, const std::string& repository,
+                const std::vector<std::pair<std::string, RememberedTag>>& tags) override;
   void forget_tag(const std::string& registry, const std::string& repository,
                   const std::string& tag) override;
   void distrust(const std::string& registry, const std::string& repository) override;
@@ -70,6 +72,9 @@ class FileRemembered final : public Remembered {
                                  const Digest& digest) override;
   void set_seen(const std::string& registry, const std::string& repository, const Digest& digest,
                 std::uint64_t size, const std::string& media_type) override;
+  void forget_seen(const std::string& registry, const std::string& repository,
+                   const Digest& digest) override;
+  void forget_repository(const std::string& registry, const std::string& repository) override;
 
  private:
   struct Loaded {
@@ -93,6 +98,19 @@ class FileRemembered final : public Remembered {
   std::unordered_map<std::string, Loaded> loaded_ BERTH_GUARDED_BY(mutex_);
   std::unordered_map<std::string, LoadedList> lists_ BERTH_GUARDED_BY(mutex_);
 };
+
+/// Keeps what stays true of a tag that leads where it led; false: it leads elsewhere, or is new.
+bool renew(const RepositoryRecords& records, const std::string& tag, RememberedTag& value) {
+  const auto known = records.tags.find(tag);
+  if (known == records.tags.end() || known->second.digest != value.digest) return false;
+  value.first_seen = known->second.first_seen;
+  if (!value.properties) value.properties = known->second.properties;
+  if (value.media_type.empty()) {
+    value.size = known->second.size;
+    value.media_type = known->second.media_type;
+  }
+  return true;
+}
 
 /// "remembered/<registry>/<repository><suffix>"; "" when a name is too long to be a file's.
 std::string path_of(const std::string& registry, const std::string& repository,
@@ -249,15 +267,27 @@ RememberedTag FileRemembered::set_tag(const std::string& registry, const std::st
   value.first_seen = value.checked;
   if (path.empty()) return value;
   MutexLock lock(mutex_);
-  const auto& tags = load(*store, path).records.tags;
-  const auto known = tags.find(tag);
-  if (known != tags.end() && known->second.digest == value.digest) {
-    value.first_seen = known->second.first_seen;
-  } else {
-    store->index_stale = true;
-  }
+  if (!renew(load(*store, path).records, tag, value)) store->index_stale = true;
   append(*store, path, tag_line(tag, value));
   return value;
+}
+
+void FileRemembered::set_tags(const std::string& registry, const std::string& repository,
+                              const std::vector<std::pair<std::string, RememberedTag>>& tags) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty() || tags.empty()) return;
+  const auto now = store->clock().now();
+  std::string lines;
+  MutexLock lock(mutex_);
+  const RepositoryRecords& records = load(*store, path).records;
+  for (const auto& [tag, given] : tags) {
+    RememberedTag value = given;
+    value.checked = value.first_seen = now;
+    if (!renew(records, tag, value)) store->index_stale = true;
+    lines += tag_line(tag, value);
+  }
+  append(*store, path, lines);
 }
 
 void FileRemembered::forget_tag(const std::string& registry, const std::string& repository,
@@ -321,6 +351,26 @@ void FileRemembered::set_seen(const std::string& registry, const std::string& re
     if (media_type.empty()) value.media_type = known->second.media_type;
   }
   append(*store, path, seen_line(digest, value));
+}
+
+void FileRemembered::forget_seen(const std::string& registry, const std::string& repository,
+                                 const Digest& digest) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  if (!load(*store, path).records.seen.contains(digest)) return;
+  append(*store, path, forget_seen_line(digest));
+}
+
+void FileRemembered::forget_repository(const std::string& registry,
+                                       const std::string& repository) {
+  const auto store = store_();
+  const std::string path = path_of(registry, repository, kRecords);
+  if (path.empty()) return;
+  MutexLock lock(mutex_);
+  store->index_stale = true;
+  append(*store, path, forget_all_line() + distrust_line(store->clock().now()));
 }
 
 }  // namespace

@@ -44,12 +44,36 @@ std::optional<Clock::SystemTime> time(std::string_view field) {
   return Clock::SystemTime(std::chrono::microseconds(*value));
 }
 
+/// In the order of "read write delete list": '+' may, '-' may not, '?' not told.
+std::string properties_text(const std::optional<RememberedProperties>& properties) {
+  if (!properties) return {};
+  std::string may;
+  for (const auto& can : {properties->can_read, properties->can_write, properties->can_delete,
+                          properties->can_list}) {
+    may += !can ? '?' : *can ? '+' : '-';
+  }
+  return fmt::format(" {} {} {}", properties->created, properties->updated, may);
+}
+
+std::optional<RememberedProperties> parse_properties(std::string_view created,
+                                                     std::string_view updated,
+                                                     std::string_view may) {
+  const auto made = number<std::int64_t>(created);
+  const auto changed = number<std::int64_t>(updated);
+  if (!made || !changed || may.size() != 4) return {};
+  const auto can = [&](std::size_t at) -> std::optional<bool> {
+    if (may[at] == '?') return std::nullopt;
+    return may[at] == '+';
+  };
+  return RememberedProperties{*made, *changed, can(0), can(1), can(2), can(3)};
+}
+
 }  // namespace
 
 std::string tag_line(std::string_view tag, const RememberedTag& value) {
-  return fmt::format("T {} {} {} {} {} {} {}\n", encode(tag), value.digest.text(), value.size,
+  return fmt::format("T {} {} {} {} {} {} {}{}\n", encode(tag), value.digest.text(), value.size,
                      encode(value.media_type), encode(value.etag), to_number(value.first_seen),
-                     to_number(value.checked));
+                     to_number(value.checked), properties_text(value.properties));
 }
 
 std::string forget_line(std::string_view tag) { return fmt::format("D {}\n", encode(tag)); }
@@ -61,6 +85,10 @@ std::string seen_line(const Digest& digest, const SeenDigest& value) {
 
 std::string distrust_line(Clock::SystemTime time) { return fmt::format("N {}\n", to_number(time)); }
 
+std::string forget_seen_line(const Digest& digest) { return fmt::format("F {}\n", digest.text()); }
+
+std::string forget_all_line() { return "X\n"; }
+
 void RepositoryRecords::apply(std::string_view line) {
   const auto fields = text::split(line, ' ');
   ++lines;
@@ -68,7 +96,12 @@ void RepositoryRecords::apply(std::string_view line) {
     if (const auto tag = decode(fields[1])) tags.erase(*tag);
   } else if (fields.size() == 2 && fields[0] == "N") {
     if (const auto since = time(fields[1])) trusted_since = *since;
-  } else if (fields.size() == 8 && fields[0] == "T") {
+  } else if (fields.size() == 2 && fields[0] == "F") {
+    if (const auto digest = Digest::parse(fields[1])) seen.erase(*digest);
+  } else if (fields.size() == 1 && fields[0] == "X") {
+    tags.clear();
+    seen.clear();
+  } else if ((fields.size() == 8 || fields.size() == 11) && fields[0] == "T") {
     const auto tag = decode(fields[1]);
     const auto digest = Digest::parse(fields[2]);
     const auto size = number<std::uint64_t>(fields[3]);
@@ -77,8 +110,9 @@ void RepositoryRecords::apply(std::string_view line) {
     const auto first_seen = time(fields[6]);
     const auto checked = time(fields[7]);
     if (!tag || !digest || !size || !media_type || !etag || !first_seen || !checked) return;
-    tags.insert_or_assign(*tag,
-                          RememberedTag{*digest, *size, *media_type, *etag, *first_seen, *checked});
+    RememberedTag value{*digest, *size, *media_type, *etag, *first_seen, *checked};
+    if (fields.size() == 11) value.properties = parse_properties(fields[8], fields[9], fields[10]);
+    tags.insert_or_assign(*tag, std::move(value));
   } else if (fields.size() == 5 && fields[0] == "S") {
     const auto digest = Digest::parse(fields[1]);
     const auto size = number<std::uint64_t>(fields[2]);

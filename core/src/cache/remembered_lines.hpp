@@ -22,6 +22,10 @@ std::string seen_line(const Digest& digest, const SeenDigest& value);
 /// "N time": what is older is not believed while the registry answers.
 std::string distrust_line(Clock::SystemTime time);
 
+/// "F digest": it is not there any more. "X": nothing of what was said before is.
+std::string forget_seen_line(const Digest& digest);
+std::string forget_all_line();
+
 struct RepositoryRecords {
   std::map<std::string, RememberedTag, std::less<>> tags;
   std::map<Digest, SeenDigest> seen;

@@ -7,19 +7,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <stop_token>
-#include <system_error>
-#include <thread>
 
 #include <fmt/core.h>
 
 #include "berth/base/log.hpp"
-#include "berth/base/sync.hpp"
 #include "berth/base/try.hpp"
 
 #include "content/byte_copy.hpp"
 #include "content/copy_plan.hpp"
+#include "content/crew.hpp"
 #include "content/layout_writer.hpp"
+#include "content/meter.hpp"
 #include "content/new_file.hpp"
 
 namespace berth::content {
@@ -35,27 +33,7 @@ bool on_one_file_system(const std::filesystem::path& one, const std::filesystem:
          first.st_dev == second.st_dev;
 }
 
-/// The sum over all blobs, told one call at a time.
-class Meter {
- public:
-  Meter(const Progress& progress, std::uint64_t total)
-      : progress_(progress),
-        total_(total) {}
-
-  void move(std::uint64_t from, std::uint64_t to) BERTH_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    done_ += to - from;  // modulo 2^64: a second attempt goes back
-    if (progress_) progress_(done_, total_);
-  }
-
- private:
-  const Progress& progress_;
-  const std::uint64_t total_;
-  Mutex mutex_;
-  std::uint64_t done_ BERTH_GUARDED_BY(mutex_) = 0;
-};
-
-/// Copies the blobs of a plan with several threads. The first error stops them all.
+/// Copies the blobs of a plan with several threads.
 class BlobCopier {
  public:
   BlobCopier(const CopyRequest& request, const LayoutWriter& layout, const CopyPlan& plan)
@@ -65,10 +43,9 @@ class BlobCopier {
         meter_(request.options.progress, plan.bytes),
         one_file_system_(on_one_file_system(request.store.cache().folder(), layout.folder())) {}
 
-  Result<void> run() BERTH_EXCLUDES(mutex_);
+  Result<void> run();
 
  private:
-  void work(const Context& context) BERTH_EXCLUDES(mutex_);
   Result<void> copy(const oci::Descriptor& blob, const Context& context);
   Result<void> write(const oci::Descriptor& blob, std::uint64_t& moved, const Context& context);
   /// Lets the layout have what the cache has, without a copy. False: it must be copied.
@@ -79,42 +56,13 @@ class BlobCopier {
   const LayoutWriter& layout_;
   const std::vector<oci::Descriptor>& blobs_;
   Meter meter_;
-  std::atomic<std::size_t> next_ = 0;
   std::atomic<bool> one_file_system_;  ///< the cache's and the layout's
-  std::stop_source stop_;
-  Mutex mutex_;
-  std::optional<Error> error_ BERTH_GUARDED_BY(mutex_);
 };
 
 Result<void> BlobCopier::run() {
-  const std::stop_callback outer(request_.context.stop(), [this] { stop_.request_stop(); });
-  const Context context = request_.context.with_stop(stop_.get_token());
-  const auto jobs = static_cast<std::size_t>(std::max(request_.options.jobs, 1));
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < std::min(jobs, blobs_.size()); ++i) {
-      try {
-        threads.emplace_back([&]() noexcept { work(context); });
-      } catch (const std::system_error&) {
-        break;  // fewer threads do the same work
-      }
-    }
-    work(context);
-  }
-  TRY(request_.context.check());
-  MutexLock lock(mutex_);
-  if (error_) return *error_;
-  return {};
-}
-
-void BlobCopier::work(const Context& context) {
-  for (std::size_t i = next_++; i < blobs_.size() && context.check(); i = next_++) {
-    auto copied = copy(blobs_[i], context);
-    if (copied) continue;
-    MutexLock lock(mutex_);
-    if (!error_) error_ = std::move(copied).error();
-    stop_.request_stop();
-  }
+  return work_together(
+      request_.options.jobs, blobs_.size(), request_.context,
+      [this](std::size_t i, const Context& context) { return copy(blobs_[i], context); });
 }
 
 Result<void> BlobCopier::copy(const oci::Descriptor& blob, const Context& context) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/core.h>
@@ -15,6 +16,7 @@
 #include "berth/oci/reference.hpp"
 #include "berth/registry/quirks.hpp"
 
+#include "content/acr_watch.hpp"
 #include "content/lazy_source.hpp"
 #include "content/scheme.hpp"
 
@@ -54,9 +56,10 @@ struct Hub::Impl {
                           ? nullptr
                           : http::make_curl_transport({.user_agent = options.user_agent})),
         transport(options.transport != nullptr ? *options.transport : *own_transport),
-        http(transport, {.retry = options.retry}),
+        watch(transport),
+        http(watch, {.retry = options.retry}),
         keychain(options.keychain),
-        tokens(auth::token_folder(options.environment)),
+        tokens(std::make_shared<auth::TokenStore>(auth::token_folder(options.environment))),
         cache(std::move(opened)),
         store(*cache, options.store) {}
 
@@ -69,6 +72,8 @@ struct Hub::Impl {
   Result<std::shared_ptr<Source>> connect(const std::string& registry, const std::string& scheme,
                                           bool named_for_http);
   std::shared_ptr<const http::ConnectionOptions> connection(const std::string& registry) const;
+  Result<std::shared_ptr<Management>> management(const std::string& registry, const http::Url& base,
+                                                 bool named_for_http);
 
   const HubOptions options;
   const credential::Config config;
@@ -76,12 +81,14 @@ struct Hub::Impl {
   const std::unique_ptr<http::Transport> own_transport;
   http::Transport& transport;
   std::atomic<std::uint64_t> probes = 0;
+  AcrWatch watch;
   http::Client http;
   credential::Keychain keychain;
-  auth::TokenStore tokens;
+  const std::shared_ptr<auth::TokenStore> tokens;
   const std::unique_ptr<cache::Cache> cache;
   Mutex mutex;
   std::map<std::string, std::shared_ptr<Source>> sources BERTH_GUARDED_BY(mutex);
+  std::vector<acr::ContainerRegistryClient> azure BERTH_GUARDED_BY(mutex);  ///< of the sources
   Store store;
 };
 
@@ -126,10 +133,12 @@ Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
                                                    const std::string& scheme, bool named_for_http) {
   auth::SessionOptions session = TRY(session_options(registry, scheme, named_for_http));
   const http::Url base = session.registry;
-  auto connected = std::make_shared<Connected>(http, keychain, tokens, std::move(session));
+  auto connected = std::make_shared<Connected>(http, keychain, *tokens, std::move(session));
   registry::Endpoint endpoint{.base = base, .session = &connected->session};
+  auto managed = TRY(management(registry, base, named_for_http));
   connected->source = make_registry_source(
-      std::make_unique<registry::Client>(registry, std::vector{std::move(endpoint)}));
+      std::make_unique<registry::Client>(registry, std::vector{std::move(endpoint)}),
+      std::move(managed));
   Source* source = connected->source.get();
   return std::shared_ptr<Source>(std::move(connected), source);
 }
@@ -143,6 +152,33 @@ std::string Hub::Impl::chosen_scheme(const std::string& registry) const {
       said != config.registries.end() || (contains(options.connection_hosts, registry) &&
                                           options.connection != http::ConnectionOptions{});
   return named_for_tls || !is_loopback(registry) ? "https" : "";
+}
+
+// The same connections, credentials and tokens as the registry's other requests. What is said in
+// the configuration comes first, then the host's name, then what its answers show.
+Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& registry,
+                                                          const http::Url& base,
+                                                          bool named_for_http) {
+  const auto said = config.registries.find(text::to_lower(registry));
+  const std::optional<bool> named =
+      said == config.registries.end() ? std::nullopt : said->second.acr;
+  if (named == false) return std::shared_ptr<Management>();
+  acr::ContainerRegistryClientOptions client;
+  client.transport = {std::shared_ptr<void>(), &transport};  // borrowed: the hub outlives it
+  client.keychain = {std::shared_ptr<void>(), &keychain};
+  client.tokens = tokens;
+  client.connection = *connection(registry);
+  client.allow_insecure_connection = named_for_http;
+  client.retry = {.max_retries = options.retry.attempts - 1,
+                  .retry_delay = options.retry.first_delay,
+                  .max_retry_delay = options.retry.max_delay};
+  auto made = TRY(acr::ContainerRegistryClient::create(base.origin().text(), std::move(client)));
+  {
+    const MutexLock lock(mutex);
+    azure.push_back(made);
+  }
+  const bool known = named == true || registry::quirks::is_azure(registry);
+  return make_acr_management(std::move(made), known ? nullptr : watch.seen(base.origin().text()));
 }
 
 Result<std::shared_ptr<Source>> Hub::Impl::make_source(const std::string& registry) {
@@ -221,6 +257,8 @@ const credential::Config& Hub::config() const noexcept { return impl_->config; }
 http::Counters Hub::requests() const {
   http::Counters counters = impl_->http.counters();
   counters.requests += impl_->probes;
+  const MutexLock lock(impl_->mutex);
+  for (const auto& client : impl_->azure) counters.requests += client.requests();
   return counters;
 }
 

@@ -59,9 +59,17 @@ class LazySource final : public Source {
     const auto source = TRY(resolve(context));
     return source->referrers(repository, digest, context);
   }
+  Result<Changes*> changes(const Context& context) override {
+    const auto source = TRY(resolve(context));
+    return source->changes(context);
+  }
   std::optional<std::filesystem::path> local_file(const Digest& digest) const override {
     const auto source = known();
     return source ? source->local_file(digest) : std::nullopt;
+  }
+  Management* management() const noexcept override {
+    const auto source = known();  // kept here from now on
+    return source ? source->management() : nullptr;
   }
 
  private:

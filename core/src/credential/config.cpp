@@ -69,6 +69,8 @@ Result<RegistryConfig> read_registry(const Reader& reader, const toml::table& ta
       config.insecure_skip_verify = TRY(reader.boolean(node, key.str()));
     } else if (key == "http2") {
       config.http2 = TRY(reader.boolean(node, key.str()));
+    } else if (key == "acr") {
+      config.acr = TRY(reader.boolean(node, key.str()));
     } else if (key == "ca_file") {
       config.ca_file = TRY(reader.file_name(node, key.str()));
     } else if (key == "client_cert_file") {
@@ -77,8 +79,8 @@ Result<RegistryConfig> read_registry(const Reader& reader, const toml::table& ta
       config.client_key_file = TRY(reader.file_name(node, key.str()));
     } else {
       return reader.unknown(key, "a registry's table",
-                            "plain_http, insecure_skip_verify, http2, ca_file, client_cert_file, "
-                            "client_key_file");
+                            "plain_http, insecure_skip_verify, http2, acr, ca_file, "
+                            "client_cert_file, client_key_file");
     }
   }
   return config;
@@ -173,6 +175,9 @@ Result<Config> read_config(const path& file, std::string_view text,
     } else {
       return reader.unknown(key, "the file", "registry, cache, credential");
     }
+  }
+  for (const auto& [host, registry] : config.registries) {
+    if (registry.acr == true) config.credential.acr_hosts.push_back(host);
   }
   return config;
 }

@@ -177,8 +177,10 @@ Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Conte
   const Context limited = context.with_timeout(options_.config.helper_timeout);
   std::vector<std::string> places;
   if (chosen.kind == RouteKind::helper) {
-    TRY(erase_in_helper(chosen.helper, key.server_url(), options_.environment, limited));
-    places.push_back("helper " + chosen.helper);
+    const auto helper = make_helper_store(chosen.helper, options_.environment);
+    if (!TRY(helper->get(key, limited))) return places;
+    TRY(helper->erase(key, limited));
+    places.push_back(helper->name());
     return places;
   }
   if (const auto folder = tokens_folder(options_.environment)) {

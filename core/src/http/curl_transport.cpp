@@ -129,8 +129,17 @@ class CurlTransport final : public Transport {
                            const Request& request, const Context& context) {
     Outgoing* const outgoing = transfer->outgoing();
     if (outgoing == nullptr) return {};
+    const auto size = request.source->size();
+    std::uint64_t given = 0;
     for (Outgoing::Step step; step.wanted;) {
       const ByteView bytes = TRY(request.source->next(context));
+      given += bytes.size();
+      // Content-Length is sent already: the server would wait for the rest, or take it for another
+      // request.
+      if (size && (given > *size || (bytes.empty() && given < *size))) {
+        return Error(Errc::io, fmt::format("what is sent was said to have {} bytes, and has {}",
+                                           *size, bytes.empty() ? "fewer" : "more"));
+      }
       step = bytes.empty() ? outgoing->finish() : TRY(outgoing->push(bytes, context));
       if (step.unpause) running.loop->unpause(transfer);
       if (bytes.empty()) break;

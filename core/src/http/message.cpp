@@ -32,12 +32,39 @@ class StringBody final : public Body {
   std::size_t given_ = 0;
 };
 
+class BytesSource final : public BodySource {
+ public:
+  explicit BytesSource(ByteView bytes)
+      : bytes_(bytes) {}
+
+  std::optional<std::uint64_t> size() const override { return bytes_.size(); }
+  Result<void> rewind() override {
+    given_ = 0;
+    return {};
+  }
+  Result<ByteView> next(const Context& context) override {
+    TRY(context.check());
+    const ByteView block = bytes_.subspan(given_, std::min(bytes_.size() - given_, kBlock));
+    given_ += block.size();
+    return block;
+  }
+
+ private:
+  static constexpr std::size_t kBlock = std::size_t{256} * 1024;
+  const ByteView bytes_;
+  std::size_t given_ = 0;
+};
+
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   const auto number = text::parse_unsigned(text);
   return number ? std::optional<std::uint64_t>(*number) : std::nullopt;
 }
 
 }  // namespace
+
+std::unique_ptr<BodySource> make_bytes_source(ByteView bytes) {
+  return std::make_unique<BytesSource>(bytes);
+}
 
 void Headers::add(std::string name, std::string value) {
   fields_.emplace_back(std::move(name), std::move(value));

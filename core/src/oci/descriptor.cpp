@@ -141,6 +141,12 @@ Result<std::vector<Descriptor>> read_descriptors(const Value& object, std::strin
   return descriptors;
 }
 
+json::Node write_annotations(const Annotations& annotations) {
+  json::Node node = json::Node::object();
+  for (const auto& [key, value] : annotations) node.set(key, value);
+  return node;
+}
+
 json::Node write_descriptor(const Descriptor& descriptor) {
   json::Node node = json::Node::object();
   node.set("mediaType", descriptor.media_type);
@@ -150,9 +156,7 @@ json::Node write_descriptor(const Descriptor& descriptor) {
     node.set("urls", json::Node::Array(descriptor.urls.begin(), descriptor.urls.end()));
   }
   if (!descriptor.annotations.empty()) {
-    json::Node annotations = json::Node::object();
-    for (const auto& [key, value] : descriptor.annotations) annotations.set(key, value);
-    node.set("annotations", std::move(annotations));
+    node.set("annotations", write_annotations(descriptor.annotations));
   }
   if (descriptor.platform) node.set("platform", write_platform(*descriptor.platform));
   if (!descriptor.artifact_type.empty()) node.set("artifactType", descriptor.artifact_type);

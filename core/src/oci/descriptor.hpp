@@ -18,5 +18,6 @@ Result<std::vector<Descriptor>> read_descriptors(const json::Value& object, std:
 Result<Annotations> read_annotations(const json::Value& object);
 
 json::Node write_descriptor(const Descriptor& descriptor);
+json::Node write_annotations(const Annotations& annotations);
 
 }  // namespace berth::oci

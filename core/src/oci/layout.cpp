@@ -2,9 +2,7 @@
 #include "berth/oci/layout.hpp"
 
 #include "berth/base/try.hpp"
-#include "berth/oci/media_type.hpp"
-
-#include "oci/descriptor.hpp"
+#include "berth/json/value.hpp"
 
 namespace berth::oci {
 
@@ -19,16 +17,6 @@ Result<void> check_layout_file(std::string_view text) {
   if (version.starts_with("1.")) return {};
   return Error(Errc::unsupported, "an OCI layout of version '" + version.substr(0, 64) +
                                       "' is not supported; version 1 is");
-}
-
-std::string write_index(const std::vector<Descriptor>& manifests) {
-  json::Node list = json::Node::array();
-  for (const Descriptor& descriptor : manifests) list.push_back(write_descriptor(descriptor));
-  json::Node index = json::Node::object();
-  index.set("schemaVersion", 2);
-  index.set("mediaType", media::kImageIndex);
-  index.set("manifests", std::move(list));
-  return index.to_text();
 }
 
 }  // namespace berth::oci

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "registry/endpoints.hpp"
 #include "registry/learned.hpp"
 #include "registry/paging.hpp"
+#include "registry/turns.hpp"
 
 namespace berth::registry {
 
@@ -19,6 +21,7 @@ struct Client::Impl {
 
   Endpoints endpoints;
   Learned learned;
+  Turns turns;  ///< of those who edit one tag's index
 
   const std::string& name() const noexcept { return endpoints.name(); }
   /// "R/a:v1", "R/a@sha256:...".
@@ -68,7 +71,34 @@ struct Client::Impl {
                                                         const Digest& digest,
                                                         const std::string& artifact_type,
                                                         const Context& context);
+
+  // referrers_tag.cpp
+  /// Changes the index under the subject's fallback tag; `edit` gives false when there is nothing
+  /// to change.
+  using Edit = std::function<bool(std::vector<oci::Descriptor>&)>;
+  Result<void> edit_referrers_tag(const std::string& repository, const Digest& subject,
+                                  const Edit& edit, const Context& context);
+  Result<void> add_referrer(const std::string& repository, const oci::ManifestDocument& document,
+                            const Context& context);
+  Result<void> drop_referrer(const std::string& repository, const oci::ManifestDocument& document,
+                             const Context& context);
+
+  // writes.cpp
+  Result<http::Response> put_text(const Target& asked, const std::string& text,
+                                  const std::string& media_type, const Context& context);
+  Result<void> remove(const std::string& repository, const std::string& path,
+                      const std::string& operation, const Context& context);
+
+  // uploads.cpp
+  Result<Uploaded> push(const std::string& repository, BlobSource& source,
+                        const UploadOptions& options, const Context& context);
 };
+
+/// The tags of distribution-spec 1.1, "Unavailable Referrers API", under which the referrers of a
+/// digest are kept: the first is the specification's, the others those of older clients.
+std::vector<std::string> fallback_tags(const Digest& digest);
+/// Docker-Content-Digest; nullopt when absent or of no use.
+std::optional<Digest> stated_digest(const http::Response& response);
 
 /// Errc::invalid_argument unless it has the grammar of a repository name.
 Result<void> check_repository(const std::string& repository);

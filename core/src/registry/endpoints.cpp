@@ -44,15 +44,37 @@ Result<http::Response> Endpoints::send(const Endpoint& endpoint, const Call& cal
 Result<http::Response> Endpoints::send_to(const Endpoint& endpoint, const Call& call, http::Url url,
                                           const Context& context) {
   ++requests_;
-  http::Request request{.method = call.method,
-                        .url = std::move(url),
-                        .headers = call.headers,
-                        .authorization = {},
-                        .body = {},
-                        .connection = endpoint.session->options().connection,
-                        .forbidden_addresses = {},
-                        .http1_only = call.is_body};
-  auto response = endpoint.session->send(std::move(request), call.scopes, call.repository, context);
+  auto response = endpoint.session->send(request(endpoint, call, std::move(url)), call.scopes,
+                                         call.repository, context);
+  if (!response) return std::move(response).error().with_context(call.operation);
+  return response;
+}
+
+http::Request Endpoints::request(const Endpoint& endpoint, const Call& call, http::Url url) {
+  return {.method = call.method,
+          .url = std::move(url),
+          .headers = call.headers,
+          .authorization = {},
+          .body = call.body,
+          .source = call.source,
+          .patience = call.patience,
+          .connection = endpoint.session->options().connection,
+          .forbidden_addresses = {},
+          .http1_only = call.is_body,
+          .repeatable = call.repeatable};
+}
+
+Result<http::Response> Endpoints::send_away(const Endpoint& endpoint, const Call& call,
+                                            const http::Url& url, const Context& context) {
+  if (auto allowed = http::url_policy::check_redirect(endpoint.base, url); !allowed) {
+    return std::move(allowed).error().with_context(call.operation);
+  }
+  ++requests_;
+  http::Request request = this->request(endpoint, call, url);
+  request.connection = http::url_policy::connection_for(request.connection, endpoint.base, url);
+  request.forbidden_addresses = http::url_policy::forbidden_after_redirect(
+      http::url_policy::classify_host(endpoint.base.origin().host));
+  auto response = endpoint.session->client().send(std::move(request), context);
   if (!response) return std::move(response).error().with_context(call.operation);
   return response;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,8 +20,12 @@ struct Call {
   http::Headers headers;
   auth::Scopes scopes;
   std::string repository;
-  bool is_body = false;   ///< of a blob: large
-  std::string operation;  ///< begins messages: "manifest of R/a:v1"
+  bool is_body = false;                        ///< of a blob: large
+  std::string body{};                          ///< what is sent: a manifest
+  std::shared_ptr<http::BodySource> source{};  ///< what is sent: a blob
+  std::chrono::milliseconds patience{0};       ///< as in http::Request
+  bool repeatable = false;                     ///< as in http::Request
+  std::string operation;                       ///< begins messages: "manifest of R/a:v1"
 };
 
 /// The endpoints of one registry, in order. Thread safe.
@@ -40,6 +45,10 @@ class Endpoints {
   /// The same to a URL of the endpoint that was learned: a next page.
   Result<http::Response> send_to(const Endpoint& endpoint, const Call& call, http::Url url,
                                  const Context& context);
+  /// The same to another origin, which the registry named: without credentials, where the URL
+  /// policy lets a redirect lead.
+  Result<http::Response> send_away(const Endpoint& endpoint, const Call& call, const http::Url& url,
+                                   const Context& context);
   /// For a status that is no success.
   Error refusal(const Endpoint& endpoint, const Call& call, http::Response& response,
                 const Context& context) const;
@@ -64,6 +73,7 @@ class Endpoints {
   const std::string& name() const noexcept { return name_; }
 
  private:
+  static http::Request request(const Endpoint& endpoint, const Call& call, http::Url url);
   bool may_ask(std::size_t index, For purpose) const;
   void note_failure(std::size_t index, const Error& error);
   bool is_mirror(const Endpoint& endpoint) const noexcept { return &endpoint != &registry(); }

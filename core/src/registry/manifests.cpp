@@ -21,27 +21,6 @@ std::string stated_type(const http::Response& response) {
   return oci::is_generic(type) ? std::string() : type;
 }
 
-std::optional<Digest> stated_digest(const http::Response& response) {
-  const std::string* header = response.headers.find("Docker-Content-Digest");
-  if (header == nullptr) return std::nullopt;
-  auto digest = Digest::parse(text::trim(*header));
-  if (!digest || !digest->is_verifiable()) return std::nullopt;
-  return *std::move(digest);
-}
-
-/// What a document says that came without a usable Content-Type; "" when it says nothing either.
-std::string own_type(const std::string& raw) {
-  const auto document = json::Document::parse(raw, {.bytes = oci::kManifestLimit, .depth = 64});
-  if (!document) return {};
-  const json::Value root = document->root();
-  if (auto type = root.string_or_empty("mediaType"); type && !type->empty()) return *type;
-  if (root.find("manifests")) return std::string(oci::media::kImageIndex);
-  if (root.find("layers")) return std::string(oci::media::kImageManifest);
-  if (root.find("signatures")) return std::string(oci::media::kDockerSchema1Signed);
-  if (root.find("fsLayers")) return std::string(oci::media::kDockerSchema1);
-  return {};
-}
-
 /// The digest of the bytes, once they were found to be what was asked for or announced.
 Result<Digest> check_bytes(const std::string& raw, const std::string& type,
                            const std::optional<Digest>& asked, const http::Response& response) {
@@ -64,6 +43,26 @@ Result<Digest> check_bytes(const std::string& raw, const std::string& type,
 }
 
 }  // namespace
+
+std::optional<Digest> stated_digest(const http::Response& response) {
+  const std::string* header = response.headers.find("Docker-Content-Digest");
+  if (header == nullptr) return std::nullopt;
+  auto digest = Digest::parse(text::trim(*header));
+  if (!digest || !digest->is_verifiable()) return std::nullopt;
+  return *std::move(digest);
+}
+
+std::string media_type_of(const std::string& raw) {
+  const auto document = json::Document::parse(raw, {.bytes = oci::kManifestLimit, .depth = 64});
+  if (!document) return {};
+  const json::Value root = document->root();
+  if (auto type = root.string_or_empty("mediaType"); type && !type->empty()) return *type;
+  if (root.find("manifests")) return std::string(oci::media::kImageIndex);
+  if (root.find("layers")) return std::string(oci::media::kImageManifest);
+  if (root.find("signatures")) return std::string(oci::media::kDockerSchema1Signed);
+  if (root.find("fsLayers")) return std::string(oci::media::kDockerSchema1);
+  return {};
+}
 
 Result<Client::Impl::Target> Client::Impl::target(const std::string& repository,
                                                   const std::string& reference) const {
@@ -132,7 +131,7 @@ Result<Client::RawManifest> Client::Impl::fetch_manifest(const Endpoint& endpoin
   auto digest = check_bytes(*raw, type, asked.digest, response);
   if (!digest) return std::move(digest).error().with_context(call.operation);
   learned.get_showed(endpoint.base.origin().text(), digest->text(), raw->size());
-  if (type.empty()) type = own_type(*raw);
+  if (type.empty()) type = media_type_of(*raw);
   return RawManifest{*std::move(raw), std::move(type), *std::move(digest)};
 }
 

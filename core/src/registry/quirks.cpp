@@ -22,6 +22,10 @@ constexpr auto kHosts = [] {
   return rows;
 }();
 
+/// The clouds of Azure: public, China, US Government, and the former one of Germany.
+constexpr std::array<std::string_view, 4> kAzure{".azurecr.io", ".azurecr.cn", ".azurecr.us",
+                                                 ".azurecr.de"};
+
 constexpr std::array kAnswers = {
     Answer{Meaning::head_not_offered, 405, "*", "static file servers and some proxies serve GET"},
     Answer{Meaning::head_not_offered, 501, "*", "the same, as RFC 9110 section 15.6.2 has it"},
@@ -54,6 +58,17 @@ constexpr std::array kAnswers = {
     Answer{Meaning::referrers_unanswered, 404, "BLOB_UNKNOWN", "the same"},
     Answer{Meaning::referrers_unanswered, 404, "UNKNOWN", "Harbor's word for not found"},
     Answer{Meaning::referrers_unanswered, 400, "*", "registries that take the path for a name"},
+
+    Answer{Meaning::cannot_untag, 400, "DIGEST_INVALID",
+           "distribution 2 takes the tag for a digest"},
+    Answer{Meaning::cannot_untag, 400, "UNSUPPORTED", "the same, said plainly"},
+    Answer{Meaning::cannot_untag, 405, "*", "distribution 2, ACR (by /acr/v1 it does), Docker Hub"},
+    Answer{Meaning::cannot_untag, 501, "*", "the same"},
+
+    Answer{Meaning::cannot_delete, 400, "UNSUPPORTED", "not offered"},
+    Answer{Meaning::cannot_delete, 405, "*",
+           "distribution without storage.delete.enabled, Docker Hub, GHCR"},
+    Answer{Meaning::cannot_delete, 501, "*", "the same"},
 };
 
 }  // namespace
@@ -68,6 +83,23 @@ const Host* find_host(std::string_view registry) noexcept {
 std::string_view api_host(std::string_view registry) noexcept {
   const Host* host = find_host(registry);
   return host == nullptr || host->api_host.empty() ? registry : host->api_host;
+}
+
+// ECR answers a PATCH with 201 and discards the chunks that follow (aws/containers-roadmap#2831).
+bool wants_single_put(std::string_view host) noexcept {
+  return host.find(".dkr.ecr.") != std::string_view::npos &&
+         host.find(".amazonaws.com") != std::string_view::npos;
+}
+
+bool knows_delete_action(std::string_view host) noexcept { return host != "quay.io"; }
+
+bool is_azure(std::string_view registry) noexcept {
+  const auto* const cloud = std::ranges::find_if(
+      kAzure, [&](std::string_view suffix) { return registry.ends_with(suffix); });
+  if (cloud == kAzure.end()) return false;
+  // "R.REGION.data.azurecr.io" is where a registry's blobs are, and no registry.
+  const std::string_view name = registry.substr(0, registry.size() - cloud->size());
+  return !name.empty() && !name.ends_with(".data");
 }
 
 std::span<const Answer> answers() noexcept { return kAnswers; }

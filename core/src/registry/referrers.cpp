@@ -14,18 +14,6 @@
 namespace berth::registry {
 namespace {
 
-/// The tag of distribution-spec 1.1, "Unavailable Referrers API": the algorithm cut to 32
-/// characters, '-', the hex cut to 64. Older clients do not cut, so a long digest has two tags.
-std::vector<std::string> fallback_tags(const Digest& digest) {
-  constexpr std::size_t kHexKept = 64;
-  const std::string algorithm(digest.algorithm_name());
-  const std::string_view hex = digest.hex();
-  std::vector<std::string> tags{algorithm + "-" + std::string(hex.substr(0, kHexKept))};
-  // Of sha512 that has 135 characters and is no tag by the grammar; some registries take it.
-  if (hex.size() > kHexKept) tags.push_back(algorithm + "-" + std::string(hex));
-  return tags;
-}
-
 /// Referrers from several pages: each once, and no more than one index may hold.
 class Collection {
  public:
@@ -81,6 +69,18 @@ Result<std::optional<Cursor>> read_page(http::Response& response, const Cursor& 
 }
 
 }  // namespace
+
+// The algorithm cut to 32 characters, '-', the hex cut to 64. Older clients do not cut, so a long
+// digest has two tags.
+std::vector<std::string> fallback_tags(const Digest& digest) {
+  constexpr std::size_t kHexKept = 64;
+  const std::string algorithm(digest.algorithm_name());
+  const std::string_view hex = digest.hex();
+  std::vector<std::string> tags{algorithm + "-" + std::string(hex.substr(0, kHexKept))};
+  // Of sha512 that has 135 characters and is no tag by the grammar; some registries take it.
+  if (hex.size() > kHexKept) tags.push_back(algorithm + "-" + std::string(hex));
+  return tags;
+}
 
 Result<std::optional<std::vector<oci::Descriptor>>> Client::Impl::referrers_by_api(
     const std::string& repository, const Digest& digest, const std::string& artifact_type,

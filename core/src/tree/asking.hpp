@@ -51,6 +51,7 @@ class Asking {
       -> decltype(question(std::declval<content::Source&>())) {
     if (context.is_nonblocking()) return would_block();
     if (!is_layout() && sources_->offline()) return offline(registry);
+    if (auto silent = away_.silent(registry)) return *std::move(silent);
     auto found = source(registry);
     if (!found) return found.error();
     questions_.fetch_add(1, std::memory_order_relaxed);

@@ -31,6 +31,16 @@ bool Away::resting(const std::string& registry) {
          clock_.ticks() < found->second.ask_again;
 }
 
+std::optional<Error> Away::silent(const std::string& registry) {
+  const MutexLock lock(mutex_);
+  const auto found = registries_.find(registry);
+  if (found == registries_.end() || !found->second.away ||
+      clock_.ticks() >= found->second.ask_again || found->second.error->code() != Errc::timeout) {
+    return std::nullopt;
+  }
+  return found->second.error;
+}
+
 void Away::served_stale(const std::string& registry, const std::string& what,
                         Clock::SystemTime since) {
   bool first = false;
@@ -54,8 +64,10 @@ void Away::failed(const std::string& registry, const Error& error) {
     Registry& entry = registries_[registry];
     first = !entry.away;
     if (first) entry.since = clock_.now();
+    // A rest is not made longer by who hears of it meanwhile, or it would never end.
+    if (!first && clock_.ticks() < entry.ask_again) return;
     entry.away = true;
-    entry.error = error.message();
+    entry.error = error;
     entry.ask_again =
         clock_.ticks() + std::chrono::duration_cast<Clock::SteadyTime::duration>(rest_);
   }
@@ -86,7 +98,7 @@ std::string Away::text() {
   for (const auto& [name, registry] : registries_) {
     if (registry.away) {
       text += fmt::format("{} has not answered since {}: {}\n", name, date(registry.since),
-                          text::escape_for_terminal(registry.error));
+                          text::escape_for_terminal(registry.error->message()));
     } else {
       text += fmt::format("{} answers again; not yet asked again:\n", name);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,8 +26,13 @@ class Away {
 
   /// Is there no point in asking again yet?
   bool resting(const std::string& registry);
+  /// The failure of a registry that let a whole deadline pass, while it rests: asking it for
+  /// something else would cost another one.
+  std::optional<Error> silent(const std::string& registry);
   /// An answer from `since` was served for `what`.
   void served_stale(const std::string& registry, const std::string& what, Clock::SystemTime since);
+  /// It did not answer; a question that ran into its deadline counts, a cancelled one does not come
+  /// here (is_away).
   void failed(const std::string& registry, const Error& error);
   /// The registry answered for `what`.
   void answered(const std::string& registry, const std::string& what);
@@ -41,7 +47,7 @@ class Away {
     bool away = false;
     Clock::SystemTime since;
     Clock::SteadyTime ask_again;
-    std::string error;
+    std::optional<Error> error;
     std::map<std::string, Clock::SystemTime> stale;  ///< what -> when it was true
   };
 

@@ -123,7 +123,7 @@ Result<bool> Listings::exists(const Place& place, const Context& context) {
     auto page = asking_.ask(place.registry, context, [&](content::Source& source) {
       return source.list_tags(place.repository, "", context);
     });
-    if (!page) return instead_of_list(Kind::tags, place, page.error(), context, epoch);
+    if (!page) return instead_of_list(Kind::tags, place, page.error(), epoch);
     note_repository(place);
     return Kept{};
   });
@@ -133,8 +133,7 @@ Result<bool> Listings::exists(const Place& place, const Context& context) {
 
 Result<Catalogue> Listings::repositories(const std::string& registry, const Context& context) {
   if (!asking_.capabilities(registry).list_repositories) {
-    return Catalogue{seen_repositories(registry), Ttl{asking_.options().tag_ttl}, false,
-                     std::nullopt};
+    return Catalogue{.names = seen_repositories(registry), .ttl = Ttl{asking_.options().tag_ttl}};
   }
   auto list = fetch(Kind::repositories, {registry, ""}, context);
   if (list) return catalogue(registry, *std::move(list));
@@ -142,7 +141,8 @@ Result<Catalogue> Listings::repositories(const std::string& registry, const Cont
   NameListPtr seen = seen_repositories(registry);
   if (seen->names.empty()) return list.error();
   asking_.away().served_stale(registry, "repositories", asking_.clock().now());
-  return Catalogue{std::move(seen), Ttl{asking_.options().negative_ttl}, false, std::nullopt};
+  return Catalogue{
+      .names = std::move(seen), .ttl = Ttl{asking_.options().negative_ttl}, .stale = true};
 }
 
 std::optional<Catalogue> Listings::fresh_repositories(const std::string& registry) {
@@ -153,7 +153,7 @@ std::optional<Catalogue> Listings::fresh_repositories(const std::string& registr
 }
 
 Catalogue Listings::catalogue(const std::string& registry, Kept list) {
-  Catalogue made{list.names, left(list), false, std::nullopt};
+  Catalogue made{.names = list.names, .ttl = left(list), .stale = list.stale};
   // A catalogue without any name is what registries give that do not want to list (and nothing is
   // lost by asking an empty registry).
   made.complete = list.names && !list.names->names.empty() && !list.stale;
@@ -228,7 +228,7 @@ Result<Listings::Kept> Listings::fetch(Kind kind, const Place& place, const Cont
     if (auto list = kept(kind, place); list && is_fresh(*list)) return *list;
     const std::uint64_t epoch = asking_.epoch();
     auto names = fetch_names(kind, place, context);
-    if (!names) return instead_of_list(kind, place, names.error(), context, epoch);
+    if (!names) return instead_of_list(kind, place, names.error(), epoch);
     asking_.away().answered(place.registry,
                             kind == Kind::tags ? "tags of " + place.text() : "repositories");
     const NameListPtr before = older(kind, place).names;
@@ -302,11 +302,10 @@ std::optional<Listings::Kept> Listings::rest(Kind kind, const Place& place) {
 }
 
 Result<Listings::Kept> Listings::instead_of_list(Kind kind, const Place& place, const Error& error,
-                                                 const Context& context, std::uint64_t epoch) {
-  const bool gave_up = !context.check();
+                                                 std::uint64_t epoch) {
   const Ttl absent{asking_.options().negative_ttl};
   if (Away::is_away(error)) {
-    if (!gave_up) asking_.away().failed(place.registry, error);
+    asking_.away().failed(place.registry, error);
     Kept value = older(kind, place);
     if (!value.names) return error;
     value.stale = true;

@@ -35,10 +35,12 @@ struct Listing {
 
 /// The repositories of a registry: its catalogue, or where it has none what was seen of it before.
 struct Catalogue {
-  NameListPtr names;
+  NameListPtr names = nullptr;
   Ttl ttl{0};
-  bool complete = false;         ///< the registry listed them: what is not here is absent
-  std::optional<Error> refusal;  ///< why it did not list them: denied or unauthenticated
+  bool complete = false;  ///< the registry listed them: what is not here is absent
+  bool stale = false;     ///< the registry is away, and this is what it listed before
+  std::optional<Error> refusal =
+      std::nullopt;  ///< why it did not list them: denied or unauthenticated
 };
 
 /// Lists of tags and repositories, each asked for once in tag_ttl however many want it. Thread
@@ -82,7 +84,7 @@ class Listings {
   Result<NameListPtr> fetch_names(Kind kind, const Place& place, const Context& context);
   Kept keep(Kind kind, const Place& place, Kept value, Ttl ttl, std::uint64_t epoch);
   Result<Kept> instead_of_list(Kind kind, const Place& place, const Error& error,
-                               const Context& context, std::uint64_t epoch);
+                               std::uint64_t epoch);
   /// What was known before: in memory, else on disk; no names where nothing was.
   Kept older(Kind kind, const Place& place);
   std::optional<Kept> rest(Kind kind, const Place& place);

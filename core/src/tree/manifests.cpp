@@ -167,7 +167,7 @@ Result<std::vector<oci::Descriptor>> Manifests::referrers(const Place& place, co
   });
   if (asked) return std::move(asked->list);
   if (!older || !Away::is_away(asked.error())) return asked.error();
-  if (context.check()) asking_.away().failed(place.registry, asked.error());
+  asking_.away().failed(place.registry, asked.error());
   asking_.away().served_stale(place.registry, what, older->fetched);
   return std::move(older->list);
 }

@@ -301,7 +301,10 @@ Result<std::vector<Entry>> RepositoryFolder::list(Model& model, const Context& c
 Result<std::vector<std::string>> RepositoryFolder::list_tags(
     Model& model, const Catalogue& catalogue, const std::vector<std::string>& folders,
     const Context& context) const {
-  if (catalogue.complete && !catalogue.names->contains(place_.repository) && !folders.empty()) {
+  const bool seen = catalogue.names && catalogue.names->contains(place_.repository);
+  const bool can_be_namespace = !seen && !folders.empty();
+  // Nor while the registry is away: what it listed before told namespaces from repositories.
+  if (can_be_namespace && (catalogue.complete || catalogue.stale)) {
     return std::vector<std::string>{};
   }
   auto listing = model.listings.tags(place_, context);
@@ -310,9 +313,9 @@ Result<std::vector<std::string>> RepositoryFolder::list_tags(
     const bool absent = error.code() == Errc::not_found;
     const bool hidden =
         absent || error.code() == Errc::denied || error.code() == Errc::unauthenticated;
-    const bool seen = catalogue.names && catalogue.names->contains(place_.repository);
-    // A namespace: registries say so by 404, and those that hide what there is by a refusal.
-    const bool is_namespace = hidden && !seen && !folders.empty();
+    // A namespace: registries say so by 404, and those that hide what there is by a refusal. One
+    // that is away says nothing, and what was seen below is all that is known.
+    const bool is_namespace = can_be_namespace && (hidden || Away::is_away(error));
     // Catalogues go on naming repositories whose last manifest was deleted. Where nothing lists
     // repositories, what has no tags and nothing known below may be a namespace or a slip of the
     // pen: an empty folder would hide the latter.

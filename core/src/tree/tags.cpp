@@ -112,7 +112,7 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
   auto head = asking_.ask(place.registry, context, [&](content::Source& source) {
     return source.head_manifest(place.repository, tag, context);
   });
-  if (!head) return instead(place, tag, head.error(), context, epoch);
+  if (!head) return instead(place, tag, head.error(), epoch);
   asking_.away().answered(place.registry, words(place, tag));
   const auto before = older(place, tag);
   const auto now = asking_.clock().now();
@@ -137,9 +137,9 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
 }
 
 Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, const Error& error,
-                                 const Context& context, std::uint64_t epoch) {
+                                 std::uint64_t epoch) {
   if (Away::is_away(error)) {
-    if (context.check()) asking_.away().failed(place.registry, error);
+    asking_.away().failed(place.registry, error);
     auto before = older(place, tag);
     if (!before) return error;
     return serve_stale(place, tag, *std::move(before), epoch);

@@ -49,7 +49,7 @@ class Tags {
   Result<void> fetch_ahead(const Place& place, const std::string& tag, const Context& context);
   Result<Kept> ask(const Place& place, const std::string& tag, const Context& context);
   Result<Kept> instead(const Place& place, const std::string& tag, const Error& error,
-                       const Context& context, std::uint64_t epoch);
+                       std::uint64_t epoch);
   std::optional<Kept> rest(const Place& place, const std::string& tag);
   std::optional<TagTarget> older(const Place& place, const std::string& tag);
   Kept serve_stale(const Place& place, const std::string& tag, TagTarget target,

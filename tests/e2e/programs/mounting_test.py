@@ -8,6 +8,7 @@ import pathlib
 import pwd
 import signal
 import subprocess
+import time
 import unittest
 
 from harness import BIN, Case, is_zombie, wait_until
@@ -60,12 +61,30 @@ class Life(Case):
 
     def test_what_does_not_exist_is_no_empty_folder(self):
         # S111
-        for number, place in enumerate(("library/nope", "library/hello:nope")):
-            mnt = self.mount(f"{self.r.host}/{place}", name=f"nope{number}")
-            with self.assertRaises(OSError) as raised:
-                os.listdir(mnt)
-            self.assertEqual(raised.exception.errno, errno.ENXIO, place)
+        def is_told(mnt):
+            self.assert_errno(errno.ENXIO, os.listdir, mnt)
             self.assertIn("nope", (mnt / ".berth/log").read_text())
+        is_told(self.mount(f"{self.r.host}/library/nope", name="nope0"))
+        self.r.kill()
+        tag = self.mount(f"{self.r.host}/library/hello:nope", name="nope1")
+        self.r.start()
+        self.berth("refresh", tag)
+        wait_until(lambda: _list_errno(tag) == errno.ENXIO, what="the answer of the registry that came")
+        is_told(tag)
+
+    def test_a_tag_that_does_not_exist_is_not_mounted(self):
+        # S211
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        done = self.berth("mount", f"{self.r.host}/library/hello:nope", mnt, status=3)
+        self.assertIn(f"{self.r.host}/library/hello:nope is not mounted", done.stderr)
+        self.assertFalse(os.path.ismount(mnt))
+        # Who does not answer within a moment is no reason to wait, nor to fail: the mount may come before the network.
+        slow = self.fake_registry("--sample", faults=[{"target": "*/manifests/*", "times": 0, "action": "stall_head"}])
+        begin = time.monotonic()
+        stalled = self.mount(f"{slow.host}/library/hello:v1", "timeout=1", name="stalled")
+        self.assertLess(time.monotonic() - begin, 8)
+        self.assert_errno(errno.ETIMEDOUT, os.listdir, stalled)
 
     def test_refresh_shows_a_tag_that_moved(self):
         # S104
@@ -215,6 +234,14 @@ def _try_list(path):
         return sorted(os.listdir(path))
     except OSError:
         return None
+
+
+def _list_errno(path):
+    try:
+        os.listdir(path)
+        return 0
+    except OSError as error:
+        return error.errno
 
 
 class OrdinaryUser(Case):

@@ -198,20 +198,56 @@ TEST_F(OptionsTest, AKeychainForWhoeverIsLoggedIn) {
   EXPECT_THAT(ask(with), IsOk());
 }
 
-class NoCredential final : public auth::TokenCredential {
+class EntraCredential final : public auth::TokenCredential {
  public:
-  Result<auth::AccessToken> get_token(const auth::TokenRequest&, const Context&) override {
-    return Error(Errc::not_found, "nobody is logged in");
+  explicit EntraCredential(std::string token)
+      : token_(std::move(token)) {}
+  Result<auth::AccessToken> get_token(const auth::TokenRequest& request, const Context&) override {
+    scopes = request.scopes;
+    if (token_.empty()) return Error(Errc::not_found, "nobody is logged in");
+    return auth::AccessToken{
+        .token = Secret(token_), .expires_on = Clock::SystemTime::max(), .refresh_on = {}};
   }
-  std::string name() const override { return "NoCredential"; }
-  std::string identity_key() const override { return {}; }
+  std::string name() const override { return "EntraCredential"; }
+  std::string identity_key() const override { return token_; }
+  std::vector<std::string> scopes;
+
+ private:
+  std::string token_;
 };
 
-TEST_F(OptionsTest, AnEntraIdCredentialIsRefusedForNow) {
+TEST_F(OptionsTest, AnEntraIdCredential) {
+  change([](auto& behaviour) {
+    behaviour.auth = RegistryBehaviour::Auth::bearer;
+    behaviour.entra_tokens = {"entra-token"};
+  });
   auto with = options();
-  with.token_credential = std::make_shared<NoCredential>();
-  EXPECT_THAT(acr::ContainerRegistryClient::create(fake_.origin(), with),
-              HasCode(Errc::unsupported));
+  const auto identity = std::make_shared<EntraCredential>("entra-token");
+  with.token_credential = identity;
+  with.credential = alice();  // the identity comes first
+  EXPECT_THAT(ask(with), IsOk());
+  EXPECT_EQ(fake_.server().count("POST", "/oauth2/exchange?api-version=2021-07-01"), 1);
+  EXPECT_THAT(identity->scopes,
+              ::testing::ElementsAre("https://containerregistry.azure.net/.default"));
+  with.token_credential = std::make_shared<EntraCredential>("");
+  const auto refused = ask(with);
+  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  EXPECT_THAT(refused.error().message(),
+              ::testing::HasSubstr("Microsoft Entra ID (nobody is logged in)"));
+}
+
+TEST_F(OptionsTest, TheAudienceOfAnEntraIdToken) {
+  change([](auto& behaviour) {
+    behaviour.auth = RegistryBehaviour::Auth::bearer;
+    behaviour.entra_tokens = {"entra-token"};
+  });
+  auto with = options();
+  const auto identity = std::make_shared<EntraCredential>("entra-token");
+  with.token_credential = identity;
+  with.audience = acr::known_audience::kChina;
+  EXPECT_THAT(ask(with), IsOk());
+  EXPECT_THAT(identity->scopes,
+              ::testing::ElementsAre("https://management.chinacloudapi.cn/.default"));
 }
 
 TEST_F(OptionsTest, AnAccessTokenIsSentAsItIs) {
@@ -231,7 +267,7 @@ TEST_F(OptionsTest, TokensMayOutliveAProcess) {
   with.token_folder = folder / "tokens";
   ASSERT_THAT(ask(with), IsOk());
   ASSERT_THAT(ask(with), IsOk());  // another client: as another process would be
-  EXPECT_EQ(fake_.tokens().requests(), 1);
+  EXPECT_EQ(fake_.server().count("", "/oauth2/token*"), 1);
 }
 
 TEST_F(OptionsTest, RequestsAreCounted) {

@@ -313,7 +313,7 @@ TEST_F(PurgeTest, OneTokenForAllThatIsDoneInARepository) {
   const auto planned = made->plan(context_);
   ASSERT_THAT(planned, IsOk());
   EXPECT_EQ(made->execute(*planned, context_).manifests_deleted, 2U);
-  EXPECT_EQ(fake_.tokens().requests(), 1);
+  EXPECT_EQ(fake_.server().count("", "/oauth2/token*"), 1);
   EXPECT_EQ(fake_.server().count("GET", "*_catalog*"), 0);
 }
 

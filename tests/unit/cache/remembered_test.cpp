@@ -57,12 +57,64 @@ TEST_F(RememberedTest, FirstSeenStaysWhileTheDigestDoes) {
   EXPECT_EQ(found->size, 3U);
 }
 
+TEST_F(RememberedTest, PropertiesSurviveTheProcess) {
+  RememberedTag tag = tag_of("one");
+  tag.properties = RememberedProperties{
+      16'000'000'000'000'001, 17'000'000'000'000'002, true, false, std::nullopt, true};
+  {
+    const auto cache = open();
+    cache->remembered().set_tags("r", "a", {{"v1", tag}, {"v 2", tag_of("two")}});
+  }
+  const auto cache = open();
+  Remembered& remembered = cache->remembered();
+  EXPECT_EQ(remembered.tag("r", "a", "v1")->properties, tag.properties);
+  EXPECT_EQ(remembered.tag("r", "a", "v1")->checked, clock_.now());
+  EXPECT_FALSE(remembered.tag("r", "a", "v 2")->properties.has_value());
+  // A later answer without them says nothing of them, while the tag leads where it led.
+  EXPECT_EQ(remembered.set_tag("r", "a", "v1", tag_of("one")).properties, tag.properties);
+  EXPECT_FALSE(remembered.set_tag("r", "a", "v1", tag_of("two")).properties.has_value());
+}
+
+TEST_F(RememberedTest, AListDoesNotForgetTheSizeThatAHeadTold) {
+  const auto cache = open();
+  Remembered& remembered = cache->remembered();
+  remembered.set_tag("r", "a", "v1", tag_of("one"));
+  RememberedTag listed = tag_of("one");
+  listed.size = 0;
+  listed.media_type = "";
+  remembered.set_tags("r", "a", {{"v1", listed}});
+  EXPECT_EQ(remembered.tag("r", "a", "v1")->size, 3U);
+  EXPECT_EQ(remembered.tag("r", "a", "v1")->media_type, tag_of("one").media_type);
+}
+
 TEST_F(RememberedTest, AForgottenTagIsGone) {
   const auto cache = open();
   cache->remembered().set_tag("r", "a", "v1", tag_of("one"));
   cache->remembered().forget_tag("r", "a", "v1");
   EXPECT_FALSE(cache->remembered().tag("r", "a", "v1").has_value());
   EXPECT_FALSE(open()->remembered().tag("r", "a", "v1").has_value());
+}
+
+TEST_F(RememberedTest, WhatWasDeletedIsForgottenByEveryProcess) {
+  const Digest one = digest_of(as_bytes("one"));
+  const Digest two = digest_of(as_bytes("two"));
+  {
+    const auto cache = open();
+    Remembered& remembered = cache->remembered();
+    remembered.set_tag("r", "a", "v1", tag_of("one"));
+    remembered.set_seen("r", "a", one, 3, "");
+    remembered.set_seen("r", "a", two, 3, "");
+    remembered.forget_seen("r", "a", one);
+    EXPECT_FALSE(remembered.seen("r", "a", one).has_value());
+    EXPECT_TRUE(remembered.seen("r", "a", two).has_value());
+  }
+  const auto cache = open();
+  EXPECT_FALSE(cache->remembered().seen("r", "a", one).has_value());
+  cache->remembered().set_seen("r", "b", two, 3, "");
+  cache->remembered().forget_repository("r", "a");
+  EXPECT_FALSE(cache->remembered().seen("r", "a", two).has_value());
+  EXPECT_FALSE(cache->remembered().tag("r", "a", "v1").has_value());
+  EXPECT_TRUE(cache->remembered().seen("r", "b", two).has_value());
 }
 
 TEST_F(RememberedTest, TwoThousandTagsAreSetAndReadCheaply) {

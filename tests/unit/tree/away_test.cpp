@@ -107,6 +107,75 @@ TEST_F(SemanticsTest, S85_WhenItAnswersAgainNothingIsStale) {
   EXPECT_THAT(read_control("offline"), HasSubstr("Nothing that was served is older"));
 }
 
+TEST_F(SemanticsTest, S121_ANamespaceIsListedFromMemoryWhileTheRegistryIsAway) {
+  registry().push_image("n/a", "v1", {});
+  registry().push_image("n/m/b", "v1", {});
+  EXPECT_THAT(names("r.example/n"), ElementsAre("a/", "m/"));
+  world.clock.advance(std::chrono::hours(1));
+  registry().away = kAway;
+  restart();
+  EXPECT_THAT(names("r.example/n"), ElementsAre("a/", "m/"));
+  EXPECT_EQ(registry().count("tags"), 0U) << "a namespace is asked for no tags, away or not";
+  EXPECT_THAT(names("r.example/n/m"), ElementsAre("b/"));
+  EXPECT_THAT(names("r.example/n/a"), ElementsAre("error: unavailable"))
+      << "a repository whose tags were never seen is no namespace";
+  registry().away.reset();
+  world.offline = true;
+  restart();
+  EXPECT_THAT(names("r.example/n"), ElementsAre("a/", "m/"));
+}
+
+TEST_F(SemanticsTest, S121_AlsoWhereTheRegistryListsNoRepositories) {
+  registry().can.list_repositories = false;
+  registry().push_image("n/a", "v1", {});
+  EXPECT_THAT(names("r.example/n/a"), ElementsAre("v1@"));
+  world.clock.advance(std::chrono::hours(1));
+  registry().away = kAway;
+  restart();
+  EXPECT_THAT(names("r.example/n"), ElementsAre("a/"));
+  EXPECT_THAT(names("r.example/m"), ElementsAre("error: unavailable"));
+}
+
+TEST_F(SemanticsTest, S122_ARegistryThatNeverAnswersCostsOneDeadline) {
+  using std::chrono::milliseconds;
+  registry().push_image("a", "v1", {});
+  registry().push_image("a", "v2", {});
+  see("r.example/a/v1");  // before the listing, so that nothing is resolved ahead
+  names("r.example/a");
+  world.clock.advance(std::chrono::hours(1));
+  registry().silent = true;
+  const std::size_t before = registry().requests();
+  // Each call of the kernel comes with a deadline of its own.
+  const auto call = [] { return Context{}.with_timeout(milliseconds(50)); };
+  EXPECT_THAT(find("r.example/a", false, call()), IsOk());
+  const auto folder = find("r.example/a", false, call());
+  ASSERT_THAT(tree().list(folder->node, call()), IsOk());
+  EXPECT_THAT(find("r.example/a/v1", false, call()), IsOk());
+  EXPECT_EQ(error("r.example/a/v2", call()), Errc::timeout) << "listed, but never resolved";
+  EXPECT_EQ(registry().requests(), before + 1) << "the catalogue; all else while it rests";
+  EXPECT_THAT(read_control("offline"), HasSubstr("r.example has not answered since"));
+  EXPECT_THAT(read_control("offline"), Not(HasSubstr("answers again")));
+  EXPECT_THAT(read_control("offline"), HasSubstr("r.example does not answer"));
+
+  registry().silent = false;
+  world.clock.advance(std::chrono::seconds(6));
+  EXPECT_THAT(find("r.example/a/v2", false, call()), IsOk());
+}
+
+TEST_F(SemanticsTest, S122_TheRestEndsHoweverManyAskMeanwhile) {
+  registry().push_image("a", "v1", {});
+  registry().silent = true;
+  const auto call = [] { return Context{}.with_timeout(std::chrono::milliseconds(20)); };
+  EXPECT_EQ(error("r.example/a", call()), Errc::timeout);
+  registry().silent = false;
+  for (int second = 0; second < 4; ++second) {
+    world.clock.advance(std::chrono::seconds(1));
+    EXPECT_EQ(error("r.example/a", call()), Errc::timeout);
+  }
+  world.clock.advance(std::chrono::seconds(2));
+  EXPECT_THAT(find("r.example/a", false, call()), IsOk());
+}
+
 TEST_F(SemanticsTest, S90_ControlFilesTellAboutTheMount) {
   registry().push_image("a", "v1", {});
   options.version = "1.2.3";

@@ -67,8 +67,10 @@ class MemoryRegistry final : public content::Source {
   content::Capabilities can;
   std::size_t page_size = 1000;
   std::optional<Error> away;                                  ///< every question fails so
+  bool silent = false;                                        ///< takes questions, answers none
   std::map<std::string, Error> refusals;                      ///< by question, as in counts
   std::function<void(const std::string& reference)> on_head;  ///< called without the lock
+  std::shared_ptr<content::Management> managed;               ///< shown where `can` says so
   Mutex mutex;
 
   std::string push_blob(const std::string& repository, const std::string& content) {
@@ -128,8 +130,19 @@ class MemoryRegistry final : public content::Source {
 
   const std::string& name() const noexcept override { return name_; }
   content::Capabilities capabilities() const override { return can; }
+  content::Management* management() const noexcept override {
+    return can.properties ? managed.get() : nullptr;
+  }
+  /// Counts a question of `managed`, and says what it meets.
+  Result<void> question(const std::string& name) {
+    const MutexLock lock(mutex);
+    if (auto error = ask(name)) return *error;
+    return {};
+  }
 
-  Result<registry::Page> list_repositories(const std::string& from, const Context&) override {
+  Result<registry::Page> list_repositories(const std::string& from,
+                                           const Context& context) override {
+    if (auto late = keep_silent("catalogue", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("catalogue")) return *error;
     std::vector<std::string> names;
@@ -137,7 +150,8 @@ class MemoryRegistry final : public content::Source {
     return page(names, from);
   }
   Result<registry::Page> list_tags(const std::string& repository, const std::string& from,
-                                   const Context&) override {
+                                   const Context& context) override {
+    if (auto late = keep_silent("tags", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("tags")) return *error;
     const auto held = repositories.find(repository);
@@ -148,8 +162,9 @@ class MemoryRegistry final : public content::Source {
   }
   Result<registry::ManifestHead> head_manifest(const std::string& repository,
                                                const std::string& reference,
-                                               const Context&) override {
+                                               const Context& context) override {
     if (on_head) on_head(reference);
+    if (auto late = keep_silent("head", context)) return *late;
     const MutexLock lock(mutex);
     if (auto error = ask("head")) return *error;
     auto raw = find(repository, reference);
@@ -202,6 +217,16 @@ class MemoryRegistry final : public content::Source {
 
  private:
   static Error absent(const std::string& what) { return {Errc::not_found, what + " is unknown"}; }
+
+  /// What a transport says whose server takes the request and sends nothing.
+  std::optional<Error> keep_silent(const std::string& question, const Context& context) {
+    const MutexLock lock(mutex);
+    if (!silent) return std::nullopt;
+    ++counts_[question];
+    CondVar never;
+    while (context.check()) never.wait(mutex, context);
+    return Error(context.check().error().code(), name_ + " does not answer");
+  }
 
   std::optional<Error> ask(const std::string& question) BERTH_REQUIRES(mutex) {
     ++counts_[question];
@@ -286,12 +311,20 @@ class MemoryRemembered final : public cache::Remembered {
     repositories_[registry].insert(repository);
     const std::pair key(registry + ' ' + repository, tag);
     const auto before = tags_.find(key);
+    const bool same = before != tags_.end() && before->second.digest == value.digest;
     value.checked = clock_.now();
-    value.first_seen = before != tags_.end() && before->second.digest == value.digest
-                           ? before->second.first_seen
-                           : clock_.now();
+    value.first_seen = same ? before->second.first_seen : clock_.now();
+    if (same && !value.properties) value.properties = before->second.properties;
+    if (same && value.media_type.empty()) {
+      value.size = before->second.size;
+      value.media_type = before->second.media_type;
+    }
     tags_.insert_or_assign(key, value);
     return value;
+  }
+  void set_tags(const std::string& registry, const std::string& repository,
+                const std::vector<std::pair<std::string, cache::RememberedTag>>& tags) override {
+    for (const auto& [tag, value] : tags) set_tag(registry, repository, tag, value);
   }
   void forget_tag(const std::string& registry, const std::string& repository,
                   const std::string& tag) override {
@@ -320,6 +353,19 @@ class MemoryRemembered final : public cache::Remembered {
     const MutexLock lock(mutex_);
     repositories_[registry].insert(repository);
     seen_.insert({{registry + ' ' + repository, digest}, {size, media_type, clock_.now()}});
+  }
+  void forget_seen(const std::string& registry, const std::string& repository,
+                   const Digest& digest) override {
+    const MutexLock lock(mutex_);
+    seen_.erase({registry + ' ' + repository, digest});
+  }
+  void forget_repository(const std::string& registry, const std::string& repository) override {
+    const MutexLock lock(mutex_);
+    const auto of_it = [key = registry + ' ' + repository](const auto& entry) {
+      return entry.first.first == key;
+    };
+    std::erase_if(tags_, of_it);
+    std::erase_if(seen_, of_it);
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "berth/acr/content_client.hpp"
 #include "berth/acr/deleted.hpp"
 #include "berth/acr/models.hpp"
 #include "berth/acr/options.hpp"
@@ -56,6 +57,9 @@ class ContainerRegistryClient {
 
   /// Requests that went out so far, those for tokens, retries and redirects included.
   std::uint64_t requests() const noexcept;
+
+  /// Manifests and blobs of a repository, over this client's connections.
+  Result<ContainerRegistryContentClient> content(const std::string& repository_name) const;
 
  private:
   friend class Purge;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "berth/acr/models.hpp"
+#include "berth/auth/session.hpp"
 #include "berth/auth/token_credential.hpp"
 #include "berth/base/clock.hpp"
 #include "berth/credential/keychain.hpp"
@@ -62,6 +63,8 @@ struct ContainerRegistryClientOptions {
   std::shared_ptr<http::Transport> transport{};
   /// Where tokens are kept between processes (auth::token_folder()); not set: in memory.
   std::optional<std::filesystem::path> token_folder{};
+  /// Shared with other clients of this process, in place of `token_folder`.
+  std::shared_ptr<auth::TokenStore> tokens{};
   Clock* clock = &real_clock();  ///< must outlive the client and all that it gave
 };
 

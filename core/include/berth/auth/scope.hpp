@@ -13,6 +13,10 @@ class Scopes {
  public:
   static Scopes parse(std::string_view text);  ///< separated by spaces
   static Scopes pull(std::string_view repository);
+  static Scopes push(std::string_view repository);  ///< and pull: a push looks first
+  /// "delete", which the specification of tokens does not know and every registry that deletes
+  /// asks for.
+  static Scopes remove(std::string_view repository);
   static Scopes catalog();
 
   void add(const Scopes& other);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "berth/auth/scope.hpp"
+#include "berth/auth/token_credential.hpp"
 #include "berth/credential/keychain.hpp"
 #include "berth/http/client.hpp"
 
@@ -39,12 +40,31 @@ struct SessionOptions {
   /// Somebody named this registry for plain http: credentials may be sent to it so. Loopback needs
   /// no naming.
   bool plain_http_allowed = false;
+
+  /// It is an Azure container registry: its tokens are asked for at its own origin, whatever realm
+  /// it names, and live as long as their claims say.
+  bool is_acr = false;
+  /// Who one is to Microsoft Entra ID, for an Azure container registry that the keychain has no
+  /// credential for. Asked after a 401 only. nullptr: nobody.
+  std::shared_ptr<TokenCredential> token_credential{};
+  std::string audience = "https://containerregistry.azure.net";  ///< of Entra ID's tokens
+  /// What a registry gives to everybody is taken so, and the identity asked only for the rest.
+  bool anonymous_first = false;
+};
+
+/// A refresh token of an Azure container registry: the password of the user
+/// 00000000-0000-0000-0000-000000000000, or an identity token.
+struct RefreshToken {
+  Secret token;
+  Clock::SystemTime expires;
+  Clock::SystemTime renew_at;  ///< half its life: from then on acr_refresh_token() gets another
 };
 
 /// Sends requests to one registry with whatever it asks for: nothing, Basic, or a Bearer token for
 /// the scopes (distribution, auth/token.md: GET form, POST form for identity tokens). A token is
 /// refreshed before it expires; a 401 with a cached one is retried once with a fresh one. The
-/// keychain is asked only when the registry asks for something. Thread safe.
+/// keychain is asked only when the registry asks for something, and Entra ID only when
+/// it has nothing. Thread safe.
 class Session {
  public:
   /// All must outlive the session.
@@ -64,6 +84,12 @@ class Session {
   /// the registry accepted it; empty when it asks for nothing. Errors as of send().
   Result<Secret> authorization(const Scopes& scopes, const std::string& repository,
                                const Context& context);
+
+  /// The registry's refresh token for `token_credential`: from memory or the token folder, else by
+  /// an exchange, one however many threads and processes wait. Errors: invalid_argument without a
+  /// token_credential; not_found when no identity is available, naming each that was tried; those
+  /// of the credential; unauthenticated when the registry refuses it.
+  Result<RefreshToken> acr_refresh_token(const Context& context);
 
   http::Client& client() const noexcept;
   const SessionOptions& options() const noexcept;

@@ -28,7 +28,8 @@ namespace berth {
 /// std::mutex that clang's thread-safety analysis understands (libstdc++'s carries no attribute).
 /// Lock order, outermost first; a thread may only take a lock to the right of those it holds:
 ///   fuse inode table -> tree caches -> content fetch -> cache partial -> cache folder ->
-///   auth token -> http loop -> log
+///   registry (turns) -> auth token -> auth identity -> acr (pipeline, watch) -> http loop ->
+///   http outgoing -> log
 class BERTH_CAPABILITY("mutex") Mutex {
  public:
   void lock() BERTH_ACQUIRE() { mutex_.lock(); }

@@ -20,6 +20,14 @@ struct RememberedList {
   Clock::SystemTime fetched;
 };
 
+/// What a registry that has properties tells of a tag; times in 100 ns since 1970.
+struct RememberedProperties {
+  std::int64_t created = 0;
+  std::int64_t updated = 0;
+  std::optional<bool> can_read, can_write, can_delete, can_list;
+  friend bool operator==(const RememberedProperties&, const RememberedProperties&) = default;
+};
+
 /// What a tag led to, and when that was last asked.
 struct RememberedTag {
   Digest digest;
@@ -28,6 +36,7 @@ struct RememberedTag {
   std::string etag;
   Clock::SystemTime first_seen;  ///< when this digest was first seen under this tag: its mtime
   Clock::SystemTime checked;
+  std::optional<RememberedProperties> properties{};
 };
 
 /// A digest that a repository was seen to hold.
@@ -60,9 +69,12 @@ class Remembered {
   virtual std::vector<std::pair<std::string, RememberedTag>> tags(
       const std::string& registry, const std::string& repository) = 0;
   /// Sets digest, size, media type, etag and `checked` = now; keeps first_seen while the digest is
-  /// the same.
+  /// the same, and then also the properties, and size with media type, where none are given.
   virtual RememberedTag set_tag(const std::string& registry, const std::string& repository,
                                 const std::string& tag, RememberedTag value) = 0;
+  /// The same for many, in one write.
+  virtual void set_tags(const std::string& registry, const std::string& repository,
+                        const std::vector<std::pair<std::string, RememberedTag>>& tags) = 0;
   virtual void forget_tag(const std::string& registry, const std::string& repository,
                           const std::string& tag) = 0;
 
@@ -78,6 +90,11 @@ class Remembered {
   virtual void set_seen(const std::string& registry, const std::string& repository,
                         const Digest& digest, std::uint64_t size,
                         const std::string& media_type) = 0;
+  /// It was deleted there.
+  virtual void forget_seen(const std::string& registry, const std::string& repository,
+                           const Digest& digest) = 0;
+  /// All of it was: tags and digests.
+  virtual void forget_repository(const std::string& registry, const std::string& repository) = 0;
 };
 
 }  // namespace berth::cache

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "berth/content/changes.hpp"
+#include "berth/content/management.hpp"
 #include "berth/registry/client.hpp"
 
 namespace berth::content {
@@ -15,7 +17,7 @@ namespace berth::content {
 struct Capabilities {
   bool list_repositories = true;
   bool referrers = true;
-  bool properties = false;  ///< ACR
+  bool properties = false;  ///< ACR: management() is there
   bool delete_tag = false;
   bool tag_list_has_digests = false;  ///< ACR: no HEAD per tag
 };
@@ -52,10 +54,19 @@ class Source {
   /// A local file that holds the blob (OCI layouts): read in place, verified there, never copied
   /// into the cache. nullopt for registries.
   virtual std::optional<std::filesystem::path> local_file(const Digest& digest) const = 0;
+  /// What can be changed; unsupported where nothing can, with what to do instead. Lives as long as
+  /// the source. May ask the registry how to speak to it.
+  virtual Result<Changes*> changes(const Context& context);
+  /// The capability `properties`; nullptr where there is none. Lives as long as the source.
+  virtual Management* management() const noexcept { return nullptr; }
 };
 
-/// A registry. `client` is shared with nobody.
-std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client);
+/// Where management() is nullptr: names the capability, and says what to do.
+Error no_properties(const Source& source);
+
+/// A registry. `client` is shared with nobody. `management`: where it has that, or may have.
+std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client,
+                                             std::shared_ptr<Management> management = nullptr);
 
 /// A folder that is an OCI image layout: one repository, named "". Tags are the ref.name
 /// annotations of index.json. index.json is read again when it changed. Errc::not_found, corrupt.

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct RegistryConfig {
   bool plain_http = false;
   bool insecure_skip_verify = false;
   bool http2 = false;
+  /// It is an Azure container registry, or is none; else its name and its answers tell.
+  std::optional<bool> acr{};
   std::string ca_file;
   std::vector<std::string> more_ca_files{};  ///< trusted as well: a certs.d folder may hold several
   std::string client_cert_file;

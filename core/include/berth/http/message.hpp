@@ -62,6 +62,9 @@ class BodySource {
   virtual Result<ByteView> next(const Context& context) = 0;
 };
 
+/// Bytes that must outlive it.
+std::unique_ptr<BodySource> make_bytes_source(ByteView bytes);
+
 struct Request {
   std::string method = "GET";
   Url url;

@@ -81,6 +81,12 @@ struct ManifestDocument {
 Result<ManifestDocument> parse_manifest(std::string raw, std::string_view content_type,
                                         const std::optional<Digest>& digest);
 
+/// The text of a manifest of this type (an image manifest of OCI or Docker schema 2), or of an
+/// index: compact JSON in the order of image-spec. Two texts of one content may differ: whoever
+/// needs its digest keeps the text.
+std::string write_manifest(const Manifest& manifest, std::string_view media_type);
+std::string write_index(const Index& index, std::string_view media_type);
+
 /// At most this many bytes of one manifest or index are read: distribution-spec asks for 4 MiB to
 /// work; peers allow up to 8 MiB.
 inline constexpr std::size_t kManifestLimit = 8 * 1024 * 1024;

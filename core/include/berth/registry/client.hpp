@@ -9,6 +9,7 @@
 
 #include "berth/auth/session.hpp"
 #include "berth/oci/manifest.hpp"
+#include "berth/registry/upload.hpp"
 
 namespace berth::registry {
 
@@ -51,7 +52,16 @@ struct BlobStream {
   std::uint64_t total = 0;           ///< the whole blob's size
 };
 
-/// The read half of distribution-spec 1.1 for one registry. Blocking, thread safe. Every error
+/// What a manifest's text says that it is, or looks like; "" when it is nothing that berth knows.
+std::string media_type_of(const std::string& manifest);
+
+/// What a manifest became that was pushed.
+struct Pushed {
+  Digest digest;
+  std::optional<Digest> subject;  ///< what it refers to
+};
+
+/// Distribution-spec 1.1 for one registry. Blocking, thread safe. Every error
 /// names the operation and the object, and carries what the registry said.
 class Client {
  public:
@@ -102,6 +112,43 @@ class Client {
   Result<std::vector<oci::Descriptor>> referrers(const std::string& repository,
                                                  const Digest& digest, const Context& context,
                                                  const std::string& artifact_type = {});
+
+  // --- Changes. They go to the registry itself, never to a mirror.
+
+  /// end-4 to end-6, end-11. In one stream where nothing speaks against it; taken up where the
+  /// registry says that it stopped (end-13) when the connection or the registry fails; cancelled
+  /// when it cannot be completed. Bytes are hashed as they are read, once. digest_mismatch when
+  /// they are not what options.digest promises, or the registry stored others; unsupported when
+  /// a stream would have to go back further than it can; unavailable after five breaks without
+  /// progress between them.
+  Result<Uploaded> push_blob(const std::string& repository, BlobSource& source,
+                             const UploadOptions& options, const Context& context);
+  /// end-11: false when the registry did not mount it; nothing is left open then.
+  Result<bool> mount_blob(const std::string& repository, const Digest& digest,
+                          const std::string& from, const Context& context);
+  /// end-7. `reference`: a tag, a digest (digest_mismatch unless the text has it), or "" for the
+  /// text's own digest. `media_type`: "" for what the text says. The text goes out as it is. Where
+  /// it has a subject and the registry has no referrers API, the subject's index under the fallback
+  /// tag is brought up to date ("Pushing Manifests with Subject"); of several writers in one
+  /// process none is lost.
+  Result<Pushed> put_manifest(const std::string& repository, const std::string& reference,
+                              const std::string& text, const std::string& media_type,
+                              const Context& context);
+  /// Gives what `reference` names another tag, without a pull. Gives its digest.
+  Result<Digest> tag(const std::string& repository, const std::string& reference,
+                     const std::string& new_tag, const Context& context);
+  /// end-9 by tag: the tag alone, the manifest stays. unsupported where the registry cannot: never
+  /// a deletion by digest in its place. not_found when there is no such tag.
+  Result<void> delete_tag(const std::string& repository, const std::string& tag,
+                          const Context& context);
+  /// end-9 by digest: the manifest, and with it all its tags. `keep_referrers`: look first whether
+  /// it refers to another, and mend that one's fallback tag where the registry has no referrers
+  /// API (costs a GET).
+  Result<void> delete_manifest(const std::string& repository, const Digest& digest,
+                               const Context& context, bool keep_referrers = true);
+  /// end-10.
+  Result<void> delete_blob(const std::string& repository, const Digest& digest,
+                           const Context& context);
 
   std::uint64_t requests() const noexcept;  ///< sent so far, for stats and tests
 

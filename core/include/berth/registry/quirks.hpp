@@ -25,6 +25,10 @@ const Host* find_host(std::string_view registry) noexcept;
 /// added to repository names: `library/` and `docker.io` are the user's to write.
 std::string_view api_host(std::string_view registry) noexcept;
 
+/// Is this, by its name, an Azure container registry? Those behind names of their own are not told
+/// so.
+bool is_azure(std::string_view registry) noexcept;
+
 /// What an answer means beside, or instead of, what its status says.
 enum class Meaning : std::uint8_t {
   head_not_offered,      ///< ask by GET, from now on
@@ -33,6 +37,8 @@ enum class Meaning : std::uint8_t {
   page_size_refused,     ///< ask again without n=
   no_referrers_api,      ///< use the tag fallback, from now on
   referrers_unanswered,  ///< use the tag fallback, this time
+  cannot_untag,          ///< no tag is removed alone
+  cannot_delete,         ///< nothing is deleted here
 };
 
 struct Answer {
@@ -42,6 +48,11 @@ struct Answer {
   std::string_view reason;
 };
 std::span<const Answer> answers() noexcept;
+/// Does this registry lose what follows the first PATCH of an upload? By its host.
+bool wants_single_put(std::string_view host) noexcept;
+/// Does its token server know the action "delete"? Quay refuses the whole scope, and deletes by
+/// "push".
+bool knows_delete_action(std::string_view host) noexcept;
 bool means(Meaning meaning, int status, std::string_view code) noexcept;
 
 /// Asked for with n=. ECR and distribution refuse more than 1000; others cut it down silently.
