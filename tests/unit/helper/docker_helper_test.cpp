@@ -160,6 +160,22 @@ TEST_F(DockerHelperTest, S234_ErasingSucceedsAlsoWhenThereIsNothing) {
   EXPECT_EQ(run({"get"}, "h.example").out, kNotFound);
 }
 
+TEST_F(DockerHelperTest, S234_ErasingByARouteAsksTheHelperWhetherItHasAnything) {
+  config("[credential.routes]\n\"*\" = \"helper:other\"\n");
+  const std::string log = (home.folder / "log").string();
+  // As docker-credential-pass: erasing what it does not have is a failure, in words of its own.
+  home.helper("other",
+              "echo \"$1 $url\" >> " + log +
+                  "; test $1 = get && echo credentials not found in native keychain; exit 1");
+  EXPECT_EQ(run({"erase"}, "a.r").status, 0);
+  EXPECT_EQ(home.read("log"), "get a.r\n");
+  home.helper("other",
+              "echo \"$1 $url\" >> " + log +
+                  "; test $1 = get && echo '{\"Username\":\"u\",\"Secret\":\"s\"}'; exit 0");
+  EXPECT_EQ(run({"erase"}, "https://a.r").status, 0);
+  EXPECT_THAT(home.read("log"), HasSubstr("erase a.r\n"));
+}
+
 TEST_F(DockerHelperTest, S235_ListIsAnObjectAndAHelperThatFailsDoesNotEndIt) {
   EXPECT_EQ(run({"list"}, "unused").out, "{}\n");
   store("docker.io", "hub", "s");
