@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "identity.hpp"
 #include "password.hpp"
 
 namespace berth::cli {
@@ -59,10 +60,7 @@ Result<int> login(const LoginCommand& command, Workspace& workspace) {
   const CommonOptions options = without_user(workspace.options());
   Workspace clean(options, workspace.io(), workspace.context());
   clean.name_hosts({key.host});
-  credential::KeychainOptions only;
-  only.environment = workspace.io().environment();
-  only.explicit_credential = credential;
-  credential::Keychain keychain(std::move(only));
+  credential::Keychain keychain = keychain_of(workspace, credential);
   const Secret shown = TRY(check_with_registry(clean, key, keychain, {}));
   credential::Router router = TRY(open_router(workspace));
   const std::string place = TRY(router.put(key, credential, workspace.context(), command.store));
@@ -113,11 +111,10 @@ Result<int> logout(const LogoutCommand& command, Workspace& workspace) {
 Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
   const ServerKey key = TRY(parse_registry(command.registry));
   workspace.name_hosts({key.host});
-  content::Hub* hub = TRY(workspace.hub());
-  const auto lookup = TRY(hub->keychain().find(key.host, key.path, workspace.context()));
-  const Credential& credential = lookup.credential;
+  const Credential credential = TRY(credential_of(workspace, key));
   const bool anonymous = credential.is_anonymous();
-  const auto shown = check_with_registry(workspace, key, hub->keychain(), {});
+  credential::Keychain keychain = keychain_of(workspace, credential);
+  const auto shown = check_with_registry(workspace, key, keychain, {});
   // Who is nobody is no failure; a credential that is refused is.
   if (!shown && !(anonymous && shown.error().code() == Errc::unauthenticated)) {
     return Error(std::move(shown).error());
@@ -166,12 +163,36 @@ Result<Secret> check_with_registry(Workspace& workspace, const ServerKey& key,
   return session.authorization(scopes, key.path, workspace.context());
 }
 
+Result<Credential> credential_of(Workspace& workspace, const ServerKey& key) {
+  content::Hub* hub = TRY(workspace.hub());
+  auto lookup = TRY(hub->keychain().find(key.host, key.path, workspace.context()));
+  if (!lookup.credential.is_anonymous()) return std::move(lookup.credential);
+  credential::Router router = TRY(open_router(workspace));
+  const auto found = TRY(router.get(key, workspace.context()));
+  return found.value_or(Credential{});
+}
+
+credential::Keychain keychain_of(Workspace& workspace, const Credential& credential) {
+  credential::KeychainOptions only;
+  only.environment = workspace.io().environment();
+  only.explicit_credential = credential;
+  return credential::Keychain(std::move(only));
+}
+
 Result<credential::Router> open_router(Workspace& workspace) {
   const Environment& environment = workspace.io().environment();
   credential::Config config = TRY(credential::load_config(environment));
   credential::RouterOptions options;
   options.environment = environment;
   options.config = std::move(config.credential);
+  options.fetch_token =
+      [environment](const std::string& registry,
+                    const Context& context) -> Result<std::optional<credential::RefreshToken>> {
+    auto token = identity_token(registry, std::nullopt, environment, context);
+    if (token) return std::optional(*std::move(token));
+    if (token.error().code() == Errc::not_found) return std::optional<credential::RefreshToken>();
+    return Error(std::move(token).error());
+  };
   return credential::Router(std::move(options));
 }
 

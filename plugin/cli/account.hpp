@@ -19,7 +19,15 @@ Result<credential::ServerKey> parse_registry(const std::string& text);
 Result<Secret> check_with_registry(Workspace& workspace, const credential::ServerKey& key,
                                    credential::Keychain& keychain, const auth::Scopes& scopes);
 
-/// berth's routes, by its configuration.
+/// What this user shows a registry: what the files and helpers have, else what berth's routes give,
+/// Entra ID's token for an Azure container registry with it. Anonymous when nobody has one.
+Result<credential::Credential> credential_of(Workspace& workspace,
+                                             const credential::ServerKey& key);
+
+/// A keychain that knows this one alone.
+credential::Keychain keychain_of(Workspace& workspace, const credential::Credential& credential);
+
+/// berth's routes, by its configuration; they fetch tokens of Entra ID.
 Result<credential::Router> open_router(Workspace& workspace);
 
 }  // namespace berth::cli

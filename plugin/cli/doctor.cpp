@@ -260,10 +260,13 @@ std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& r
 }
 
 std::vector<Finding> check_acceptance(Workspace& workspace, const std::string& registry) {
-  auto hub = workspace.hub();
   const auto key = parse_registry(registry);
-  if (!hub || !key) return {};
-  const auto shown = check_with_registry(workspace, *key, (*hub)->keychain(), {});
+  if (!key) return {};
+  const auto credential = credential_of(workspace, *key);
+  // What cannot be found was said by the steps before.
+  if (!credential) return {};
+  credential::Keychain keychain = keychain_of(workspace, *credential);
+  const auto shown = check_with_registry(workspace, *key, keychain, {});
   if (!shown) return {{"network", Verdict::bad, shown.error().describe() + "."}};
   return {{"network", Verdict::good,
            shown->empty() ? registry + " answers and asks nobody for a password."

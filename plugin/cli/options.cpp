@@ -306,7 +306,8 @@ class Parser {
     token->add_option("--scope", token_.scopes, "repository:NAME:pull,push; may be repeated")
         ->type_name("SCOPE");
     token->add_flag("--header", token_.header, "print the header to send instead");
-    token->add_flag("--helper", token_.helper, "")->group("");
+    auto* helper = token->add_flag("--helper", token_.helper, "")->group("");
+    token->add_flag("--workload-stdin", token_.workload_stdin, "")->group("")->needs(helper);
 
     auto* setup = add("setup", "have a tool ask berth for credentials", setup_);
     setup->add_option("TOOL", setup_.tool, "docker, podman or kubelet")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <chrono>
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -8,6 +9,8 @@
 #include "account.hpp"
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "identity.hpp"
+#include "password.hpp"
 
 namespace berth::cli {
 
@@ -42,8 +45,9 @@ Result<int> token(const TokenCommand& command, Workspace& workspace) {
   const credential::ServerKey key = TRY(parse_registry(without_tag(command.registry)));
   workspace.name_hosts({key.host});
   const auth::Scopes scopes = TRY(scopes_of(command, key.path));
-  content::Hub* hub = TRY(workspace.hub());
-  const Secret header = TRY(check_with_registry(workspace, key, hub->keychain(), scopes));
+  const credential::Credential credential = TRY(credential_of(workspace, key));
+  credential::Keychain keychain = keychain_of(workspace, credential);
+  const Secret header = TRY(check_with_registry(workspace, key, keychain, scopes));
   if (header.empty()) {
     return Error{Errc::unsupported, key.host + " asks for no token: use it without one"};
   }
@@ -71,16 +75,33 @@ Result<int> token(const TokenCommand& command, Workspace& workspace) {
   return kDone;
 }
 
+std::int64_t milliseconds_of(Clock::SystemTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
 /// What docker-credential-berth and berth-credential-provider ask when they hold no token. Exit
 /// status 3 tells them that nobody is logged in here, which is no failure.
-Result<int> helper_token(const TokenCommand& command) {
-  return Error{Errc::not_found, "no Entra ID identity is available here for " + command.registry};
+Result<int> helper_token(const TokenCommand& command, Workspace& workspace) {
+  const credential::ServerKey key = TRY(parse_registry(command.registry));
+  std::optional<WorkloadToken> workload;
+  if (command.workload_stdin) {
+    const Secret input = TRY(read_password(workspace.io().in()));
+    workload = TRY(parse_workload(input.reveal()));
+  }
+  const auto token =
+      TRY(identity_token(key.host, workload, workspace.io().environment(), workspace.context()));
+  json::Node object = json::Node::object();
+  object.set("token", token.value.reveal());
+  object.set("issued", milliseconds_of(token.issued));
+  object.set("expires", milliseconds_of(token.expires));
+  workspace.io().print(object.to_text() + "\n");
+  return kDone;
 }
 
 }  // namespace
 
 int run_token(const TokenCommand& command, Workspace& workspace) {
-  const auto done = command.helper ? helper_token(command) : token(command, workspace);
+  const auto done = command.helper ? helper_token(command, workspace) : token(command, workspace);
   return done ? *done : report(workspace, done.error());
 }
 

@@ -178,6 +178,9 @@ Result<Config> read_config(const path& file, std::string_view text,
       return reader.unknown(key, "the file", "registry, cache, credential");
     }
   }
+  for (const auto& [host, registry] : config.registries) {
+    if (registry.acr == true) config.credential.acr_hosts.push_back(host);
+  }
   return config;
 }
 

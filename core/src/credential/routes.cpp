@@ -172,8 +172,11 @@ Route route_for(const CredentialConfig& config, const ServerKey& key) {
     if (best == nullptr || closeness(route) > closeness(*best)) best = &route;
   }
   if (best != nullptr) return *best;
+  const auto& named = config.acr_hosts;
+  const bool is_acr =
+      is_acr_host(key.host) || std::find(named.begin(), named.end(), key.host) != named.end();
   return {.pattern = key.host,
-          .kind = is_acr_host(key.host) ? RouteKind::entra : RouteKind::store,
+          .kind = is_acr ? RouteKind::entra : RouteKind::store,
           .is_default = true};
 }
 

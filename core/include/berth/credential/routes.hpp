@@ -37,6 +37,7 @@ struct CredentialConfig {
   std::filesystem::path file{};  ///< of the store "file"; "": $XDG_DATA_HOME/berth/credentials.json
   std::chrono::seconds helper_timeout{30};
   std::vector<Route> routes{};
+  std::vector<std::string> acr_hosts{};  ///< `acr = true` under [registry."HOST"]
 };
 
 /// "host[:port][/path]", as kubelet matches images: a `*` stands for characters of one label of the
@@ -52,7 +53,8 @@ Result<Route> parse_route(std::string_view pattern, std::string_view use);
 
 /// The route of a registry: of those that match the one with the longest path, then the one with
 /// the fewest wildcards, then the longest pattern; the order of the file does not matter. Without
-/// one, ACR hosts of every cloud have a default route to Entra ID, and any other to the store.
+/// one, ACR hosts of every cloud, and those that the configuration says are ACR, have a default
+/// route to Entra ID, and any other to the store.
 Route route_for(const CredentialConfig& config, const ServerKey& key);
 
 /// Hosts of Azure Container Registry, of every cloud: NAME.azurecr.io, .cn, .us, .de.

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity.hpp"
+
+#include "berth/auth/client_credentials.hpp"
+#include "berth/auth/identity_chain.hpp"
+#include "berth/auth/session.hpp"
+#include "berth/base/try.hpp"
+#include "berth/credential/config.hpp"
+#include "berth/credential/keychain.hpp"
+#include "berth/json/value.hpp"
+
+#include "version.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+constexpr std::size_t kWorkloadLimit = 64 * 1024;
+
+std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<WorkloadToken>& workload,
+                                                      const Environment& environment) {
+  auth::IdentityOptions identity;
+  identity.environment = environment;
+  if (!workload) {
+    auth::DefaultCredentialOptions options;
+    options.identity = std::move(identity);
+    return std::make_shared<auth::DefaultAzureCredential>(std::move(options));
+  }
+  return std::make_shared<auth::ClientAssertionCredential>(
+      auth::Application{.tenant_id = workload->tenant_id, .client_id = workload->client_id},
+      [token = workload->token](const Context&) -> Result<Secret> { return token; }, "kubelet",
+      std::move(identity));
+}
+
+/// As the hub would connect to it, by the configuration alone.
+Result<auth::SessionOptions> session_options(const std::string& registry,
+                                             const Environment& environment) {
+  const credential::Config config = TRY(credential::load_config(environment));
+  const auto said = credential::registry_config(config, registry, environment);
+  auth::SessionOptions options;
+  options.registry =
+      TRY(http::Url::parse((said.plain_http ? "http://" : "https://") + registry + "/"));
+  options.name = registry;
+  options.connection = std::make_shared<const http::ConnectionOptions>(
+      http::ConnectionOptions{.ca_file = said.ca_file,
+                              .more_ca_files = said.more_ca_files,
+                              .client_cert_file = said.client_cert_file,
+                              .client_key_file = said.client_key_file,
+                              .insecure_skip_verify = said.insecure_skip_verify});
+  options.plain_http_allowed = said.plain_http;
+  options.is_acr = true;
+  return options;
+}
+
+}  // namespace
+
+Result<WorkloadToken> parse_workload(std::string_view text) {
+  const json::Document document =
+      TRY(json::Document::parse(text, {.bytes = kWorkloadLimit, .depth = 4}));
+  const json::Value root = document.root();
+  WorkloadToken workload;
+  workload.client_id = TRY(root.string_or_empty("client_id"));
+  workload.tenant_id = TRY(root.string_or_empty("tenant_id"));
+  workload.token = Secret(TRY(root.string_or_empty("token")));
+  if (!workload.client_id.empty() && !workload.tenant_id.empty() && !workload.token.empty()) {
+    return workload;
+  }
+  return Error{Errc::invalid_argument,
+               "standard input must give client_id, tenant_id and token of a workload"};
+}
+
+Result<credential::RefreshToken> identity_token(const std::string& registry,
+                                                const std::optional<WorkloadToken>& workload,
+                                                const Environment& environment,
+                                                const Context& context) {
+  auth::SessionOptions options = TRY(session_options(registry, environment));
+  options.token_credential = credential_for(workload, environment);
+  const auto transport =
+      http::make_curl_transport({.user_agent = std::string("berth/") + kVersion});
+  http::Client client(*transport);
+  credential::KeychainOptions none;
+  none.environment = environment;
+  credential::Keychain keychain(std::move(none));
+  auth::TokenStore tokens(auth::token_folder(environment));
+  auth::Session session(client, keychain, tokens, std::move(options));
+  const auth::RefreshToken token = TRY(session.acr_refresh_token(context));
+  return credential::RefreshToken{.value = token.token,
+                                  .issued = token.renew_at - (token.expires - token.renew_at),
+                                  .expires = token.expires};
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "berth/base/context.hpp"
+#include "berth/base/environment.hpp"
+#include "berth/base/secret.hpp"
+#include "berth/credential/token_file.hpp"
+
+namespace berth::cli {
+
+/// A service account's token that a cluster gave, and whom it stands for.
+struct WorkloadToken {
+  std::string client_id;
+  std::string tenant_id;
+  Secret token;
+};
+
+/// {"client_id", "tenant_id", "token"}, as the kubelet's provider gives it on standard input.
+Result<WorkloadToken> parse_workload(std::string_view json);
+
+/// An Azure container registry's refresh token for whoever one is to Entra ID here, or for a
+/// workload. It opens no cache and needs no home: the kubelet has none. Errors: not_found when no
+/// identity is available; those of the identity and of the registry.
+Result<credential::RefreshToken> identity_token(const std::string& registry,
+                                                const std::optional<WorkloadToken>& workload,
+                                                const Environment& environment,
+                                                const Context& context);
+
+}  // namespace berth::cli
