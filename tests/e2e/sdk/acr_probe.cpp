@@ -123,7 +123,13 @@ template <class Find, class Call>
 Result<Json> listed(Find find, const Json& command, Call call) {
   auto found = find(command);
   if (!found) return found.error();
-  return list_to_json(call(*found), command.value("byPage", false));
+  auto list = call(*found);
+  if (!command.value("count", false)) {
+    return list_to_json(std::move(list), command.value("byPage", false));
+  }
+  auto all = list.all();
+  if (!all) return all.error();
+  return Json{{"count", all->size()}};
 }
 
 Digest digest_in(const Json& command) {

@@ -50,7 +50,11 @@ async function items(list) {
   for await (const item of list) all.push(item);
   return { items: all };
 }
-const listed = (list, command) => (command.byPage ? walk(list, command) : items(list));
+async function listed(list, command) {
+  if (command.byPage) return walk(list, command);
+  const all = await items(list);
+  return command.count ? { count: all.items.length } : all; // for measuring: nothing but the list
+}
 
 const operations = {
   endpoint: (c) => registry(c).endpoint,
