@@ -128,8 +128,8 @@ struct TokenCommand {
   std::string registry;  ///< or REGISTRY/REPOSITORY
   std::vector<std::string> scopes;
   bool header = false;
-  bool helper = false;
-  bool workload_stdin = false;  ///< hidden: an Azure registry's refresh token, for the credential helpers
+  bool helper = false;  ///< hidden: an Azure registry's refresh token, for the credential helpers
+  bool workload_stdin = false;  ///< hidden, with `helper`
 };
 struct SetupCommand {
   std::string tool;  ///< docker podman kubelet

@@ -101,7 +101,7 @@ TEST(DaemonTest, ASecondMountOnTheSameFolderIsRefused) {
 TEST(DaemonTest, ACacheBelowTheMountPointIsRefused) {
   TempDir home;
   const Ended ended = run(home, {"-f", kNobody, home.path().string()});
-  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.status, 2);
   EXPECT_THAT(ended.output, HasSubstr("below the mount point"));
   EXPECT_FALSE(is_mounted(home.path().string()));
 }

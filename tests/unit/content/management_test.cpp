@@ -150,7 +150,10 @@ TEST_F(ManagementTest, DeletedContentIsListedAndRestored) {
 }
 
 TEST_F(ManagementTest, WhoHasNoSuchApiIsAskedOnce) {
-  fake_.change([](RegistryBehaviour& how) { how.acr = false; });
+  fake_.change([](RegistryBehaviour& how) {
+    how.acr = false;
+    how.auth = RegistryBehaviour::Auth::basic;  // tokens would be asked for as ACR gives them
+  });
   EXPECT_THAT(management().list_tags("a", "", context_), HasCode(Errc::unsupported));
   EXPECT_EQ(source_->management(), nullptr);
   EXPECT_FALSE(source_->capabilities().properties);
