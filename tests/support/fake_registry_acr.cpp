@@ -40,60 +40,55 @@ HttpReply page_not_found() {
 
 }  // namespace
 
-/// One page of `items`, which stand in the list's order; `name` is the member that `last` names.
+/// One page of a list: `names` in the list's order, which `last` is one of; `item` makes one of
+/// those that the page shows. (All of a long list for each of its pages would take seconds.)
 HttpReply FakeRegistry::Impl::acr_page(const HttpRequest& request, nlohmann::ordered_json head,
-                                       const char* key, const nlohmann::ordered_json& items,
-                                       const char* name) {
-  const auto name_of = [&](const Json& item) {
-    return item.is_string() ? item.get<std::string>() : item[name].get<std::string>();
-  };
+                                       const char* key, const std::vector<std::string>& names,
+                                       const AcrItem& item) {
   const std::string n = request.query("n");
   const std::size_t limit =
       n.empty() ? (behaviour.page_size == 0 ? 100 : behaviour.page_size) : std::stoull(n);
   std::size_t from = 0;
   if (const std::string last = request.query("last"); !last.empty()) {
-    while (from < items.size() && name_of(items[from]) != last) ++from;
+    while (from < names.size() && names[from] != last) ++from;
     // What it named is gone: a list by name goes on behind where it stood.
-    if (from == items.size()) {
+    if (from == names.size()) {
       from = 0;
-      while (from < items.size() && name_of(items[from]) < last) ++from;
+      while (from < names.size() && names[from] < last) ++from;
     } else {
       ++from;
     }
   }
   Json page = Json::array();
-  for (; from < items.size() && page.size() < limit; ++from) page.push_back(items[from]);
+  for (; from < names.size() && page.size() < limit; ++from) page.push_back(item(from));
   head[key] = page.empty() ? Json() : page;
   HttpReply reply = json_reply(200, head);
   reply.set_header("Content-Type", "application/json; charset=utf-8");
-  if (from < items.size() && !page.empty()) {
+  if (from < names.size() && !page.empty()) {
     const std::string target = url_decode(request.target.substr(0, request.target.find('?')));
-    reply.set_header("Link", "<" + target + "?last=" + encode(name_of(page.back())) +
+    reply.set_header("Link", "<" + target + "?last=" + encode(names[from - 1]) +
                                  "&n=" + std::to_string(limit) +
                                  "&orderby=" + request.query("orderby") + ">; rel=\"next\"");
   }
   return reply;
 }
 
-namespace {
-
-void put_in_order(Json& items, const std::string& order) {
+/// By time, and then as they stand.
+void FakeRegistry::Impl::acr_put_in_order(std::vector<std::string>& names,
+                                          const std::string& repository, const std::string& order) {
   if (order.empty()) return;
-  // By time, of which the zeros count that were left out, and then as they stood.
-  std::vector<std::pair<std::string, std::size_t>> places;
-  for (const Json& item : items) {
-    std::string at = item["lastUpdateTime"].get<std::string>();
-    at.pop_back();
-    if (at.size() == 19) at += '.';
-    at.resize(27, '0');
-    places.emplace_back(std::move(at), places.size());
+  std::vector<std::pair<std::int64_t, std::size_t>> places;
+  for (const std::string& name : names) {
+    places.emplace_back(acr_record(repository, name).updated, places.size());
   }
   std::ranges::sort(places);
   if (order == "timedesc") std::ranges::reverse(places);
-  Json sorted = Json::array();
-  for (const auto& [at, index] : places) sorted.push_back(items[index]);
-  items = std::move(sorted);
+  std::vector<std::string> sorted;
+  for (const auto& [at, index] : places) sorted.push_back(names[index]);
+  names = std::move(sorted);
 }
+
+namespace {
 
 /// "library/a/_tags/v1" as a repository, a collection and an item of it.
 struct AcrPlace {
@@ -245,11 +240,12 @@ std::string FakeRegistry::Impl::acr_realm() const { return registry->origin() + 
 
 HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const std::string& rest) {
   if (rest == "_catalog" && request.method == "GET") {
-    Json names = Json::array();
+    std::vector<std::string> names;
     for (const auto& [name, unused] : repositories) {
       if (acr_record(name, {}).can_list) names.push_back(name);
     }
-    return acr_page(request, Json::object(), "repositories", names, "");
+    return acr_page(request, Json::object(), "repositories", names,
+                    [&](std::size_t at) { return names[at]; });
   }
   if (rest.starts_with("_deleted/")) return serve_deleted(request, rest.substr(9));
   const AcrPlace place = place_in(rest);
@@ -269,20 +265,21 @@ HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const st
     return acr_object(request, place.repository, place.item);
   }
   if (request.method != "GET") return error_reply(405, "UNSUPPORTED");
-  Json items = Json::array();
-  if (place.collection == "_tags") {
+  std::vector<std::string> names;
+  const bool tags = place.collection == "_tags";
+  if (tags) {
     const std::string digest = request.query("digest");
     for (const auto& [tag, target] : held.tags) {
-      if (digest.empty() || target == digest) items.push_back(acr_tag(place.repository, tag));
+      if (digest.empty() || target == digest) names.push_back(tag);
     }
-    put_in_order(items, request.query("orderby"));
-    return acr_page(request, head, "tags", items, "name");
+  } else {
+    for (const auto& [digest, unused] : held.manifests) names.push_back(digest);
   }
-  for (const auto& [digest, unused] : held.manifests) {
-    items.push_back(acr_manifest(place.repository, digest, false));
-  }
-  put_in_order(items, request.query("orderby"));
-  return acr_page(request, head, "manifests", items, "digest");
+  acr_put_in_order(names, place.repository, request.query("orderby"));
+  return acr_page(request, head, tags ? "tags" : "manifests", names, [&](std::size_t at) {
+    return tags ? acr_tag(place.repository, names[at])
+                : acr_manifest(place.repository, names[at], false);
+  });
 }
 
 /// One repository (`reference` is ""), tag or manifest that is there.
@@ -312,26 +309,31 @@ HttpReply FakeRegistry::Impl::acr_object(const HttpRequest& request, const std::
 
 HttpReply FakeRegistry::Impl::serve_deleted(const HttpRequest& request, const std::string& rest) {
   if (rest == "_catalog") {
-    Json names = Json::array();
+    std::vector<std::string> names;
     for (const auto& [name, unused] : acr_deleted) names.push_back(name);
-    return acr_page(request, Json::object(), "repositories", names, "");
+    return acr_page(request, Json::object(), "repositories", names,
+                    [&](std::size_t at) { return names[at]; });
   }
   const AcrPlace place = place_in(rest);
   AcrDeleted& gone = acr_deleted[place.repository];
   if (request.method == "POST") return acr_restore(request, place.repository, place.item);
   Json items = Json::array();
-  if (place.collection == "_tags") {
+  std::vector<std::string> names;
+  const bool tags = place.collection == "_tags";
+  if (tags) {
     for (const auto& tag : gone.tags) {
+      names.push_back(tag.name);
       items.push_back({{"tag", tag.name}, {"digest", tag.digest}, {"deletedAt", tag.at}});
     }
-    return acr_page(request, Json::object(), "tags", items, "tag");
+  } else {
+    for (const auto& [digest, deleted] : gone.manifests) {
+      names.push_back(digest);
+      items.push_back({{"digest", digest}, {"deletedAt", deleted.at}});
+      if (!deleted.tags.empty()) items.back()["tags"] = deleted.tags;
+    }
   }
-  for (const auto& [digest, deleted] : gone.manifests) {
-    Json item{{"digest", digest}, {"deletedAt", deleted.at}};
-    if (!deleted.tags.empty()) item["tags"] = deleted.tags;
-    items.push_back(std::move(item));
-  }
-  return acr_page(request, Json::object(), "manifests", items, "digest");
+  return acr_page(request, Json::object(), tags ? "tags" : "manifests", names,
+                  [&](std::size_t at) { return items[at]; });
 }
 
 /// The distribution protocol where the service does not do as others.

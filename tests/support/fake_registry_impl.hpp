@@ -107,8 +107,11 @@ struct FakeRegistry::Impl {
   HttpReply acr_remove(const std::string& repository, const std::string& reference);
   HttpReply acr_restore(const HttpRequest& request, const std::string& repository,
                         const std::string& digest);
+  using AcrItem = std::function<nlohmann::ordered_json(std::size_t)>;
   HttpReply acr_page(const HttpRequest& request, nlohmann::ordered_json head, const char* key,
-                     const nlohmann::ordered_json& items, const char* name);
+                     const std::vector<std::string>& names, const AcrItem& item);
+  void acr_put_in_order(std::vector<std::string>& names, const std::string& repository,
+                        const std::string& order);
   AcrRecord& acr_record(const std::string& repository, const std::string& reference);
   void acr_stored(const std::string& repository, const std::string& reference);
   void acr_forget(const std::string& repository, const std::string& reference);
