@@ -59,17 +59,15 @@ std::string by_digest(const tree::Tree::Meaning& meaning) {
   return meaning.registry + "/" + meaning.repository + "@" + meaning.digest->text();
 }
 
-cache::Remembered* remembered(Workspace& workspace) {
-  const auto hub = workspace.hub();
-  return hub ? &(*hub)->store().cache().remembered() : nullptr;
-}
-
 /// What was learned of the repository before now holds no more.
 void forget(Workspace& workspace, const tree::Tree::Meaning& meaning, bool deleted = false) {
-  auto* known = remembered(workspace);
-  if (known == nullptr) return;
-  if (deleted) known->forget_seen(meaning.registry, meaning.repository, *meaning.digest);
-  known->distrust(meaning.registry, meaning.repository);
+  const auto hub = workspace.hub();
+  if (!hub) return;
+  content::Store& store = (*hub)->store();
+  if (deleted) {
+    store.cache().remembered().forget_seen(meaning.registry, meaning.repository, *meaning.digest);
+  }
+  store.note_change(meaning.registry, meaning.repository);
 }
 
 class Tagger {
@@ -186,8 +184,10 @@ class Remover {
     }
     const auto removed = TRY(content::remove_repository(*meaning.source, meaning.repository, kJobs,
                                                         workspace_.context()));
-    if (auto* known = remembered(workspace_)) {
-      known->forget_repository(meaning.registry, meaning.repository);
+    if (const auto hub = workspace_.hub()) {
+      cache::Remembered& remembered = (*hub)->store().cache().remembered();
+      remembered.forget_repository(meaning.registry, meaning.repository);
+      remembered.distrust(meaning.registry, "");
     }
     report_.add("deleted", "repository " + meaning.registry + "/" + meaning.repository,
                 std::nullopt,

@@ -215,7 +215,11 @@ Result<ImageCopier::Done> ImageCopier::push_file(const std::string& source) {
   content::Hub* hub = TRY(workspace_.hub());
   const auto target = TRY(hub->source(registry_));
   content::Changes* changes = TRY(target->changes(workspace_.context()));
-  if (kind_ != Kind::blobs) return push_manifest(*changes, place.path.string(), tag_);
+  if (kind_ != Kind::blobs) {
+    auto done = push_manifest(*changes, place.path.string(), tag_);
+    if (done) hub->store().note_change(registry_, repository_);
+    return done;
+  }
   std::unique_ptr<registry::BlobSource> bytes;
   if (place.is_standard_stream) {
     bytes = registry::blob_of_stream([&](std::span<std::byte> out, const Context&) {
@@ -229,6 +233,7 @@ Result<ImageCopier::Done> ImageCopier::push_file(const std::string& source) {
   const std::uint64_t total = bytes->size().value_or(0);
   options.progress = [&](std::uint64_t sent) { bar.update(sent, total); };
   const auto done = TRY(changes->push_blob(repository_, *bytes, options, workspace_.context()));
+  hub->store().note_change(registry_, repository_);
   return Done{registry_ + "/" + repository_ + "@" + done.digest.text(), done.digest};
 }
 

@@ -134,7 +134,7 @@ Result<Digest> copy_to_registry(Store& store, const std::shared_ptr<Source>& sou
   Pusher pusher(request, target, *changes, target_repository, plan);
   TRY(pusher.push_blobs());
   TRY(pusher.push_manifests(tag));
-  store.cache().remembered().distrust(target->name(), target_repository);
+  store.note_change(target->name(), target_repository);
   return plan.roots.front().digest;
 }
 

@@ -268,6 +268,15 @@ Result<std::string> Store::small_blob(const std::shared_ptr<Source>& source,
   return bytes;
 }
 
+void Store::note_change(const std::string& registry, const std::string& repository) {
+  cache::Remembered& remembered = cache().remembered();
+  remembered.distrust(registry, repository);
+  const auto list = remembered.list(registry, "");
+  if (list && std::ranges::find(list->names, repository) == list->names.end()) {
+    remembered.distrust(registry, "");
+  }
+}
+
 StoreCounters Store::counters() const {
   const Counting& counting = impl_->core->counting;
   return {.cache_hits = counting.cache_hits,

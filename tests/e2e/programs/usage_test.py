@@ -49,7 +49,7 @@ class Listing(Case):
         r = self.registry()
         r.push_image("library/hello", ["v1"], [b"layer"])
         self.assertEqual(self.berth("ls", f"{r.host}/library/hello").stdout, "v1\n")
-        self.assertEqual(self.berth("ls", "-a", f"{r.host}/library/hello").stdout, ".blobs\n.manifests\nv1\n")
+        self.assertEqual(self.berth("ls", "-a", f"{r.host}/library/hello").stdout, ".blobs\n.manifests\n.tags\nv1\n")
         self.assertEqual(self.berth("ls", "-a", r.host).stdout, ".berth\nlibrary\n")
         mnt = self.mount(r.host, "list=all")
         for place in ("", "/library", "/library/hello"):

@@ -24,6 +24,7 @@ class IdentityTest : public ::testing::Test {
     entra_ = test::unsigned_jwt({{"tid", "contoso"}, {"oid", "alice"}});
     registry_.change([this](auto& behaviour) {
       behaviour.auth = test::RegistryBehaviour::Auth::bearer;
+      behaviour.acr = true;
       behaviour.entra_tokens = {entra_};
       behaviour.tenant = "contoso";
     });

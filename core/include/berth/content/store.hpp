@@ -108,6 +108,10 @@ class Store {
                                  const std::string& repository, const Digest& digest,
                                  std::uint64_t size, std::size_t limit, const Context& context);
 
+  /// Something was pushed to the repository, or removed from it: what was learned of its tags, and
+  /// of the registry's list where that does not fit any more, is asked for again by every process.
+  void note_change(const std::string& registry, const std::string& repository);
+
   StoreCounters counters() const;
   cache::Cache& cache() noexcept;
   const StoreOptions& options() const noexcept;
