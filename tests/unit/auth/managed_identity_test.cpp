@@ -205,7 +205,8 @@ TEST_F(ManagedIdentityTest, PlainHttpStaysNear) {
     set({{"IDENTITY_ENDPOINT", url}, {"IDENTITY_HEADER", "x"}});
     ManagedIdentityCredential credential(identity_, options_);
     EXPECT_THAT(ask(credential), IsOk());
-    const auto& request = transport->seen().back().request;
+    const auto seen = transport->seen();
+    const auto& request = seen.back().request;
     EXPECT_EQ(request.forbidden_addresses.contains(http::AddressClass::global), near_only);
     EXPECT_FALSE(request.follow_redirects);
   }

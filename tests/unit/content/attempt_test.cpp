@@ -44,7 +44,7 @@ class AttemptTest : public StoreFixture {
 TEST_F(AttemptTest, AReaderThatGotWrongBytesFailsForEver) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.wrong_byte = 5, .stall_at = 8 * kMiB, .gate = gate});
   const auto bound = reader(digest, bytes.size());
   auto wrong = read(*bound, 0, 10);
@@ -102,7 +102,7 @@ TEST_F(AttemptTest, AnEmptyBodyOfAShortBlobIsNoSuccess) {
 TEST_F(AttemptTest, WaitingReadsAreAnsweredBeforeTheDropIsTold) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.wrong_byte = 5, .stall_at = 8 * kMiB, .gate = gate});
   std::vector<std::jthread> threads;
   std::atomic<int> begun = 0;
@@ -144,7 +144,7 @@ TEST_F(AttemptTest, TheNewsOfADropWaitsForEachReadInProgress) {
 TEST_F(AttemptTest, TwoSizesOfOneDigestAreNotReadAtOnce) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 0, 10), IsOk());

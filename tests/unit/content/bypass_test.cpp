@@ -103,7 +103,7 @@ TEST_F(BypassTest, HashesTheBytesThatWereGiven) {
   const auto held = cache_->find(kept_digest);  // leaves room for one chunk
   const std::string bytes = sample_bytes(16 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.wrong_byte = kMiB + 5, .stall_at = kMiB + 300'000, .gate = gate});
   const auto one = reader(digest, bytes.size());
   auto given = read(*one, kMiB, 10);
@@ -124,7 +124,7 @@ TEST_F(BypassTest, IsOverWhenTheAttemptThatItBeganWithIs) {
   const auto held = cache_->find(kept_digest);
   const std::string bytes = sample_bytes(16 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB + 300'000, .gate = gate});
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 0, 10), IsOk());
@@ -160,7 +160,7 @@ TEST_F(BypassTest, AReadThatWaitsForAnotherEndsWithItsContext) {
   open_tiny();
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   std::jthread first([&] { EXPECT_THAT(read(*one, 2 * kMiB, 10), IsOk()); });

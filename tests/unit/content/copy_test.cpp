@@ -213,7 +213,7 @@ TEST_F(CopyTest, OneLieIsMadeGood) {
 TEST_F(CopyTest, CancellingLeavesNoIndex) {
   const Image image = push_image(*source_, {9 * kMiB});
   ASSERT_THAT(store_->manifest(source_, "a", image.manifest.digest, soon()), IsOk());
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->always({.stall_at = kMiB, .gate = gate});
   std::stop_source stop;
   std::jthread canceller([&] {

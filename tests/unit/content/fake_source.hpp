@@ -17,7 +17,7 @@
 namespace berth::test {
 
 /// Stops bodies at a byte until it is opened. Thread safe.
-class Gate {
+class Barrier {
  public:
   void open() {
     MutexLock lock(mutex_);
@@ -59,7 +59,7 @@ struct Script {
   std::optional<std::uint64_t> wrong_byte;  ///< this byte of the blob is another one
   std::optional<std::uint64_t> cut_at;      ///< the body ends before this byte
   std::optional<std::uint64_t> stall_at;    ///< waits at `gate` before this byte
-  std::shared_ptr<Gate> gate;
+  std::shared_ptr<Barrier> gate;
   std::uint64_t longer = 0;            ///< more bytes than the total says
   std::optional<std::uint64_t> total;  ///< what the answer says the whole blob has
   bool no_ranges = false;

@@ -14,15 +14,10 @@ namespace {
 using content::BlobReader;
 using ::testing::HasSubstr;
 
-/// Time stands still: what a busy machine makes slow is not taken for a download that is stuck.
 class FetchTest : public StoreFixture {
  protected:
   void SetUp() override { open(); }
-  void TearDown() override { store_.reset(); }  // it uses the clock
-  void open(content::StoreOptions options = {}) {
-    options.clock = &clock_;
-    StoreFixture::open(std::move(options));
-  }
+  void TearDown() override { store_.reset(); }  // it may use the clock
 
   FakeClock clock_;
 };
@@ -62,7 +57,7 @@ TEST_F(FetchTest, DownloadsOnceForManyReaders) {
 TEST_F(FetchTest, GivesBytesBeforeTheRestHasArrived) {
   const std::string bytes = sample_bytes(8 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 6 * kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   EXPECT_THAT(read(*one, 0, kMiB), IsOkAndHolds(bytes.substr(0, kMiB)));
@@ -76,7 +71,7 @@ TEST_F(FetchTest, GivesBytesBeforeTheRestHasArrived) {
 TEST_F(FetchTest, ARangeOfTheFileIsWaitedForAsARead) {
   const std::string bytes = sample_bytes(8 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.wrong_byte = 7 * kMiB, .stall_at = 6 * kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   const auto range = one->wait_for_range(kMiB, 1000, soon());
@@ -99,7 +94,7 @@ TEST_F(FetchTest, ARangeOfTheFileIsWaitedForAsARead) {
 TEST_F(FetchTest, HoldsBackSmallBlobsUntilTheyAreVerified) {
   const std::string bytes = sample_bytes(4 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 3 * kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   std::byte byte{};
@@ -129,7 +124,7 @@ TEST_F(FetchTest, VerifyFullGivesNothingThatIsNotVerified) {
   open({.verify_full = true});
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 8 * kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   std::byte byte{};
@@ -145,7 +140,7 @@ TEST_F(FetchTest, VerifyFullGivesNothingThatIsNotVerified) {
 TEST_F(FetchTest, ASeekDoesNotWaitForTheStream) {
   const std::string bytes = sample_bytes(40 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 0, 1000), IsOkAndHolds(bytes.substr(0, 1000)));
@@ -165,7 +160,7 @@ TEST_F(FetchTest, ASeekDoesNotWaitForTheStream) {
 TEST_F(FetchTest, AReaderFarFromTheStreamAsksForMoreAndMore) {
   const std::string bytes = sample_bytes(44 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 0, 1000), IsOk());
@@ -191,7 +186,7 @@ TEST_F(FetchTest, AWaitingReaderIsToldWhyTheDownloadFailed) {
 TEST_F(FetchTest, AFailedRangeIsNoErrorOfWhoReadsElsewhere) {
   const std::string bytes = sample_bytes(40 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto near = reader(digest, bytes.size());
   const auto far = reader(digest, bytes.size());
@@ -212,7 +207,7 @@ TEST_F(FetchTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
   const std::string type(oci::media::kImageManifest);
   const Digest manifest = source_->add_manifest(image_json(part, {}), type);
   ASSERT_THAT(store_->manifest(source_, "a", manifest, soon()), IsOk());
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 5 * kMiB - 1, .gate = gate});
   const auto one = reader(part.digest, part.size);
   std::byte byte{};
@@ -226,9 +221,10 @@ TEST_F(FetchTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
 }
 
 TEST_F(FetchTest, BytesThatArriveBringTheCacheToASyncPoint) {
+  open({.clock = &clock_});
   const std::string bytes = sample_bytes(20 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.cut_at = 16 * kMiB, .stall_at = 10 * kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 0, 10), IsOk());
@@ -271,7 +267,7 @@ TEST_F(FetchTest, AnotherOriginOfTheSameBlobHelpsOut) {
 TEST_F(FetchTest, ClosingTheLastReaderStopsTheDownloadAndTheNextTakesItUp) {
   const std::string bytes = sample_bytes(20 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 10 * kMiB, .gate = gate});
   auto one = reader(digest, bytes.size());
   ASSERT_THAT(read(*one, 7 * kMiB, kMiB), IsOk());
@@ -299,7 +295,7 @@ TEST_F(FetchTest, GoesOnWhileAReaderIsOpenThatDoesNotRead) {
 TEST_F(FetchTest, ACancelledReadEndsAndLeavesTheReaderUsable) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 0, .gate = gate});
   const auto one = reader(digest, bytes.size());
   std::stop_source stop;
@@ -326,7 +322,7 @@ TEST_F(FetchTest, AServerWithoutRangesIsReadFromTheStart) {
 }
 
 TEST_F(FetchTest, ASmallBlobDoesNotQueueBehindLargeOnesThatStall) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   std::vector<std::shared_ptr<BlobReader>> stalled;
   for (int i = 0; i < 12; ++i) {
     const std::string bytes = sample_bytes(5 * kMiB, 100 + static_cast<std::uint64_t>(i));
@@ -360,7 +356,7 @@ TEST_F(FetchTest, WhoMustNotWaitDoesNotBeginAPartialBlob) {
 TEST_F(FetchTest, ClosingTheStoreEndsWaitingReads) {
   const std::string bytes = sample_bytes(9 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = 0, .gate = gate});
   const auto one = reader(digest, bytes.size());
   std::jthread closer([&] {

@@ -36,7 +36,7 @@ class SchedulerTest : public ::testing::Test {
     return begun_;
   }
 
-  Gate gate_;
+  Barrier gate_;
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> begun_ BERTH_GUARDED_BY(mutex_);

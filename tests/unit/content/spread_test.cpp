@@ -26,7 +26,7 @@ TEST_F(SpreadTest, PartsAreFetchedBesideASlowStream) {
   const std::string bytes = sample_bytes(48 * kMiB + 17);
   const Digest digest = source_->add(bytes);
   // The first connection stands still; the others bring everything that lies ahead.
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->script({.stall_at = kMiB, .gate = gate});
   const auto one = reader(digest, bytes.size());
   EXPECT_THAT(read(*one, 0, 1000), IsOkAndHolds(bytes.substr(0, 1000)));
@@ -96,7 +96,7 @@ TEST_F(SpreadTest, TheLastReaderEndsAllConnections) {
   open_spreading();
   const std::string bytes = sample_bytes(64 * kMiB);
   const Digest digest = source_->add(bytes);
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = std::make_shared<Barrier>();
   source_->always({.stall_at = 20 * kMiB, .gate = gate});
   auto one = reader(digest, bytes.size());
   EXPECT_THAT(read(*one, 0, 1000), IsOkAndHolds(bytes.substr(0, 1000)));
