@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "berth/credential/routes.hpp"
 #include "berth/oci/reference.hpp"
 
 namespace berth::registry::quirks {
@@ -21,10 +22,6 @@ constexpr auto kHosts = [] {
                          [](std::string_view name) { return Host{name, kHub, false, kHubReason}; });
   return rows;
 }();
-
-/// The clouds of Azure: public, China, US Government, and the former one of Germany.
-constexpr std::array<std::string_view, 4> kAzure{".azurecr.io", ".azurecr.cn", ".azurecr.us",
-                                                 ".azurecr.de"};
 
 constexpr std::array kAnswers = {
     Answer{Meaning::head_not_offered, 405, "*", "static file servers and some proxies serve GET"},
@@ -93,14 +90,7 @@ bool wants_single_put(std::string_view host) noexcept {
 
 bool knows_delete_action(std::string_view host) noexcept { return host != "quay.io"; }
 
-bool is_azure(std::string_view registry) noexcept {
-  const auto* const cloud = std::ranges::find_if(
-      kAzure, [&](std::string_view suffix) { return registry.ends_with(suffix); });
-  if (cloud == kAzure.end()) return false;
-  // "R.REGION.data.azurecr.io" is where a registry's blobs are, and no registry.
-  const std::string_view name = registry.substr(0, registry.size() - cloud->size());
-  return !name.empty() && !name.ends_with(".data");
-}
+bool is_azure(std::string_view registry) noexcept { return credential::is_acr_host(registry); }
 
 std::span<const Answer> answers() noexcept { return kAnswers; }
 

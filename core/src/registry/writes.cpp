@@ -26,9 +26,17 @@ Error not_offered(Error refusal, std::string_view operation, std::string_view re
   return std::move(error).because(std::move(refusal));
 }
 
-std::string_view code_of(const Error& error) {
-  return error.http() != nullptr ? std::string_view(error.http()->registry_code) : "";
+/// The same error, or not_offered() where it means that.
+Error explained(Error refusal, quirks::Meaning meaning, std::string_view operation,
+                std::string_view remedy) {
+  const HttpInfo* info = refusal.http();
+  const bool meant = info != nullptr && quirks::means(meaning, info->status, info->registry_code);
+  return meant ? not_offered(std::move(refusal), operation, remedy) : refusal;
 }
+
+constexpr std::string_view kDeletesNothing =
+    "the registry does not delete; whoever runs it can allow it (distribution: "
+    "storage.delete.enabled), or has another way";
 
 }  // namespace
 
@@ -136,11 +144,9 @@ Result<void> Client::delete_tag(const std::string& repository, const std::string
   const std::string operation = fmt::format("untagging of {}", impl_->object(repository, tag));
   auto done = impl_->remove(repository, repository + "/manifests/" + tag, operation, context);
   if (done) return {};
-  const int status = done.error().http() != nullptr ? done.error().http()->status : 0;
-  if (!quirks::means(quirks::Meaning::cannot_untag, status, code_of(done.error()))) return done;
-  return not_offered(std::move(done).error(), operation,
-                     "the registry cannot remove a tag alone; to delete the manifest with all its "
-                     "tags, name it by its digest");
+  return explained(std::move(done).error(), quirks::Meaning::cannot_untag, operation,
+                   "the registry cannot remove a tag alone; to delete the manifest with all its "
+                   "tags, name it by its digest");
 }
 
 Result<void> Client::delete_manifest(const std::string& repository, const Digest& digest,
@@ -157,11 +163,8 @@ Result<void> Client::delete_manifest(const std::string& repository, const Digest
   auto done =
       impl_->remove(repository, repository + "/manifests/" + digest.text(), operation, context);
   if (!done) {
-    const int status = done.error().http() != nullptr ? done.error().http()->status : 0;
-    if (!quirks::means(quirks::Meaning::cannot_delete, status, code_of(done.error()))) return done;
-    return not_offered(std::move(done).error(), operation,
-                       "the registry does not delete; whoever runs it can allow it (distribution: "
-                       "storage.delete.enabled), or has another way");
+    return explained(std::move(done).error(), quirks::Meaning::cannot_delete, operation,
+                     kDeletesNothing);
   }
   if (!referrer) return {};
   const auto listed =
@@ -177,11 +180,8 @@ Result<void> Client::delete_blob(const std::string& repository, const Digest& di
       fmt::format("deletion of blob {}", impl_->object(repository, digest.text()));
   auto done = impl_->remove(repository, repository + "/blobs/" + digest.text(), operation, context);
   if (done) return {};
-  const int status = done.error().http() != nullptr ? done.error().http()->status : 0;
-  if (!quirks::means(quirks::Meaning::cannot_delete, status, code_of(done.error()))) return done;
-  return not_offered(std::move(done).error(), operation,
-                     "the registry does not delete; whoever runs it can allow it (distribution: "
-                     "storage.delete.enabled), or has another way");
+  return explained(std::move(done).error(), quirks::Meaning::cannot_delete, operation,
+                   kDeletesNothing);
 }
 
 }  // namespace berth::registry
