@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "auth/token_cache.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -11,6 +9,7 @@
 #include "berth/base/on_exit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/token_file.hpp"
 #include "berth/crypto/crypto.hpp"
 
 namespace berth::auth {
@@ -47,13 +46,7 @@ bool ended(const Error& error) {
 }  // namespace
 
 std::optional<std::filesystem::path> token_folder(const Environment& environment) {
-  if (const auto named = environment("BERTH_TOKENS")) return std::filesystem::path(*named);
-  if (const auto runtime = environment("XDG_RUNTIME_DIR");
-      runtime && std::filesystem::path(*runtime).is_absolute()) {
-    return std::filesystem::path(*runtime) / "berth";
-  }
-  if (::geteuid() == 0) return std::filesystem::path("/run/berth");
-  return std::nullopt;
+  return credential::tokens_folder(environment);
 }
 
 TokenStore::TokenStore(const std::optional<std::filesystem::path>& folder, Clock& clock)

@@ -95,7 +95,8 @@ std::string az_account(const Environment& environment) {
 
 std::optional<std::filesystem::path> tokens_folder(const Environment& environment) {
   if (const auto named = environment("BERTH_TOKENS")) return *named;
-  if (const auto runtime = environment("XDG_RUNTIME_DIR")) {
+  if (const auto runtime = environment("XDG_RUNTIME_DIR");
+      runtime && std::filesystem::path(*runtime).is_absolute()) {
     return std::filesystem::path(*runtime) / "berth";
   }
   if (::geteuid() == 0) return "/run/berth";
