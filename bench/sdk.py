@@ -85,7 +85,7 @@ class Bench:
 
     def fake(self, *arguments):
         from harness import FakeRegistry
-        return FakeRegistry(self.folder, "--acr", "--tls", "--auth", "bearer", "--entra-token", TOKEN, *arguments)
+        return FakeRegistry(self.folder, "--acr", "--tls", "--auth", "bearer", "--entra", TOKEN, *arguments)
 
     def tags(self, count):
         registry = self.fake("--tags", count)
