@@ -92,13 +92,14 @@ class Lister {
 
   bool by_name() const { return command_.sort == "name"; }
 
-  /// Those that are equal stay in the order of their names.
+  /// Those that are equal in the order of their names.
   void sort(std::vector<Row>& rows) const {
     if (by_name()) return;
     const auto key = [&](const Row& row) {
       return command_.sort == "size" ? static_cast<std::int64_t>(row.size) : row.mtime;
     };
-    std::ranges::stable_sort(rows, [&](const Row& a, const Row& b) {
+    std::ranges::sort(rows, [&](const Row& a, const Row& b) {
+      if (key(a) == key(b)) return a.name < b.name;
       return command_.reverse ? key(a) < key(b) : key(a) > key(b);
     });
   }

@@ -257,7 +257,7 @@ TEST_F(DockerHelperTest, WithoutAHomeItSaysSo) {
 TEST_F(DockerHelperTest, S240_AFileThatOthersCanReadIsRefusedWithTheRemedy) {
   store("h.example", "u", "s3cret");
   const auto file = home.folder / "home/.local/share/berth/credentials.json";
-  for (const mode_t mode : {0640, 0604}) {
+  for (const mode_t mode : {mode_t{0640}, mode_t{0604}}) {
     ::chmod(file.c_str(), mode);
     const Said said = run({"get"}, "h.example");
     EXPECT_EQ(said.status, 1);

@@ -319,7 +319,7 @@ TEST(CurlProxyTest, OpensATunnelForTlsWithoutTheCredential) {
 
 TEST(CurlProxyTest, ItsStatusTellsWhetherToTryAgain) {
   for (const auto& [status, code] : {std::pair(403, Errc::denied), {502, Errc::unavailable}}) {
-    HttpServer proxy([status = status](const HttpRequest&) { return HttpReply{.status = status}; });
+    HttpServer proxy([said = status](const HttpRequest&) { return HttpReply{.status = said}; });
     CurlOptions options = plain_options();
     options.environment = environment_of({{"https_proxy", proxy.origin()}});
     Request request;
