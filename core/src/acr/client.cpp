@@ -22,8 +22,7 @@ std::uint64_t ContainerRegistryClient::requests() const noexcept { return core_-
 
 Paged<std::string> ContainerRegistryClient::list_repository_names(
     const Context& context, const ListOptions& options) const {
-  const std::string query =
-      Core::query({{"n", size_text(options)}, {"api-version", core_->api_version()}});
+  const std::string query = Core::query({{"api-version", core_->api_version()}});
   return paged<std::string>({.core = core_,
                              .call = {.target = Core::path({"_catalog"}) + query,
                                       .scopes = auth::Scopes::catalog(),
@@ -66,10 +65,9 @@ Result<RegistryArtifact> ContainerRegistryClient::artifact(const std::string& re
 
 Paged<std::string> ContainerRegistryClient::list_deleted_repository_names(
     const Context& context, const ListOptions& options) const {
-  const std::string query = Core::query({{"n", size_text(options)}});
   return paged<std::string>(
       {.core = core_,
-       .call = {.target = Core::path({"_deleted", "_catalog"}) + query,
+       .call = {.target = Core::path({"_deleted", "_catalog"}),
                 .scopes = auth::Scopes::parse("registry:deleted_catalog:*"),
                 .operation = fmt::format("deleted repositories of {}", name())},
        .options = options,

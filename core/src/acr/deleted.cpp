@@ -17,8 +17,7 @@ namespace {
 Listing deleted(const std::shared_ptr<Core>& core, const std::string& name, const char* what,
                 std::string operation, const ListOptions& options, const Context& context) {
   return {.core = core,
-          .call = {.target = Core::path({"_deleted", name, what}) +
-                             Core::query({{"n", size_text(options)}}),
+          .call = {.target = Core::path({"_deleted", name, what}),
                    .scopes = repository_scopes(name, "deleted_read"),
                    .repository = name,
                    .operation = std::move(operation)},

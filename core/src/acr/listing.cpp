@@ -7,6 +7,7 @@
 #include "berth/base/try.hpp"
 #include "berth/http/limits.hpp"
 #include "berth/http/policy.hpp"
+#include "berth/registry/quirks.hpp"
 
 #include "registry/link_header.hpp"
 
@@ -46,6 +47,30 @@ Result<std::string> link_of(const http::Headers& headers) {
   return std::string();
 }
 
+std::string with_size(const std::string& target, int size) {
+  const std::size_t query = target.find('?');
+  if (query == std::string::npos) return fmt::format("{}?n={}", target, size);
+  return fmt::format("{}?n={}&{}", target.substr(0, query), size, target.substr(query + 1));
+}
+
+/// The first page says how many a page shall have; the link to the next repeats it. Where nobody
+/// wished for a size the service's own pages of 100 would make a large list a hundred requests; a
+/// service that does not take a larger one (which no document says) is asked for its own.
+Result<Answer> first_page(const Listing& listing) {
+  const ListOptions& options = listing.options;
+  const auto ask = [&](int size) {
+    Call page = listing.call;
+    if (size != 0) page.target = with_size(page.target, size);
+    return listing.core->send(page, options, listing.context);
+  };
+  const bool wished = options.page_size != 0;
+  auto answer = ask(wished ? options.page_size : registry::quirks::kPageSize);
+  if (answer || wished) return answer;
+  const HttpInfo* said = answer.error().http();
+  if (said == nullptr || said->status != 400) return answer;
+  return ask(0);
+}
+
 }  // namespace
 
 Result<Listing::RawPage> Listing::fetch(const std::string& token) {
@@ -63,7 +88,7 @@ Result<Listing::RawPage> Listing::fetch(const std::string& token) {
     page.target = place->path_and_query();
   }
   seen.insert(token.empty() ? call.target : token);
-  auto answer = TRY(core->send(page, options, context));
+  auto answer = TRY(token.empty() ? first_page(*this) : core->send(page, options, context));
   auto next = link_of(answer.headers);
   if (!next) return std::move(next).error().with_context(call.operation);
   if (!next->empty()) {

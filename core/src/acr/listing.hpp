@@ -19,7 +19,7 @@ namespace berth::acr {
 /// A list of the registry: its first page, and what was seen of it on one walk.
 struct Listing {
   std::shared_ptr<Core> core;
-  Call call;  ///< of the first page
+  Call call;  ///< of the first page, without n=
   ListOptions options;
   Context context;
   /// How many there are in all, where that is to be checked.
@@ -68,11 +68,6 @@ template <class Order>
 std::string order_text(Order order) {
   if (order == Order::none) return {};
   return order == Order::last_updated_on_descending ? "timedesc" : "timeasc";
-}
-
-/// n=; "" where the service shall choose.
-inline std::string size_text(const ListOptions& options) {
-  return options.page_size == 0 ? std::string() : std::to_string(options.page_size);
 }
 
 }  // namespace berth::acr

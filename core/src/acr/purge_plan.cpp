@@ -96,14 +96,15 @@ Result<std::vector<Purge::Impl::Chosen>> Purge::Impl::choose(Budget& budget,
                                                              const Context& context) const {
   if (auto named = named_repositories()) return *std::move(named);
   std::vector<Chosen> out;
-  const std::string query = Core::query(
-      {{"n", std::to_string(options.repository_page_size)}, {"api-version", core->api_version()}});
+  const std::string query = Core::query({{"api-version", core->api_version()}});
+  ListOptions with;
+  with.page_size = options.repository_page_size;
   auto names =
       paged<std::string>({.core = core,
                           .call = {.target = Core::path({"_catalog"}) + query,
                                    .scopes = auth::Scopes::catalog(),
                                    .operation = fmt::format("repositories of {}", core->name())},
-                          .options = {},
+                          .options = with,
                           .context = context},
                          parse_names);
   for (Result<std::string>& name : names) {

@@ -88,8 +88,7 @@ Call manifest_removal(const Core& core, const std::string& name, const Digest& d
 Listing tags(const std::shared_ptr<Core>& core, const std::string& name,
              const ListTagsOptions& options, const Context& context,
              const std::optional<Digest>& digest) {
-  const std::string query = Core::query({{"n", size_text(options)},
-                                         {"api-version", core->api_version()},
+  const std::string query = Core::query({{"api-version", core->api_version()},
                                          {"orderby", order_text(options.order)},
                                          {"digest", digest ? digest->text() : std::string()}});
   Listing listing{.core = core,
@@ -106,9 +105,8 @@ Listing tags(const std::shared_ptr<Core>& core, const std::string& name,
 
 Listing manifests(const std::shared_ptr<Core>& core, const std::string& name,
                   const ListManifestsOptions& options, const Context& context) {
-  const std::string query = Core::query({{"n", size_text(options)},
-                                         {"api-version", core->api_version()},
-                                         {"orderby", order_text(options.order)}});
+  const std::string query =
+      Core::query({{"api-version", core->api_version()}, {"orderby", order_text(options.order)}});
   Listing listing{.core = core,
                   .call = list(name, Core::path({name, "_manifests"}) + query,
                                fmt::format("manifests of {}/{}", core->name(), name)),

@@ -8,9 +8,6 @@
 namespace berth::content {
 namespace {
 
-/// Asked for with n=: the service's own pages of 100 make a large repository a hundred requests.
-constexpr int kPageSize = 1000;
-
 template <class T>
 Result<acr::Page<T>> first_page(const acr::Paged<T>& list) {
   auto pages = list.by_page();
@@ -80,16 +77,16 @@ class AcrManagement final : public Management {
                                                           const std::string& from,
                                                           const Context& context) override {
     const auto named = TRY(client_.repository(repository));
-    return list<acr::ListTagsOptions>(from, [&](const acr::ListTagsOptions& options) {
-      return first_page(named.list_tag_properties(context, options));
-    });
+    acr::ListTagsOptions options;
+    options.continuation_token = from;
+    return noted(first_page(named.list_tag_properties(context, options)));
   }
   Result<acr::Page<acr::ArtifactManifestProperties>> list_manifests(
       const std::string& repository, const std::string& from, const Context& context) override {
     const auto named = TRY(client_.repository(repository));
-    return list<acr::ListManifestsOptions>(from, [&](const acr::ListManifestsOptions& options) {
-      return first_page(named.list_manifest_properties(context, options));
-    });
+    acr::ListManifestsOptions options;
+    options.continuation_token = from;
+    return noted(first_page(named.list_manifest_properties(context, options)));
   }
 
   Result<std::vector<std::string>> deleted_repositories(const Context& context) override {
@@ -136,21 +133,6 @@ class AcrManagement final : public Management {
       refused_ = true;
     }
     return answer;
-  }
-
-  /// Where the large page is refused, again with the service's own.
-  template <class Options, class Ask>
-  auto list(const std::string& from, Ask&& ask) -> decltype(ask(Options{})) {
-    Options options;
-    options.continuation_token = from;
-    if (!from.empty()) return noted(ask(options));  // a link says by itself how many it gives
-    options.page_size = kPageSize;
-    auto page = noted(ask(options));
-    const bool refused =
-        !page && page.error().code() == Errc::invalid_argument && page.error().http() != nullptr;
-    if (!refused) return page;
-    options.page_size = 0;
-    return noted(ask(options));
   }
 
   const acr::ContainerRegistryClient client_;

@@ -54,6 +54,15 @@ TEST_F(PagingTest, ByItemAndByPage) {
                                   "/acr/v1/_catalog?last=d&n=2&orderby=", ""));
 }
 
+TEST_F(PagingTest, ASizeThatNobodyWishedForIsLeftToTheServiceWhereItIsRefused) {
+  fake_.fault({.target = "/acr/v1/_catalog?n=1000*", .times = 0},
+              fault::error(400, "PAGINATION_NUMBER_INVALID"));
+  EXPECT_THAT(names(), IsOkAndHolds(ElementsAre("a", "b", "c", "d", kName)));
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/_catalog?api-version=2021-07-01"), 1);
+  // Whoever wishes for it is told.
+  EXPECT_THAT(names(sized(1000)), HasCode(Errc::invalid_argument));
+}
+
 TEST_F(PagingTest, APageIsFetchedWhenItIsNeeded) {
   auto list = client().list_repository_names(context_, sized(2));
   int left = 3;

@@ -90,7 +90,8 @@ struct OperationOptions {
 
 /// Of a list.
 struct ListOptions : OperationOptions {
-  int page_size = 0;                 ///< 0: the service's
+  /// 0: 1,000, and the service's own (100) where it does not take that.
+  int page_size = 0;
   std::string continuation_token{};  ///< where to go on; "" from the beginning
 };
 
