@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -48,15 +52,32 @@ class CurlBody final : public Body {
   const Url url_;
 };
 
-// What curl trusts when nobody says otherwise: the distribution's bundle.
-std::string system_bundle(const CurlLibrary& curl) {
+/// Whether certificates are found in it by their hash: "1a2b3c4d.0".
+bool is_hashed(const std::string& folder) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename();
+    if (name.size() == 10 && name.ends_with(".0") &&
+        name.find_first_not_of("0123456789abcdef") == 8) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What curl trusts when nobody says otherwise: the distribution's.
+SystemTrust system_trust(const CurlLibrary& curl) {
   CURL* easy = curl.easy_init();
   if (easy == nullptr) return {};
-  char* path = nullptr;
-  const bool known = curl.easy_getinfo(easy, CURLINFO_CAINFO, &path) == CURLE_OK && path != nullptr;
-  std::string bundle = known ? path : "";
+  const auto path = [&](CURLINFO which) {
+    char* at = nullptr;
+    const bool known = curl.easy_getinfo(easy, which, &at) == CURLE_OK && at != nullptr;
+    return std::string(known ? at : "");
+  };
+  SystemTrust trust{.bundle = path(CURLINFO_CAINFO), .folder = path(CURLINFO_CAPATH)};
   curl.easy_cleanup(easy);
-  return bundle;
+  if (!trust.folder.empty() && !is_hashed(trust.folder)) trust.folder.clear();
+  return trust;
 }
 
 // Everything that exists only from the first request on.
@@ -65,6 +86,9 @@ struct Running {
   std::shared_ptr<CurlLoop> loop;
   ProxySettings proxies;
   TlsFiles tls_files;
+  /// A server was met whose CA is not in the system's folder of certificates: it may be in the
+  /// bundle.
+  std::atomic<bool> whole_bundle = false;
 };
 
 class CurlTransport final : public Transport {
@@ -87,10 +111,15 @@ class CurlTransport final : public Transport {
     TRY(url_policy::check_plain_http(request.url, request.allow_plain_http));
     Running* const running = TRY(this->running());
     const std::string proxy = TRY(running->proxies.proxy_for(request.url));
-    const std::shared_ptr<Transfer> transfer = TRY(submit(*running, request, proxy));
-    const Result<void> fed = feed(*running, transfer, request, context);
-    auto head = fed ? transfer->wait_for_head(context)
-                    : Result<std::unique_ptr<ResponseHead>>(Error(fed.error()));
+    bool whole = running->whole_bundle;
+    std::shared_ptr<Transfer> transfer = TRY(submit(*running, request, proxy, whole));
+    auto head = exchange(*running, transfer, request, context);
+    if (!whole && is_unknown_ca(head, *transfer)) {
+      if (request.source != nullptr) TRY(request.source->rewind());
+      transfer = TRY(submit(*running, request, proxy, whole = true));
+      head = exchange(*running, transfer, request, context);
+      if (!is_unknown_ca(head, *transfer)) running->whole_bundle = true;
+    }
     if (!head) {
       running->loop->cancel(transfer);
       return std::move(head).error().with_context(
@@ -120,7 +149,7 @@ class CurlTransport final : public Transport {
         .loop = std::move(loop),
         .proxies =
             options_.use_proxy_environment ? ProxySettings(options_.environment) : ProxySettings(),
-        .tls_files = TlsFiles(system_bundle(*curl)),
+        .tls_files = TlsFiles(system_trust(*curl)),
     });
     return running_.get();
   }
@@ -149,16 +178,31 @@ class CurlTransport final : public Transport {
     return {};
   }
 
+  /// Sends the body and waits for the answer's head; nullptr when there is none.
+  static Result<std::unique_ptr<ResponseHead>> exchange(Running& running,
+                                                        const std::shared_ptr<Transfer>& transfer,
+                                                        const Request& request,
+                                                        const Context& context) {
+    const Result<void> fed = feed(running, transfer, request, context);
+    if (!fed) return fed.error();
+    return transfer->wait_for_head(context);
+  }
+
+  static bool is_unknown_ca(const Result<std::unique_ptr<ResponseHead>>& head,
+                            const Transfer& transfer) {
+    return head && *head == nullptr && transfer.end().curl_code == CURLE_PEER_FAILED_VERIFICATION;
+  }
+
   Result<std::shared_ptr<Transfer>> submit(Running& running, const Request& request,
-                                           const std::string& proxy) {
+                                           const std::string& proxy, bool whole) {
     EasySettings settings;
     settings.user_agent = options_.user_agent;
     settings.connect_timeout = options_.connect_timeout;
     settings.proxy = proxy;
     settings.check = check_;
-    if (request.connection != nullptr) {
-      settings.tls = TRY(running.tls_files.load(*request.connection));
-    }
+    static const ConnectionOptions kPlain;
+    const bool own = request.connection != nullptr;
+    settings.tls = TRY(running.tls_files.load(own ? *request.connection : kPlain, whole));
     auto transfer = std::make_shared<Transfer>(request, !settings.proxy.empty());
     auto handle = TRY(EasyHandle::make(*running.curl, request, std::move(settings), transfer));
     running.loop->submit(std::move(handle));

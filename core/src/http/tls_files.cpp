@@ -16,8 +16,8 @@ namespace berth::http {
 
 using Text = std::shared_ptr<const std::string>;
 
-TlsFiles::TlsFiles(std::string system_bundle)
-    : system_bundle_(std::move(system_bundle)) {}
+TlsFiles::TlsFiles(SystemTrust system)
+    : system_(std::move(system)) {}
 
 Result<Text> TlsFiles::read(const std::string& path, const char* what) {
   struct stat status{};
@@ -48,15 +48,16 @@ Result<Text> TlsFiles::read(const std::string& path, const char* what) {
 }
 
 // curl takes one source of trust in memory, so "besides the system's" means one joined text.
-Result<Text> TlsFiles::with_system_bundle(const ConnectionOptions& options) {
+Result<Text> TlsFiles::joined(const ConnectionOptions& options, bool whole) {
   std::vector<std::string> files = options.more_ca_files;
   files.insert(files.begin(), options.ca_file);
   std::vector<Text> parts;
-  if (!system_bundle_.empty()) {
+  if (whole && !system_.bundle.empty()) {
     // A machine without the usual bundle (a small container) still trusts what it was told to.
-    if (auto bundle = read(system_bundle_, "system's CA bundle")) parts.push_back(*bundle);
+    if (auto bundle = read(system_.bundle, "system's CA bundle")) parts.push_back(*bundle);
   }
   for (const std::string& file : files) parts.push_back(TRY(read(file, "CA file")));
+  if (parts.size() == 1) return parts.front();
   const MutexLock lock(mutex_);
   Joined& joined = joined_[files];
   if (joined.all == nullptr || joined.parts != parts) {
@@ -67,9 +68,10 @@ Result<Text> TlsFiles::with_system_bundle(const ConnectionOptions& options) {
   return joined.all;
 }
 
-Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options) {
+Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options, bool whole) {
   TlsBlobs blobs;
-  if (!options.ca_file.empty()) blobs.ca = TRY(with_system_bundle(options));
+  if (!whole) blobs.ca_folder = system_.folder;
+  if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.ca_folder.empty()));
   if (options.client_cert_file.empty()) return blobs;
   blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
   blobs.client_key = options.client_key_file.empty()

@@ -13,9 +13,19 @@
 
 namespace berth::http {
 
+/// What curl trusts by default: "" for what it has not.
+struct SystemTrust {
+  std::string bundle;  ///< all CA certificates in one PEM file
+  /// The same, one in a file that is named by its hash (c_rehash): of these only those are read
+  /// that a server's chain leads to. Reading the bundle takes 20 ms, and for a connection with CA
+  /// files of its own curl does not keep what it read.
+  std::string folder;
+};
+
 /// The PEM bytes that one connection needs; nullptr for those it does not.
 struct TlsBlobs {
-  std::shared_ptr<const std::string> ca;  ///< the system's and the registry's own
+  std::shared_ptr<const std::string> ca;  ///< the registry's own, and the system's bundle
+  std::string ca_folder;                  ///< the system's; "": nothing or `ca` stands for it
   std::shared_ptr<const std::string> client_cert;
   std::shared_ptr<const std::string> client_key;
 };
@@ -25,10 +35,11 @@ struct TlsBlobs {
 /// Thread safe.
 class TlsFiles {
  public:
-  /// `system_bundle`: what curl trusts by default; "" when it has no bundle.
-  explicit TlsFiles(std::string system_bundle);
+  explicit TlsFiles(SystemTrust system);
 
-  Result<TlsBlobs> load(const ConnectionOptions& options);
+  /// `whole`: with the system's bundle, and not its folder, which need not hold what somebody
+  /// appended to the bundle.
+  Result<TlsBlobs> load(const ConnectionOptions& options, bool whole);
 
  private:
   struct Entry {
@@ -37,12 +48,12 @@ class TlsFiles {
     std::shared_ptr<const std::string> bytes;
   };
   Result<std::shared_ptr<const std::string>> read(const std::string& path, const char* what);
-  Result<std::shared_ptr<const std::string>> with_system_bundle(const ConnectionOptions& options);
+  Result<std::shared_ptr<const std::string>> joined(const ConnectionOptions& options, bool whole);
 
-  const std::string system_bundle_;
+  const SystemTrust system_;
   Mutex mutex_;
   std::map<std::string, Entry> files_ BERTH_GUARDED_BY(mutex_);
-  /// By CA files: what was joined, and from which bytes.
+  /// By files: what was joined, and from which bytes.
   struct Joined {
     std::vector<std::shared_ptr<const std::string>> parts;
     std::shared_ptr<const std::string> all;

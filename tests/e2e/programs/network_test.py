@@ -53,6 +53,35 @@ class ThroughAMount(Case):
         self.assertNotIn("answers again", (mnt / ".berth/offline").read_text())
 
 
+class SystemTrust(Case):
+    """The machine's certificates, in a mount namespace of this test's own."""
+
+    def listed(self, name, hashed, bundle, *options):
+        folder = self.folder / name
+        folder.mkdir()
+        certificate = pathlib.Path(self.tls.ca)
+        other = next(each for each in pathlib.Path("/etc/ssl/certs").glob("*.0")).resolve().read_text()
+        (folder / "ca-certificates.crt").write_text(other + (certificate.read_text() if bundle else ""))
+        (folder / "01234567.0").write_text(other)
+        if hashed:
+            number = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", certificate], capture_output=True, text=True, check=True).stdout.strip()
+            (folder / f"{number}.0").write_text(certificate.read_text())
+        script = 'mount --bind "$1" /etc/ssl/certs; shift; exec "$@"'
+        done = subprocess.run(["unshare", "-m", "sh", "-euc", script, "-", str(folder), str(BIN / "berth"), "ls", *options, f"{self.tls.host}/app"],
+                              env={**self.env, "BERTH_CACHE": str(self.folder / f"{name}-cache")}, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_ca_is_found_by_its_hash_and_in_the_bundle(self):
+        self.tls = self.registry("tls")
+        self.tls.push_image("app", ["v1"], [b"layer"])
+        for name, hashed, bundle, *options in (("hashed", True, False), ("appended", False, True), ("both", True, True),
+                                               ("own", False, False, "--ca-file", self.tls.ca)):
+            self.assertEqual(self.listed(name, hashed, bundle, *options), (0, "v1\n", ""), name)
+        status, out, words = self.listed("neither", False, False)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("--ca-file", words)
+
+
 class PublicRegistry(Case):
     def test_a_public_registry_leads_nobody_into_the_inner_network(self):
         done = subprocess.run(["unshare", "-n", "-m", sys.executable, "-B", str(pathlib.Path(__file__).parent / "public_registry.py"), str(BIN), str(self.folder)],
