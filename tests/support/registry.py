@@ -153,7 +153,9 @@ class Registry:
         connection = http.client.HTTPConnection("127.0.0.1", self.token_port, timeout=30)
         connection.request("GET", f"/token?service=test-service&scope={scope}",
                            headers={"Authorization": "Basic " + base64.b64encode(b"alice:wonder").decode()})
-        return json.loads(connection.getresponse().read())["token"]
+        token = json.loads(connection.getresponse().read())["token"]
+        connection.close()
+        return token
 
     # The access log.
     def lines(self, pattern=""):

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything in a real registry that real tools pushed, read through the mount and the command, compared byte for byte."""
-import gzip
+import base64
 import hashlib
 import json
 import os
-import pathlib
+import shutil
 import subprocess
+import tempfile
 import unittest
 
-from harness import Case, tool, wait_until
+import pushed
+from harness import Case, tool
 from registry import OCI_MANIFEST
-
-ARM = {"os": "linux", "architecture": "arm64", "variant": "v8"}
-AMD = {"os": "linux", "architecture": "amd64"}
 
 
 def sha256(path):
@@ -24,93 +23,74 @@ def sha256(path):
 
 
 class WholeRegistry(Case):
-    def fill(self):
+    def fill(self, kind="plain"):
         """What skopeo and oras push, and the awkward names."""
-        self.r = self.registry()
-        r = self.r
-        layer = gzip.compress(os.urandom(300_000))  # skopeo compresses what is not
-        amd = r.push_image("multi/app", [], [layer, gzip.compress(os.urandom(5_000_000), 1)])
-        arm = r.push_image("multi/app", [], [layer], {"architecture": "arm64", "variant": "v8"})
-        r.push_index("multi/app", ["v1"], [(AMD, amd), (ARM, arm)])
-        r.push_image("legacy/schema2", ["old"], [gzip.compress(os.urandom(1000))], docker=True)
-        # skopeo copies the index whole; oras pushes an artifact of several titled files.
-        layout = self.folder / "pushed"
-        subprocess.run([tool("skopeo"), "copy", "-q", "--all", "--src-tls-verify=false", f"docker://{r.host}/multi/app:v1", f"oci:{layout}:v1"], check=True)
-        subprocess.run([tool("skopeo"), "copy", "-q", "--all", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{r.host}/copied/app:v1"], check=True)
-        work = self.folder / "artifact"
-        (work / "weights").mkdir(parents=True)
-        (work / "model.json").write_text('{"layers": 12}\n')
-        (work / "weights/part-0.bin").write_bytes(os.urandom(4_500_000))
-        (work / "empty.txt").write_bytes(b"")
-        try:
-            oras = tool("oras")
-        except unittest.SkipTest:
-            r.push_artifact("models/tiny", ["2024"], {str(p.relative_to(work)): p.read_bytes() for p in work.rglob("*") if p.is_file()})
-        else:
-            subprocess.run([oras, "push", "--plain-http", "--artifact-type", "application/vnd.example.model", f"{r.host}/models/tiny:2024",
-                            "model.json", "weights/part-0.bin", "empty.txt"], cwd=work, check=True, capture_output=True)
-        self.artifact = work
-        subject = json.loads(r.request("GET", "/v2/models/tiny/manifests/2024", headers={"Accept": OCI_MANIFEST})[2])
-        self.assertEqual(len(subject["layers"]), 3)
-        # `a` with a tag `b` beside a repository `a/b`.
-        r.push_image("a", ["b", "other"], [b"in a"])
-        r.push_image("a/b", ["latest"], [b"in a/b"])
+        source = self.registry(name="source")
+        self.r = self.registry(kind, name=f"registry-{kind}")
+        pushed.push_images(self.r, source)
+        source.close()
+        pushed.skopeo_copy(*(f"docker://{self.r.host}/{name}" for name in ("multi/app:v1", "copied/app:v1")),
+                           *(["--src-creds", "alice:wonder"] if kind in ("htpasswd", "token") else []), registry=self.r)
+        self.artifact = pushed.push_artifact(self.r, self.folder / kind)
+        self.assertEqual(len(json.loads(next(iter(self.manifests("models/tiny").values())))["layers"]), 3)
 
-    def repositories(self):
-        return ["multi/app", "copied/app", "legacy/schema2", "models/tiny", "a", "a/b"]
+    def mounted(self):
+        """With what the registry asks for."""
+        config = self.home / ".docker/config.json"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(json.dumps({"auths": {self.r.host: {"auth": base64.b64encode(b"alice:wonder").decode()}}} if self.r.kind in ("htpasswd", "token") else {}))
+        return self.mount(self.r.host, f"ca_file={self.r.ca}" if self.r.ca else "", name=f"mnt-{self.r.kind}")
 
     def manifests(self, repository):
-        """digest -> raw, of everything that its tags reach."""
-        found = {}
-        queue = json.loads(self.r.request("GET", f"/v2/{repository}/tags/list")[2])["tags"]
-        while queue:
-            reference = queue.pop()
-            _, headers, raw = self.r.request("GET", f"/v2/{repository}/manifests/{reference}", headers={
-                "Accept": ", ".join([OCI_MANIFEST, "application/vnd.oci.image.index.v1+json",
-                                     "application/vnd.docker.distribution.manifest.v2+json"])})
-            found[headers["docker-content-digest"]] = raw
-            queue += [child["digest"] for child in json.loads(raw).get("manifests", [])]
-        return found
+        return pushed.manifests(self.r, repository)
+
+    def compare(self, mnt, repository):
+        """Every manifest and every blob that it names; gives how many."""
+        count = 0
+        for digest, raw in self.manifests(repository).items():
+            folder = mnt / repository / ".manifests" / digest.replace(":", "/")
+            self.assertEqual((folder / "manifest.json").read_bytes(), raw)
+            self.assertEqual(hashlib.sha256(raw).hexdigest(), digest.split(":")[1])
+            document = json.loads(raw)
+            for blob in document.get("layers", []) + ([document["config"]] if "config" in document else []):
+                path = mnt / repository / ".blobs" / blob["digest"].replace(":", "/")
+                self.assertEqual(path.stat().st_size, blob["size"])
+                self.assertEqual(sha256(path), blob["digest"].split(":")[1])
+                count += 1
+        return count
 
     def test_every_manifest_and_blob_has_the_digest_of_its_name(self):
-        self.fill()
-        mnt = self.mount(self.r.host)
-        blobs = 0
-        for repository in self.repositories():
-            for digest, raw in self.manifests(repository).items():
-                folder = mnt / repository / ".manifests" / digest.replace(":", "/")
-                self.assertEqual(sha256(folder / "manifest.json"), digest.split(":")[1])
-                self.assertEqual((folder / "manifest.json").read_bytes(), raw)
-                document = json.loads(raw)
-                for blob in document.get("layers", []) + ([document["config"]] if "config" in document else []):
-                    path = mnt / repository / ".blobs" / blob["digest"].replace(":", "/")
-                    self.assertEqual(path.stat().st_size, blob["size"])
-                    self.assertEqual(sha256(path), blob["digest"].split(":")[1])
-                    blobs += 1
-        self.assertGreater(blobs, 12)
+        for kind in ("plain", "tls", "htpasswd", "token"):
+            with self.subTest(kind):
+                self.fill(kind)
+                mnt = self.mounted()
+                names = pushed.repositories(self.r)
+                self.assertEqual(sorted(names), ["a", "a/b", "copied/app", "legacy/schema2", "models/tiny", "multi/app"])
+                self.assertGreater(sum(self.compare(mnt, name) for name in names), 12)
 
     def test_what_skopeo_copied_is_the_same_byte_for_byte(self):
         self.fill()
-        mnt = self.mount(self.r.host)
-        for repository, tag in (("multi/app", "v1"), ("legacy/schema2", "old"), ("models/tiny", "2024")):
+        mnt = self.mounted()
+        for repository, tag in (("multi/app", "v1"), ("copied/app", "v1"), ("legacy/schema2", "old"), ("models/tiny", "2024"), ("a", "b"), ("a/b", "latest")):
             theirs = self.folder / "theirs" / repository.replace("/", "-")
             theirs.parent.mkdir(exist_ok=True)
-            subprocess.run([tool("skopeo"), "copy", "-q", "--all", "--src-tls-verify=false",
-                            f"docker://{self.r.host}/{repository}:{tag}", f"oci:{theirs}:{tag}"], check=repository == "multi/app", capture_output=True)
-            files = list((theirs / "blobs/sha256").glob("*")) if theirs.exists() else []
+            pushed.skopeo_copy(f"docker://{self.r.host}/{repository}:{tag}", f"oci:{theirs}:{tag}")
+            files = list((theirs / "blobs/sha256").iterdir())
+            self.assertGreaterEqual(len(files), 7 if repository.endswith("app") else 3)
+            converted = []
             for file in files:
                 ours = mnt / repository / ".blobs/sha256" / file.name
                 if not ours.exists() and repository == "legacy/schema2":
-                    continue  # the manifest, which skopeo turned into OCI's form
+                    converted.append(json.loads(file.read_bytes()))  # which skopeo turned into OCI's form
+                    continue
                 if not ours.exists():
                     ours = mnt / repository / ".manifests/sha256" / file.name / "manifest.json"
                 self.assertEqual(ours.read_bytes(), file.read_bytes(), file)
-            if repository == "multi/app":
-                self.assertGreaterEqual(len(files), 7)
+            self.assertEqual(sorted("layers" in each for each in converted), [False, True] if repository == "legacy/schema2" else [])
 
     def test_an_index_shows_its_platforms_and_an_artifact_its_files(self):
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         self.assertEqual(sorted(os.listdir(mnt / "multi/app/v1/platforms")), ["linux-amd64", "linux-arm64-v8"])
         arm = mnt / "multi/app/v1/platforms/linux-arm64-v8"
         self.assertEqual(json.loads((arm / "config.json").read_text())["architecture"], "arm64")
@@ -125,7 +105,7 @@ class WholeRegistry(Case):
 
     def test_a_tag_beside_a_repository_of_the_same_name(self):
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         self.assertEqual(sorted(os.listdir(mnt / "a")), ["b", "other"])
         self.assertTrue((mnt / "a/b").is_dir() and not (mnt / "a/b").is_symlink())
         self.assertEqual(os.listdir(mnt / "a/b"), ["latest"])
@@ -135,7 +115,7 @@ class WholeRegistry(Case):
 
     def test_pasted_references_are_paths(self):
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         digest = "sha256:" + os.readlink(mnt / "multi/app/v1").split("/")[-1]
         raw = (mnt / "multi/app/v1/manifest.json").read_bytes()
         self.assertEqual((mnt / "multi/app:v1/manifest.json").read_bytes(), raw)
@@ -145,7 +125,7 @@ class WholeRegistry(Case):
     def test_the_command_shows_the_same_tree(self):
         # S201
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         for folder in ("", "multi/app", "multi/app:v1", "models/tiny:2024/files", "a"):
             self.assertEqual(sorted(self.berth("ls", f"{self.r.host}/{folder}").stdout.split()), sorted(os.listdir(mnt / folder)), folder)
         for file in ("multi/app:v1/manifest.json", "models/tiny/2024/files/model.json", "a/other/config.json"):
@@ -196,7 +176,7 @@ class WholeRegistry(Case):
     def test_folders_are_copied_whole(self):
         # S203
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         for place in ("multi/app:v1", "a:b", "models/tiny:2024"):
             ours, theirs = self.folder / "ours", self.folder / "theirs"
             self.berth("cp", "-r", f"{self.r.host}/{place}", ours)
@@ -205,7 +185,7 @@ class WholeRegistry(Case):
             self.assertGreater(len([p for p in ours.rglob("*") if p.is_file()]), 2)
             self.sh(f"rm -rf {ours} {theirs}")
         self.berth("cp", "-r", f"{self.r.host}/a", self.folder / "repository")
-        self.assertEqual((self.folder / "repository/other/layers/00.tar.gz").read_bytes(), b"in a")
+        self.assertEqual((self.folder / "repository/other/layers/00.tar.gz").read_bytes(), (mnt / "a/other/layers/00.tar.gz").read_bytes())
 
     def listed(self):
         index = json.loads((self.folder / "cache/index.json").read_text())
@@ -222,7 +202,7 @@ class WholeRegistry(Case):
 
     def test_what_a_mount_read_whole_is_an_image_of_the_cache(self):
         self.fill()
-        mnt = self.mount(self.r.host)
+        mnt = self.mounted()
         self.sh(f"cat {mnt}/a/other/manifest.json {mnt}/a/other/config.json {mnt}/a/other/layers/* > /dev/null")
         self.sh(f"cat {mnt}/a/b:latest/manifest.json > /dev/null")
         raw = (mnt / "a/other/manifest.json").read_bytes()
@@ -266,11 +246,11 @@ class LargeBlob(Case):
         with open(path, "wb") as file:
             for _ in range(self.SIZE >> 24):
                 file.write(os.urandom(1 << 20) * 16)  # one MiB in sixteen is new: enough to tell places apart
-        blob = r.push_blob("big", path)
-        r.push_image("big", ["v1"], [blob])
+        pushed.oras(r, "push", f"{r.host}/big:v1", "big:application/vnd.oci.image.layer.v1.tar+gzip", cwd=self.folder)
         os.unlink(path)
+        blob = json.loads(next(iter(pushed.manifests(r, "big").values())))["layers"][0]
         mnt = self.mount(r.host)
-        layer = mnt / "big/v1/layers/00.tar.gz"
+        layer = mnt / "big/v1/files/big"
         hexadecimal = blob["digest"].split(":")[1]
         self.assertEqual(layer.stat().st_size, self.SIZE)
         self.assertEqual(sha256(layer), hexadecimal)
@@ -286,10 +266,16 @@ class LargeBlob(Case):
 
 
 class ManyNames(Case):
+    def fill(self, repository):
+        source, r = self.registry(name="source"), self.registry()
+        source.push_image("image", ["v1"], [pushed.compressed(1000)])
+        pushed.skopeo_copy(f"docker://{source.host}/image:v1", f"docker://{r.host}/{repository}:v1", registry=r)
+        source.close()
+        return r
+
     def test_two_thousand_tags_cost_the_listing_and_then_nothing(self):
-        r = self.registry()
-        tags = [f"v{n:04}" for n in range(2000)]
-        r.push_image("many/tags", tags, [b"layer"])
+        r = self.fill("many/tags")
+        pushed.push_tags(r, "many/tags", "v1", [f"v{n:04}" for n in range(1, 2000)])
         mnt = self.mount(r.host)
         before = r.requests()
         self.assertEqual(self.sh(f"ls {mnt}/many/tags | wc -l").strip(), "2000")
@@ -298,35 +284,38 @@ class ManyNames(Case):
         before = r.requests()
         self.assertEqual(self.sh(f"ls {mnt}/many/tags | wc -l").strip(), "2000")
         self.assertEqual(r.requests() - before, 0, "a fresh listing costs nothing")
-        before = r.requests()
-        self.sh(f"ls -l {mnt}/many/tags >/dev/null; ls -l --color=always {mnt}/many/tags >/dev/null")
-        lines = r.lines()[before:]
-        self.assertEqual([line for line in lines if '"HEAD' not in line], [], "attributes come from HEADs alone")
-        self.assertLessEqual(len(lines), 2000)
-        before = r.requests()
-        self.sh(f"ls -l {mnt}/many/tags >/dev/null")
-        self.assertEqual(r.requests() - before, 0)
+        for first, again in (("ls --color=always", "ls -l"), ("ls -l", "ls --color=always")):
+            self.berth("refresh", mnt)
+            self.sh(f"ls {mnt}/many/tags >/dev/null")
+            before = r.requests()
+            self.sh(f"{first} {mnt}/many/tags >/dev/null", LS_COLORS="ln=01;36:or=40;31;01")  # it looks whether a link leads anywhere
+            lines = r.lines()[before:]
+            self.assertEqual([line for line in lines if '"HEAD' not in line], [], "attributes come from HEADs alone")
+            self.assertEqual(len(lines), 2000)
+            before = r.requests()
+            self.sh(f"{again} {mnt}/many/tags >/dev/null")
+            self.assertEqual(r.requests() - before, 0)
 
     def test_five_thousand_repositories(self):
-        r = self.registry()
-        manifest_link = r.push_image("many/repo0000", ["v1"], [b"x"])
-        data = r.folder / "data/docker/registry/v2/repositories/many"
-        # Pushing 5,000 would take minutes: a repository is a folder of the registry's own storage.
-        for n in range(1, 5000):
-            subprocess.run(["cp", "-r", str(data / "repo0000"), str(data / f"repo{n:04}")], check=True) if n < 3 else os.makedirs(
-                data / f"repo{n:04}/_layers", exist_ok=True)
-        self.assertIn("digest", manifest_link)
+        # In memory: to delete so many folders takes some disks minutes.
+        storage = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+        self.addCleanup(shutil.rmtree, storage)
+        (self.folder / "registry").mkdir()
+        (self.folder / "registry/data").symlink_to(storage)
+        r = self.fill("many/repo")
+        pushed.multiply(r, "many", "repo", 5000)
         mnt = self.mount(r.host)
-        listed = os.listdir(mnt / "many")
-        catalogue = set()
-        page = "/v2/_catalog?n=1000"
-        while page:
-            status, headers, raw = r.request("GET", page)
-            catalogue |= {name.split("/")[1] for name in json.loads(raw)["repositories"]}
-            page = headers.get("link", "").split(">")[0].lstrip("<") or None
-        self.assertEqual(set(listed), catalogue)
-        self.assertEqual(len(listed), 5000)
-        self.assertEqual(os.listdir(mnt / "many/repo0001"), ["v1"])
+        names = pushed.repositories(r)
+        self.assertEqual(len(names), 5000)
+        self.assertEqual(sorted(os.listdir(mnt / "many")), sorted(name.split("/")[1] for name in names))
+        digest, raw = next(iter(pushed.manifests(r, "many/repo").items()))
+        blobs = [each["digest"] for each in (json.loads(raw)["config"], *json.loads(raw)["layers"])]
+        for number, name in enumerate(names):  # they were pushed the same, and each is asked whether it has it
+            self.assertEqual(os.readlink(mnt / name / "v1"), ".manifests/" + digest.replace(":", "/"))
+            if number % 5 == 0:
+                self.assertEqual(sha256(mnt / name / "v1/manifest.json"), digest.split(":")[1])
+                for blob in blobs:
+                    self.assertEqual(sha256(mnt / name / ".blobs" / blob.replace(":", "/")), blob.split(":")[1])
 
 
 if __name__ == "__main__":
