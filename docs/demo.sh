@@ -19,7 +19,7 @@ clean_up() {
   if [ -n "$registry_pid" ]; then kill "$registry_pid" 2>/dev/null || true; wait "$registry_pid" 2>/dev/null || true; fi
   # berthfs writes its cache down after the mount is gone.
   for _ in $(seq 50); do rm -rf "$work" 2>/dev/null && break; sleep 0.1; done
-  rmdir "$work/.." 2>/dev/null || true
+  rmdir build/demo 2>/dev/null || true
   exit $status
 }
 trap clean_up EXIT

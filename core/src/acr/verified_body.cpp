@@ -13,9 +13,9 @@ namespace {
 
 class VerifiedBody final : public http::Body {
  public:
-  VerifiedBody(VerifiedBodyParts parts, Hasher hasher)
+  VerifiedBody(VerifiedBodyParts parts, const Hasher& hasher)
       : parts_(std::move(parts)),
-        hasher_(std::move(hasher)) {}
+        hasher_(hasher) {}
 
   Result<ByteView> next(const Context& context) override {
     const auto scope = TRY(parts_.core->dress(parts_.options));
@@ -63,7 +63,7 @@ Result<std::unique_ptr<http::Body>> make_verified_body(VerifiedBodyParts parts) 
                                                 parts.digest.algorithm_name()));
   }
   Hasher hasher = TRY(Hasher::create(parts.whole ? parts.digest.algorithm() : Algorithm::sha256));
-  return std::make_unique<VerifiedBody>(std::move(parts), std::move(hasher));
+  return std::make_unique<VerifiedBody>(std::move(parts), hasher);
 }
 
 }  // namespace berth::acr

@@ -101,7 +101,7 @@ Result<bool> AcrExchange::renew_rights(const Context& context) const {
   const auto made = held.token.refresh_at - (held.token.expires - held.token.refresh_at);
   if (held.fresh || client_.clock().now() - made < kFreshRights) return false;
   // The one that is there stays until there is a better one.
-  const Result<Token> better = exchange(context);
+  Result<Token> better = exchange(context);
   TRY(context.check());
   if (!better) return false;
   TRY(tokens_.get(

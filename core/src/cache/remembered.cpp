@@ -363,8 +363,7 @@ void FileRemembered::forget_seen(const std::string& registry, const std::string&
   append(*store, path, forget_seen_line(digest));
 }
 
-void FileRemembered::forget_repository(const std::string& registry,
-                                       const std::string& repository) {
+void FileRemembered::forget_repository(const std::string& registry, const std::string& repository) {
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;

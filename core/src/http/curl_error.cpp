@@ -141,7 +141,10 @@ Explained explain(const TransferEnd& end, const Url& url, bool in_body) {
       return {Errc::unavailable,
               fmt::format("the proxy's name cannot be resolved ({})", end.detail)};
     case CURLE_COULDNT_CONNECT:
-      return {Errc::unavailable, fmt::format("cannot connect ({})", end.detail)};
+      return {Errc::unavailable,
+              fmt::format("cannot connect; look whether it runs, at the port, and at the firewalls "
+                          "between ({})",
+                          end.detail)};
     case CURLE_OPERATION_TIMEDOUT:
       return {Errc::unavailable, fmt::format("no connection in time ({})", end.detail)};
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -106,9 +106,9 @@ class Missing(Case):
         self.assertIn("manifest.json", self.berth("cat", f"{r.host}/app:v1", status=2).stderr)
         self.assertIn("./app", self.berth("ls", "app", status=2).stderr)
         down = self.berth("ls", f"127.0.0.1:{free_port()}/app", status=1)
-        self.assertRegex(down.stderr, "(?i)connect|refused")
+        self.assertRegex(down.stderr, r"^berth: 127\.0\.0\.1:\d+/app: [^\n]* cannot connect; look whether it runs, at the port, [^\n]*\n$")
         dns = self.berth("--timeout", "20", "ls", "registry.invalid/app", status=1)
-        self.assertIn("registry.invalid", dns.stderr)
+        self.assertIn("the name registry.invalid cannot be resolved; look at its spelling and at DNS", dns.stderr)
         self.assertIn("exists", self.berth("cp", f"{r.host}/app:v1/manifest.json", self._file("there"), status=1).stderr)
 
     def _file(self, name):

@@ -252,6 +252,7 @@ class OrdinaryUser(Case):
             pwd.getpwnam(USER)
         except KeyError:
             subprocess.run(["useradd", "-M", "-d", "/nonexistent", USER], check=True)
+            self.addClassCleanup(subprocess.run, ["userdel", USER], capture_output=True)
         node = self.folder / "fuse"
         subprocess.run(["mknod", "-m", "666", str(node), "c", "10", "229"], check=True)
         (self.folder / "fuse.conf").write_text(conf)

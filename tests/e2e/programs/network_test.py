@@ -20,15 +20,48 @@ class ThroughAMount(Case):
         tls = self.registry("tls")
         tls.push_image("app", ["v1"], [b"layer"])
         for number, (host, number_of_error, words) in enumerate((
-                (tls.host, errno.EPROTO, ("ca_file",)),
-                ("registry.invalid", errno.EHOSTDOWN, ("registry.invalid",)),
-                (f"127.0.0.1:{free_port()}", errno.EHOSTDOWN, ("127.0.0.1",)))):
+                (tls.host, errno.EPROTO, ("not trusted", "ca_file")),
+                ("registry.invalid", errno.EHOSTDOWN, ("the name registry.invalid cannot be resolved; look at its spelling and at DNS",)),
+                (f"127.0.0.1:{free_port()}", errno.EHOSTDOWN, ("cannot connect; look whether it runs",)))):
             mnt = self.mount(host, name=f"mnt{number}")
             self.assert_errno(number_of_error, os.listdir, mnt / "app")
             log = (mnt / ".berth/log").read_text()
             for word in words:
                 self.assertIn(word, log)
             self.assertTrue((mnt / ".berth/version").read_text(), "the mount goes on")
+
+    def test_a_name_that_cannot_be_resolved_any_more_and_then_can(self):
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"layer"])
+        host = f"registry.test:{r.port}"
+        hosts, mnt, out = self.folder / "hosts", self.folder / "mnt", self.folder / "out"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        self.berth("ls", f"{r.host}/app")  # the cache is there
+        # glibc reads /etc/hosts each time; in a mount namespace it is ours.
+        script = f"""
+            known() {{ printf '127.0.0.1 registry.test\\n' >{hosts}; }}
+            known; mount --bind {hosts} /etc/hosts
+            berth mount -o plain_http,tag_ttl=1 {host} {mnt}
+            ls {mnt}/app; cat {mnt}/app/v1/layers/00.tar.gz; echo
+            # A connection that stands needs no name, and a process keeps those that it knows for a minute.
+            : >{hosts}; berth unmount {mnt}
+            berth mount -o plain_http,tag_ttl=1 {host} {mnt}; berth refresh {mnt}
+            ls {mnt}/app; cat {mnt}/app/v1/layers/00.tar.gz; echo
+            stat {mnt}/other/repository 2>&1 || true
+            grep -c 'registry.test cannot be resolved; look at its spelling and at DNS' {mnt}/.berth/log
+            known
+            for i in $(seq 100); do test -d {mnt}/app && ls {mnt}/none 2>&1 | grep -q 'No such file' && break; sleep 0.2; done
+            ls {mnt}/none 2>&1 || true
+            berth unmount {mnt}
+        """
+        done = subprocess.run(["unshare", "-m", "bash", "-euc", script], env=self.env, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[:4], ["v1", "layer", "v1", "layer"], "what was seen is served meanwhile")
+        self.assertIn("Host is down", lines[4])
+        self.assertGreater(int(lines[5]), 0)
+        self.assertIn("No such file", lines[6])
 
     def test_a_registry_that_never_answers_costs_one_timeout(self):
         # S121, S122
