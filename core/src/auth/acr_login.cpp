@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include "berth/base/text.hpp"
-
-#include "auth/jwt.hpp"
+#include "berth/credential/jwt.hpp"
 
 namespace berth::auth {
 namespace {
 
+using credential::read_jwt;
 constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
 
 std::optional<std::int64_t> end_of(const Secret& token) {

@@ -14,6 +14,8 @@
 namespace berth::credential {
 namespace {
 
+using std::filesystem::path;
+
 void say(std::vector<Tried>* tried, std::string source, std::string outcome) {
   if (tried != nullptr) {
     tried->push_back({.source = std::move(source), .outcome = std::move(outcome)});
@@ -104,7 +106,8 @@ Result<std::optional<RefreshToken>> Router::entra_token(const std::string& regis
                                                         const Context& context,
                                                         std::vector<Tried>* tried) {
   const std::string source = "Entra ID";
-  const auto folder = tokens_folder(options_.environment);
+  const auto folder =
+      options_.keep_tokens ? tokens_folder(options_.environment) : std::optional<path>();
   Result<TokenFiles> files =
       folder ? TokenFiles::open(*folder) : Error(Errc::not_found, "no tokens folder");
   if (!files) {

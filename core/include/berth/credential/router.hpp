@@ -30,6 +30,8 @@ struct RouterOptions {
       fetch_token{};
   /// "" for identity_of(environment): else which identity fetch_token stands for.
   std::string identity{};
+  /// Whether what fetch_token gives is kept: false where nobody can say whose it is.
+  bool keep_tokens = true;
   Clock* clock = &real_clock();  ///< must outlive the router
 };
 
