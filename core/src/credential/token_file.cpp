@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "berth/base/atomic_file.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/tool_state.hpp"
 
 #include "credential/json_text.hpp"
 #include "credential/private_file.hpp"
@@ -79,18 +81,6 @@ void set_time(int fd, Clock::SystemTime time) {
   ::futimens(fd, stamps);
 }
 
-/// The az tool's accounts: `az login` and `az account set` write it anew.
-std::string az_account(const Environment& environment) {
-  const auto named = environment("AZURE_CONFIG_DIR");
-  const auto home = home_directory(environment);
-  if (!named && !home) return {};
-  const std::filesystem::path folder = named ? std::filesystem::path(*named) : *home / ".azure";
-  struct stat status{};
-  if (::stat((folder / "azureProfile.json").c_str(), &status) != 0) return {};
-  return fmt::format("{} {} {}.{:09}", folder.native(), status.st_size, status.st_mtim.tv_sec,
-                     status.st_mtim.tv_nsec);
-}
-
 }  // namespace
 
 std::optional<std::filesystem::path> tokens_folder(const Environment& environment) {
@@ -115,6 +105,8 @@ std::string identity_of(const Environment& environment) {
                                      "IDENTITY_ENDPOINT",
                                      "IMDS_ENDPOINT",
                                      "MSI_ENDPOINT"};
+  constexpr std::array kTools = {std::pair("az", kAzState), std::pair("azd", kAzdState),
+                                 std::pair("pwsh", kPwshState)};
   std::string identity;
   for (const char* name : kVariables) {
     if (const auto value = environment(name)) identity += fmt::format("{}={}\n", name, *value);
@@ -123,7 +115,11 @@ std::string identity_of(const Environment& environment) {
   for (const char* name : {"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "IDENTITY_HEADER"}) {
     if (environment(name)) identity += fmt::format("{}\n", name);
   }
-  if (const std::string az = az_account(environment); !az.empty()) identity += "az=" + az + "\n";
+  for (const auto& [tool, state] : kTools) {
+    if (const std::string mark = mark_of(state, environment); !mark.empty()) {
+      identity += fmt::format("{}={}\n", tool, mark);
+    }
+  }
   return identity;
 }
 

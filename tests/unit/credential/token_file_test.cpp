@@ -78,6 +78,21 @@ TEST_F(TokenFilesTest, AFolderThatIsOpenToOthersOrALinkIsRefused) {
   EXPECT_FALSE(TokenFiles::open(home.folder / "link"));
 }
 
+// S301
+TEST_F(TokenFilesTest, WhoLogsInAsSomebodyElseWithAToolIsAnotherIdentity) {
+  home.variables["AZD_CONFIG_DIR"] = (home.folder / "azd").string();
+  for (const char* file :
+       {"home/.azure/azureProfile.json", "azd/auth.json", "home/.Azure/AzureRmContext.json"}) {
+    const std::string nobody = identity_of(home.environment());
+    home.folder.write(file, R"({"currentUser":"alice"})");
+    const std::string alice = identity_of(home.environment());
+    EXPECT_NE(alice, nobody) << file;
+    EXPECT_EQ(alice, identity_of(home.environment())) << file;
+    home.folder.write(file, R"({"currentUser":"bobby!"})");
+    EXPECT_NE(identity_of(home.environment()), alice) << file;
+  }
+}
+
 TEST_F(TokenFilesTest, AnIdentityIsWhatChoosesItAndNeverASecret) {
   const std::string nobody = identity_of(home.environment());
   home.variables["AZURE_CLIENT_SECRET"] = "hunter2";

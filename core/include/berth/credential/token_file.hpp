@@ -29,7 +29,7 @@ struct RefreshToken {
 };
 
 /// Which Entra ID identity this environment stands for, as text without a secret: what the
-/// variables of azure-identity name, and the account that the az tool is logged in with. Two
+/// variables of azure-identity name, and the accounts that az, azd and pwsh are logged in with. Two
 /// environments with the same text get the same tokens.
 std::string identity_of(const Environment& environment);
 
