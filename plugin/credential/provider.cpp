@@ -81,7 +81,11 @@ class Provider {
     if (is_entra && request_.workload) return entra(router, key, context);
     auto found = TRY(router.get(key, context));
     if (!found || found->is_anonymous()) return std::optional<Answer>();
-    if (found->username == credential::kAcrUser && is_entra) return entra(router, key, context);
+    if (found->username == credential::kAcrUser && is_entra) {
+      // What somebody logged in with may be all that there is.
+      auto by_identity = TRY(entra(router, key, context));
+      if (by_identity) return by_identity;
+    }
     if (found->username.empty()) {
       return Error(
           Errc::unsupported,

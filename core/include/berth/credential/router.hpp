@@ -74,10 +74,8 @@ class Router {
   Found from_store(const ServerKey& key, const Context& context, std::vector<Tried>* tried);
   Found from_helper(const std::string& helper, const ServerKey& key, const Context& context,
                     std::vector<Tried>* tried);
-  Found from_entra(const std::string& registry, const Context& context, std::vector<Tried>* tried);
-  Result<std::optional<RefreshToken>> fetch(const std::string& registry,
-                                            const Context& context) const;
-  std::string identity() const;
+  Found renewed(Credential held, const std::string& registry, const Context& context,
+                std::vector<Tried>* tried);
   void list_stores(const Context& context, std::map<std::string, std::string>& entries,
                    std::vector<Error>& failures);
   void list_helpers(const Context& context, std::map<std::string, std::string>& entries,
