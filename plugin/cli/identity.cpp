@@ -81,7 +81,8 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
   credential::KeychainOptions none;
   none.environment = environment;
   credential::Keychain keychain(std::move(none));
-  auth::TokenStore tokens(auth::token_folder(environment));
+  // Who shows an assertion is known to the authority alone: what it gave is kept for nobody here.
+  auth::TokenStore tokens(workload ? std::nullopt : auth::token_folder(environment));
   auth::Session session(client, keychain, tokens, std::move(options));
   const auth::RefreshToken token = TRY(session.acr_refresh_token(context));
   return credential::RefreshToken{.value = token.token,

@@ -30,20 +30,10 @@ std::string input_of(const std::optional<WorkloadIdentity>& workload) {
 }
 
 Result<credential::RefreshToken> parse_token(std::string_view text) {
-  const json root = json::parse(text, nullptr, false);
-  const auto time = [&](const char* name) {
-    const auto found = root.find(name);
-    const bool has = found != root.end() && found->is_number_integer();
-    return Clock::SystemTime(std::chrono::milliseconds(has ? found->get<std::int64_t>() : 0));
-  };
-  if (!root.is_object() || !root.contains("token") || !root["token"].is_string()) {
-    return Error(Errc::corrupt,
-                 "`berth token` gave no token; are berth and this program of one "
-                 "installation?");
-  }
-  return credential::RefreshToken{.value = Secret(root["token"].get<std::string>()),
-                                  .issued = time("issued"),
-                                  .expires = time("expires")};
+  auto printed = credential::parse_kept_token(text);
+  if (printed) return std::move(printed->token);
+  return Error(Errc::corrupt,
+               "`berth token` gave no token; are berth and this program of one installation?");
 }
 
 }  // namespace

@@ -6,12 +6,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/router.hpp"
-#include "berth/oci/reference.hpp"
 
 #include "fetch.hpp"
+#include "kubelet_request.hpp"
 
 namespace berth::helper {
 namespace {
@@ -21,10 +20,6 @@ using nlohmann::ordered_json;
 using std::chrono::seconds;
 
 constexpr const char* kName = "berth-credential-provider";
-constexpr const char* kApiVersion = "credentialprovider.kubelet.k8s.io/v1";
-/// kubernetes.io, "Kubelet credential provider": what acr-credential-provider reads too.
-constexpr const char* kClientId = "kubernetes.azure.com/acr-client-id";
-constexpr const char* kTenantId = "kubernetes.azure.com/acr-tenant-id";
 /// The kubelet ends a provider after a minute: its own sentence is better than that.
 constexpr seconds kTimeLimit{50};
 constexpr seconds kMostCached{3600};
@@ -36,63 +31,6 @@ constexpr seconds kStoreCached{600};
 constexpr std::string_view kUsage =
     "Usage: berth-credential-provider < CredentialProviderRequest\n"
     "The kubelet runs it; see berth-credential-provider(8).\n";
-
-struct Request {
-  std::string image;
-  std::optional<WorkloadIdentity> workload;
-};
-
-Error bad_request(const std::string& why) {
-  return {Errc::invalid_argument, "the kubelet's request on standard input " + why};
-}
-
-std::string string_of(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-Result<Request> parse_request(std::string_view text) {
-  const json root = json::parse(text, nullptr, false);
-  if (!root.is_object()) return bad_request("is not a JSON object");
-  if (string_of(root, "kind") != "CredentialProviderRequest") {
-    return bad_request("is not of the kind CredentialProviderRequest");
-  }
-  if (const std::string version = string_of(root, "apiVersion"); version != kApiVersion) {
-    return bad_request(
-        fmt::format("has the apiVersion \"{}\": only {} is served, write that into "
-                    "the provider's configuration",
-                    text::escape_for_terminal(version), kApiVersion));
-  }
-  Request request{.image = string_of(root, "image"), .workload = {}};
-  if (request.image.empty()) return bad_request("names no image");
-  const std::string token = string_of(root, "serviceAccountToken");
-  if (token.empty()) return request;
-  const auto annotations = root.find("serviceAccountAnnotations");
-  WorkloadIdentity workload{.token = Secret(token)};
-  if (annotations != root.end() && annotations->is_object()) {
-    workload.client_id = string_of(*annotations, kClientId);
-    workload.tenant_id = string_of(*annotations, kTenantId);
-  }
-  if (workload.client_id.empty() || workload.tenant_id.empty()) {
-    return bad_request(
-        fmt::format("has a service account's token, but the account lacks the "
-                    "annotation {} or {}",
-                    kClientId, kTenantId));
-  }
-  request.workload = std::move(workload);
-  return request;
-}
-
-/// An image without a registry is Docker Hub's, as the kubelet has it.
-Result<credential::ServerKey> key_of(const std::string& image) {
-  const std::size_t slash = image.find('/');
-  const std::string first = image.substr(0, slash);
-  std::string name =
-      oci::looks_like_registry(first) && slash != std::string::npos ? image : "docker.io/" + image;
-  name = name.substr(0, name.find('@'));
-  const std::size_t colon = name.find(':', name.rfind('/'));
-  return credential::parse_server_key(name.substr(0, colon));
-}
 
 std::string go_duration(seconds time) {
   const auto total = time.count();
@@ -107,7 +45,7 @@ struct Answer {
 std::string response(const std::string& host, const std::optional<Answer>& answer) {
   ordered_json root;
   root["kind"] = "CredentialProviderResponse";
-  root["apiVersion"] = kApiVersion;
+  root["apiVersion"] = kKubeletApiVersion;
   root["cacheKeyType"] = "Registry";
   root["cacheDuration"] = go_duration(answer ? answer->cached : seconds(0));
   root["auth"] = ordered_json::object();
@@ -120,12 +58,13 @@ std::string response(const std::string& host, const std::optional<Answer>& answe
 
 class Provider {
  public:
-  Provider(const Request& request, const Environment& environment, const std::string& berth)
+  Provider(const KubeletRequest& request, const Environment& environment, const std::string& berth)
       : request_(request) {
     options_.environment = environment;
     if (request.workload) {
-      options_.identity =
-          fmt::format("workload {} {}\n", request.workload->tenant_id, request.workload->client_id);
+      const auto identity = identity_of(*request.workload);
+      options_.keep_tokens = identity.has_value();
+      options_.identity = identity.value_or("");
     }
     if (berth.empty()) return;
     options_.fetch_token = [this, berth](const std::string& registry, const Context& context) {
@@ -138,10 +77,15 @@ class Provider {
     credential::Router router(options_);
     const bool is_entra = router.route(key).kind == credential::RouteKind::entra;
     // A service account's token is who asks: nobody else's login may answer.
+    if (is_entra && request_.lacks_annotations) return lacking_annotations();
     if (is_entra && request_.workload) return entra(router, key, context);
     auto found = TRY(router.get(key, context));
     if (!found || found->is_anonymous()) return std::optional<Answer>();
-    if (found->username == credential::kAcrUser && is_entra) return entra(router, key, context);
+    if (found->username == credential::kAcrUser && is_entra) {
+      // What somebody logged in with may be all that there is.
+      auto by_identity = TRY(entra(router, key, context));
+      if (by_identity) return by_identity;
+    }
     if (found->username.empty()) {
       return Error(
           Errc::unsupported,
@@ -164,15 +108,15 @@ class Provider {
                                 .cached = std::clamp(left, seconds(0), kMostCached)});
   }
 
-  const Request& request_;
+  const KubeletRequest& request_;
   credential::RouterOptions options_;
 };
 
 Result<void> act(const Streams& streams, const Environment& environment, const std::string& berth,
                  const Context& context) {
   const std::string input = TRY(read_input(streams));
-  const Request request = TRY(parse_request(input));
-  const credential::ServerKey key = TRY(key_of(request.image));
+  const KubeletRequest request = TRY(parse_kubelet_request(input));
+  const credential::ServerKey key = TRY(registry_of_image(request.image));
   const auto answer = TRY(Provider(request, environment, berth).run(key, context));
   print(streams, response(key.host, answer));
   return {};

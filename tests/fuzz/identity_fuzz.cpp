@@ -2,9 +2,10 @@
 // What Entra ID, identity endpoints, az, azd and pwsh answer, and the tokens of registries.
 #include <string>
 
+#include "berth/credential/jwt.hpp"
+
 #include "auth/acr_exchange.hpp"
 #include "auth/arc_challenge.hpp"
-#include "auth/jwt.hpp"
 #include "auth/token_answer.hpp"
 #include "auth/tool_runner.hpp"
 #include "fuzz/fuzz.hpp"
@@ -36,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char c : words) require(c == '\t' || static_cast<unsigned char>(c) >= 0x20);
   }
   (void)berth::auth::parse_token_date(text);
-  (void)berth::auth::read_jwt(text);
+  (void)berth::credential::read_jwt(text);
   const auto token = berth::auth::token_of_jwt(berth::Secret(std::string(text)), kNow);
   require(kNow <= token.refresh_at && token.refresh_at <= token.expires);
   // A folder that is not there: whatever it names, nothing is read.

@@ -9,15 +9,16 @@
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/jwt.hpp"
 #include "berth/http/limits.hpp"
 #include "berth/http/policy.hpp"
 #include "berth/json/value.hpp"
 
-#include "auth/jwt.hpp"
-
 namespace berth::auth {
 namespace {
 
+using credential::JwtClaims;
+using credential::read_jwt;
 using std::chrono::seconds;
 
 constexpr std::string_view kApiVersion = "?api-version=2021-07-01";

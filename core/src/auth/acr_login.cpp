@@ -4,20 +4,9 @@
 #include <fmt/format.h>
 
 #include "berth/base/text.hpp"
-
-#include "auth/jwt.hpp"
+#include "berth/credential/acr_token.hpp"
 
 namespace berth::auth {
-namespace {
-
-constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
-
-std::optional<std::int64_t> end_of(const Secret& token) {
-  const auto claims = read_jwt(token.reveal());
-  return claims ? claims->expires : std::nullopt;
-}
-
-}  // namespace
 
 std::string service_name(const SessionOptions& options) {
   const std::string origin = options.registry.origin().text();
@@ -26,12 +15,13 @@ std::string service_name(const SessionOptions& options) {
 
 void drop_lapsed_token(credential::Lookup& lookup, Clock::SystemTime now) {
   const credential::Credential& held = lookup.credential;
-  std::optional<std::int64_t> end = end_of(held.identity_token);
-  if (!end && held.username == kNobody) end = end_of(held.password);
-  if (!end || *end > std::chrono::system_clock::to_time_t(now)) return;
+  const auto token = credential::acr_token(held);
+  if (!token || token->expires > now) return;
   lookup.tried.push_back(
       {.source = held.source,
-       .outcome = fmt::format("its token ended at {}", text::format_rfc3339(*end))});
+       .outcome = fmt::format(
+           "its token ended at {}",
+           text::format_rfc3339(std::chrono::system_clock::to_time_t(token->expires)))});
   lookup.credential = credential::Credential{};
 }
 

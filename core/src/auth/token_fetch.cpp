@@ -7,16 +7,17 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/jwt.hpp"
 #include "berth/http/limits.hpp"
 #include "berth/http/policy.hpp"
 #include "berth/json/value.hpp"
 
 #include "auth/acr_exchange.hpp"
-#include "auth/jwt.hpp"
 
 namespace berth::auth {
 namespace {
 
+using credential::read_jwt;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 

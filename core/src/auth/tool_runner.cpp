@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "auth/tool_runner.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -15,18 +13,6 @@
 #include "auth/identity_rules.hpp"
 
 namespace berth::auth {
-namespace {
-
-/// Changes when the file is written again; "" when there is none.
-std::string mark_of(const std::filesystem::path& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) return {};
-  return fmt::format("{}.{}.{}.{}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                     status.st_mtim.tv_nsec);
-}
-
-}  // namespace
-
 ToolRunner::ToolRunner(Tool tool, ToolAccount account, IdentityOptions options)
     : tool_(std::move(tool)),
       account_(std::move(account)),
@@ -34,16 +20,8 @@ ToolRunner::ToolRunner(Tool tool, ToolAccount account, IdentityOptions options)
       memory_(*options_.clock) {}
 
 std::string ToolRunner::identity_key() const {
-  std::filesystem::path folder;
-  const auto named =
-      tool_.folder_variable == nullptr ? std::nullopt : options_.environment(tool_.folder_variable);
-  if (named) {
-    folder = *named;
-  } else if (const auto home = home_directory(options_.environment)) {
-    folder = *home / tool_.folder;
-  }
-  return fmt::format("{} {} {} {} {}", tool_.credential, account_.tenant_id, account_.subscription,
-                     folder.native(), mark_of(folder / tool_.state));
+  return fmt::format("{} {} {} {}", tool_.credential, account_.tenant_id, account_.subscription,
+                     credential::mark_of(tool_.state, options_.environment));
 }
 
 Result<AccessToken> ToolRunner::get_token(const TokenRequest& request, const Context& context) {

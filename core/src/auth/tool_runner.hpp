@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "berth/auth/tool_credentials.hpp"
+#include "berth/credential/tool_state.hpp"
 
 #include "auth/token_memory.hpp"
 
@@ -28,9 +29,7 @@ struct Tool {
   Result<AccessToken> (*parse)(std::string_view output);
   std::vector<std::string_view> not_logged_in;  ///< what its stderr has then
   std::string_view no_module;                   ///< what it has when a part of it is missing; ""
-  const char* folder_variable;                  ///< names the folder of its state; nullptr for none
-  const char* folder;                           ///< else this one of the home
-  const char* state;                            ///< a file of it that changes with the account
+  credential::ToolState state;                  ///< changes with the account
 };
 
 /// Runs a tool for its token, and keeps that. Thread safe.

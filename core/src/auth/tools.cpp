@@ -124,9 +124,7 @@ Tool azure_cli() {
           .parse = parse_az,
           .not_logged_in = {"az login", "az account set"},
           .no_module = {},
-          .folder_variable = "AZURE_CONFIG_DIR",
-          .folder = ".azure",
-          .state = "azureProfile.json"};
+          .state = credential::kAzState};
 }
 
 Tool azure_power_shell() {
@@ -137,9 +135,7 @@ Tool azure_power_shell() {
           .parse = parse_pwsh,
           .not_logged_in = {"Connect-AzAccount"},
           .no_module = "The specified module 'Az.Accounts'",
-          .folder_variable = nullptr,
-          .folder = ".Azure",
-          .state = "AzureRmContext.json"};
+          .state = credential::kPwshState};
 }
 
 Tool azure_developer_cli() {
@@ -150,9 +146,7 @@ Tool azure_developer_cli() {
           .parse = parse_azd,
           .not_logged_in = {"azd auth login"},
           .no_module = {},
-          .folder_variable = "AZD_CONFIG_DIR",
-          .folder = ".azd",
-          .state = "auth.json"};
+          .state = credential::kAzdState};
 }
 
 }  // namespace berth::auth

@@ -5,11 +5,13 @@
 
 #include <fmt/format.h>
 
-#include "berth/base/log.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/acr_token.hpp"
 #include "berth/credential/helper.hpp"
 #include "berth/credential/protocol.hpp"
 #include "berth/credential/store.hpp"
+
+#include "credential/entra_tokens.hpp"
 
 namespace berth::credential {
 namespace {
@@ -51,9 +53,11 @@ Router::Found Router::get(const ServerKey& key, const Context& context, std::vec
   // leaves no such choice.
   if (chosen.is_default) {
     auto found = TRY(from_store(key, limited, tried));
-    if (found) return found;
+    if (found) return renewed(*std::move(found), key.host, context, tried);
   }
-  return from_entra(key.host, context, tried);
+  auto token = TRY(entra_token(key.host, context, tried));
+  if (!token) return std::optional<Credential>();
+  return std::optional(acr_credential(std::move(token->value)));
 }
 
 Router::Found Router::from_store(const ServerKey& key, const Context& context,
@@ -85,66 +89,27 @@ Router::Found Router::from_helper(const std::string& helper, const ServerKey& ke
   return found;
 }
 
-Router::Found Router::from_entra(const std::string& registry, const Context& context,
-                                 std::vector<Tried>* tried) {
-  auto token = TRY(entra_token(registry, context, tried));
-  if (!token) return std::optional<Credential>();
-  return std::optional(acr_credential(std::move(token->value)));
-}
-
-Result<std::optional<RefreshToken>> Router::fetch(const std::string& registry,
-                                                  const Context& context) const {
-  if (!options_.fetch_token) return std::optional<RefreshToken>();
-  return options_.fetch_token(registry, context);
-}
-
-/// From the folder while it is young; else one process fetches and the others wait for it. What is
-/// there serves on when nothing newer can be had.
 Result<std::optional<RefreshToken>> Router::entra_token(const std::string& registry,
                                                         const Context& context,
                                                         std::vector<Tried>* tried) {
-  const std::string source = "Entra ID";
-  const auto folder = tokens_folder(options_.environment);
-  Result<TokenFiles> files =
-      folder ? TokenFiles::open(*folder) : Error(Errc::not_found, "no tokens folder");
-  if (!files) {
-    if (folder) log::warning("tokens are not kept: " + files.error().describe());
-    auto token = TRY(fetch(registry, context));
-    say(tried, source, token ? "a new token" : "no identity is available");
-    return token;
-  }
-  const auto young = [&](const std::optional<RefreshToken>& token) {
-    return token && !token->is_aging(options_.clock->now());
-  };
-  auto kept = files->find(registry, identity(), options_.clock->now());
-  if (young(kept) || !options_.fetch_token || context.is_nonblocking()) {
-    say(tried, source, kept ? "a token that is kept" : "no token is kept");
-    return kept;
-  }
-  const Fd lock = TRY(files->lock(registry, identity(), context));
-  if (auto newer = files->find(registry, identity(), options_.clock->now()); young(newer)) {
-    say(tried, source, "a token that another process fetched");
-    return newer;
-  }
-  auto fetched = fetch(registry, context);
-  if (fetched && *fetched) {
-    say(tried, source, "a new token");
-    if (auto saved = files->save(registry, identity(), **fetched); !saved) {
-      log::warning("the token is not kept: " + saved.error().describe());
-    }
-    return fetched;
-  }
-  if (!kept) {
-    if (fetched) say(tried, source, "no identity is available");
-    return fetched;
-  }
-  if (!fetched) log::warning("a token could not be renewed: " + fetched.error().describe());
-  say(tried, source, "a token that is kept, past half its life");
-  return kept;
+  return EntraTokens(options_).get(registry, std::nullopt, context, tried);
 }
 
-std::string Router::identity() const {
-  return options_.identity.empty() ? identity_of(options_.environment) : options_.identity;
+/// A registry's token that somebody logged in with is renewed as one that berth fetched: `az acr
+/// login` leaves one behind, and nobody renews it.
+Router::Found Router::renewed(Credential held, const std::string& registry, const Context& context,
+                              std::vector<Tried>* tried) {
+  std::optional<RefreshToken> token = acr_token(held);
+  if (!token || !token->is_aging(options_.clock->now())) return std::optional(std::move(held));
+  if (token->expires <= options_.clock->now()) {
+    say(tried, held.source, "its token has ended");
+    token.reset();
+  }
+  const std::optional<Secret> old = token ? std::optional(token->value) : std::nullopt;
+  auto best = TRY(EntraTokens(options_).get(registry, std::move(token), context, tried));
+  if (!best) return std::optional<Credential>();
+  if (old && best->value == *old) return std::optional(std::move(held));
+  return std::optional(acr_credential(std::move(best->value)));
 }
 
 Result<std::string> Router::put(const ServerKey& key, const Credential& credential,
@@ -183,13 +148,7 @@ Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Conte
     places.push_back(helper->name());
     return places;
   }
-  if (const auto folder = tokens_folder(options_.environment)) {
-    if (auto files = TokenFiles::open(*folder);
-        files && files->find(key.host, identity(), options_.clock->now())) {
-      files->erase(key.host, identity());
-      places.push_back(folder->native());
-    }
-  }
+  if (auto place = EntraTokens(options_).erase(key.host)) places.push_back(*std::move(place));
   const auto stores = TRY(stores_to_read(options_.config, options_.environment));
   for (const auto& store : stores) {
     if (!TRY(store->get(key, limited))) continue;
@@ -247,12 +206,9 @@ void Router::list_tokens(std::map<std::string, std::string>& entries) const {
     const bool is_host = written.pattern.find_first_of("*/") == std::string::npos;
     if (written.kind == RouteKind::entra && is_host) entries[written.pattern] = kAcrUser;
   }
-  const auto folder = tokens_folder(options_.environment);
-  if (!folder) return;
-  const auto files = TokenFiles::open(*folder);
-  if (!files) return;
-  const auto names = files->registries(identity(), options_.clock->now());
-  for (const std::string& name : names) entries.try_emplace(name, kAcrUser);
+  for (const std::string& name : EntraTokens(options_).registries()) {
+    entries.try_emplace(name, kAcrUser);
+  }
 }
 
 std::map<std::string, std::string> Router::list(const Context& context,

@@ -6,13 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "berth/base/atomic_file.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/tool_state.hpp"
 
 #include "credential/json_text.hpp"
 #include "credential/private_file.hpp"
@@ -25,6 +28,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kFileLimit = 64 * 1024;
 constexpr std::string_view kPrefix = "acr-";
+constexpr std::string_view kFailed = ".failed";
+constexpr std::chrono::minutes kLongestFailure{10};
 constexpr int kVersion = 1;
 
 /// FNV-1a. It tells files of one registry apart and protects nothing: what is found is compared.
@@ -38,38 +43,23 @@ std::int64_t to_ms(Clock::SystemTime time) {
   return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
 }
 
-struct Stored {
-  std::string registry;
-  std::string identity;
-  RefreshToken token;
-};
-
-std::optional<Stored> parse_stored(std::string_view text) {
-  const Result<json> root = parse_json(text, "a token");
-  if (!root || !root->is_object() || root->value("version", 0) != kVersion) return std::nullopt;
-  const auto string = [&](const char* name) {
-    const auto found = root->find(name);
-    return found != root->end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  const auto time = [&](const char* name) {
-    const auto found = root->find(name);
-    const std::int64_t ms =
-        found != root->end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-    return Clock::SystemTime(milliseconds(ms));
-  };
-  Stored stored{
-      .registry = string("registry"),
-      .identity = string("identity"),
-      .token = {
-          .value = Secret(string("token")), .issued = time("issued"), .expires = time("expires")}};
-  if (stored.registry.empty() || stored.token.value.empty()) return std::nullopt;
-  return stored;
+/// Whatever a file says: between 1970 and 2200, where sums of times do not overflow.
+Clock::SystemTime time_of(const json& root, const char* name) {
+  constexpr std::int64_t kMost = 7'258'118'400'000;
+  const auto found = root.find(name);
+  if (found == root.end() || !found->is_number_integer()) return {};
+  const bool is_past_all = found->is_number_unsigned() &&
+                           found->get<std::uint64_t>() > static_cast<std::uint64_t>(kMost);
+  const std::int64_t ms = is_past_all ? kMost : found->get<std::int64_t>();
+  return Clock::SystemTime(milliseconds(std::clamp<std::int64_t>(ms, 0, kMost)));
 }
 
-std::optional<Stored> read_stored(const std::filesystem::path& file) {
+std::optional<KeptToken> read_kept(const std::filesystem::path& file) {
   const auto text = read_private_file(file, kFileLimit);
   if (!text || !*text) return std::nullopt;
-  return parse_stored(**text);
+  auto kept = parse_kept_token(**text);
+  if (!kept || kept->version != kVersion || kept->registry.empty()) return std::nullopt;
+  return kept;
 }
 
 /// Who prunes the folder goes by the time of a file, and need not read it.
@@ -79,19 +69,26 @@ void set_time(int fd, Clock::SystemTime time) {
   ::futimens(fd, stamps);
 }
 
-/// The az tool's accounts: `az login` and `az account set` write it anew.
-std::string az_account(const Environment& environment) {
-  const auto named = environment("AZURE_CONFIG_DIR");
-  const auto home = home_directory(environment);
-  if (!named && !home) return {};
-  const std::filesystem::path folder = named ? std::filesystem::path(*named) : *home / ".azure";
-  struct stat status{};
-  if (::stat((folder / "azureProfile.json").c_str(), &status) != 0) return {};
-  return fmt::format("{} {} {}.{:09}", folder.native(), status.st_size, status.st_mtim.tv_sec,
-                     status.st_mtim.tv_nsec);
-}
-
 }  // namespace
+
+std::optional<KeptToken> parse_kept_token(std::string_view text) {
+  const Result<json> root = parse_json(text, "a token");
+  if (!root || !root->is_object()) return std::nullopt;
+  const auto string = [&](const char* name) {
+    const auto found = root->find(name);
+    return found != root->end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto version = root->find("version");
+  const bool has_version = version != root->end() && version->is_number_integer();
+  KeptToken kept{.version = has_version && *version == kVersion ? kVersion : 0,
+                 .registry = string("registry"),
+                 .identity = string("identity"),
+                 .token = {.value = Secret(string("token")),
+                           .issued = time_of(*root, "issued"),
+                           .expires = time_of(*root, "expires")}};
+  if (kept.token.value.empty()) return std::nullopt;
+  return kept;
+}
 
 std::optional<std::filesystem::path> tokens_folder(const Environment& environment) {
   if (const auto named = environment("BERTH_TOKENS")) return *named;
@@ -115,6 +112,8 @@ std::string identity_of(const Environment& environment) {
                                      "IDENTITY_ENDPOINT",
                                      "IMDS_ENDPOINT",
                                      "MSI_ENDPOINT"};
+  constexpr std::array kTools = {std::pair("az", kAzState), std::pair("azd", kAzdState),
+                                 std::pair("pwsh", kPwshState)};
   std::string identity;
   for (const char* name : kVariables) {
     if (const auto value = environment(name)) identity += fmt::format("{}={}\n", name, *value);
@@ -123,7 +122,11 @@ std::string identity_of(const Environment& environment) {
   for (const char* name : {"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "IDENTITY_HEADER"}) {
     if (environment(name)) identity += fmt::format("{}\n", name);
   }
-  if (const std::string az = az_account(environment); !az.empty()) identity += "az=" + az + "\n";
+  for (const auto& [tool, state] : kTools) {
+    if (const std::string mark = mark_of(state, environment); !mark.empty()) {
+      identity += fmt::format("{}={}\n", tool, mark);
+    }
+  }
   return identity;
 }
 
@@ -150,7 +153,7 @@ std::filesystem::path TokenFiles::path_of(const std::string& registry,
 std::optional<RefreshToken> TokenFiles::find(const std::string& registry,
                                              const std::string& identity,
                                              Clock::SystemTime now) const {
-  auto stored = read_stored(path_of(registry, identity));
+  auto stored = read_kept(path_of(registry, identity));
   if (!stored || stored->registry != registry || stored->identity != identity) return std::nullopt;
   if (stored->token.expires <= now) return std::nullopt;
   return std::move(stored->token);
@@ -169,11 +172,35 @@ Result<void> TokenFiles::save(const std::string& registry, const std::string& id
   const std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
   TRY(file.write(as_bytes(text)));
   set_time(file.fd(), token.expires);
+  ::unlink(failure_of(registry, identity).c_str());
   return file.commit();
+}
+
+std::filesystem::path TokenFiles::failure_of(const std::string& registry,
+                                             const std::string& identity) const {
+  return path_of(registry, identity).native() + std::string(kFailed);
+}
+
+/// The time of the file is all that it says: who prunes the folder takes it away by that, too.
+void TokenFiles::remember_failure(const std::string& registry, const std::string& identity,
+                                  Clock::SystemTime until) {
+  const auto file =
+      open_at(AT_FDCWD, failure_of(registry, identity), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+  if (file) set_time(file->get(), until);
+}
+
+bool TokenFiles::is_failing(const std::string& registry, const std::string& identity,
+                            Clock::SystemTime now) const {
+  struct stat status{};
+  if (::lstat(failure_of(registry, identity).c_str(), &status) != 0) return false;
+  const auto until = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
+  // A clock that was set back must not make it last.
+  return now < until && until - now < kLongestFailure;
 }
 
 void TokenFiles::erase(const std::string& registry, const std::string& identity) {
   ::unlink(path_of(registry, identity).c_str());
+  ::unlink(failure_of(registry, identity).c_str());
 }
 
 std::vector<std::string> TokenFiles::registries(const std::string& identity,
@@ -183,8 +210,8 @@ std::vector<std::string> TokenFiles::registries(const std::string& identity,
   if (entries == nullptr) return names;
   while (const dirent* entry = ::readdir(entries)) {
     const std::string_view name = entry->d_name;
-    if (!name.starts_with(kPrefix) || name.ends_with(".lock")) continue;
-    const auto stored = read_stored(folder_ / name);
+    if (!name.starts_with(kPrefix) || name.ends_with(".lock") || name.ends_with(kFailed)) continue;
+    const auto stored = read_kept(folder_ / name);
     if (stored && stored->identity == identity && stored->token.expires > now) {
       names.push_back(stored->registry);
     }

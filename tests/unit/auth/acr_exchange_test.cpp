@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "berth/auth/session.hpp"
+#include "berth/credential/jwt.hpp"
 #include "berth/http/transport.hpp"
 
-#include "auth/jwt.hpp"
 #include "support/fake_clock.hpp"
 #include "support/fake_registry.hpp"
 #include "support/jwt.hpp"
@@ -22,6 +22,7 @@
 namespace berth::auth {
 namespace {
 
+using credential::read_jwt;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;

@@ -86,5 +86,15 @@ TEST_F(IdentityTest, AWorkloadsTokenIsItsAssertion) {
   }
 }
 
+TEST_F(IdentityTest, S300_AnotherWorkloadsTokenIsAskedForAgain) {
+  const auto ask_with = [&](const std::string& token) {
+    return ask(WorkloadToken{.client_id = "pod", .tenant_id = "contoso", .token = Secret(token)});
+  };
+  ASSERT_THAT(ask_with("good"), test::IsOk());
+  authority_.answer_next({.status = 401, .body = R"({"error":"invalid_client"})"});
+  EXPECT_THAT(ask_with("rubbish"), test::HasCode(Errc::unauthenticated));
+  EXPECT_EQ(authority_.server().log().size(), 2U);
+}
+
 }  // namespace
 }  // namespace berth::cli

@@ -58,15 +58,39 @@ TEST_F(TokenFilesTest, FilesAreTheUsersAloneAndDamagedOnesCountAsAbsent) {
   EXPECT_EQ(status.st_mtime, std::chrono::system_clock::to_time_t(now + hours(3)));
   const std::string name = "tokens/" + only_file().filename().string();
   const std::string good = home.read(name);
-  for (const std::string& bad : {std::string(), std::string("{"), std::string("[]"),
-                                 std::string(R"({"version":2})"), good.substr(0, 40)}) {
+  for (const std::string& bad :
+       {std::string(), std::string("{"), std::string("[]"), std::string(R"({"version":2})"),
+        std::string(R"({"version":"1","token":1,"issued":"x"})"),
+        std::string(R"({"version":{},"registry":[],"token":"T"})"),
+        std::string(R"({"version":1.0,"expires":1e300,"token":"T"})"), good.substr(0, 40)}) {
     home.secret_file(name, bad);
     EXPECT_FALSE(files.find("my.azurecr.io", "one", now)) << bad;
+    EXPECT_TRUE(files.registries("one", now).empty()) << bad;
   }
   home.secret_file(name, good);
   EXPECT_TRUE(files.find("my.azurecr.io", "one", now));
   ::chmod(only_file().c_str(), 0644);
   EXPECT_FALSE(files.find("my.azurecr.io", "one", now));
+}
+
+TEST_F(TokenFilesTest, TimesBeyondAllCalendarsDoNotOverflow) {
+  const auto most = parse_kept_token(
+      R"({"token":"T","issued":-9223372036854775808,"expires":18446744073709551615})");
+  ASSERT_TRUE(most);
+  EXPECT_EQ(std::chrono::system_clock::to_time_t(most->token.issued), 0);
+  EXPECT_EQ(std::chrono::system_clock::to_time_t(most->token.expires), 7'258'118'400);
+  EXPECT_FALSE(parse_kept_token(R"({"token":"","expires":1})"));
+}
+
+TEST_F(TokenFilesTest, AFailureOfAnHourAheadIsNotBelieved) {
+  TokenFiles files = open();
+  files.remember_failure("my.azurecr.io", "one", now + std::chrono::seconds(30));
+  EXPECT_TRUE(files.is_failing("my.azurecr.io", "one", now));
+  EXPECT_FALSE(files.is_failing("my.azurecr.io", "two", now));
+  EXPECT_FALSE(files.is_failing("my.azurecr.io", "one", now + std::chrono::seconds(30)));
+  EXPECT_FALSE(files.is_failing("my.azurecr.io", "one", now - hours(1)));
+  ASSERT_THAT(files.save("my.azurecr.io", "one", token("T")), test::IsOk());
+  EXPECT_FALSE(files.is_failing("my.azurecr.io", "one", now));
 }
 
 TEST_F(TokenFilesTest, AFolderThatIsOpenToOthersOrALinkIsRefused) {
@@ -76,6 +100,21 @@ TEST_F(TokenFilesTest, AFolderThatIsOpenToOthersOrALinkIsRefused) {
   (void)open();
   std::filesystem::create_directory_symlink(home.folder / "tokens", home.folder / "link");
   EXPECT_FALSE(TokenFiles::open(home.folder / "link"));
+}
+
+// S301
+TEST_F(TokenFilesTest, WhoLogsInAsSomebodyElseWithAToolIsAnotherIdentity) {
+  home.variables["AZD_CONFIG_DIR"] = (home.folder / "azd").string();
+  for (const char* file :
+       {"home/.azure/azureProfile.json", "azd/auth.json", "home/.Azure/AzureRmContext.json"}) {
+    const std::string nobody = identity_of(home.environment());
+    home.folder.write(file, R"({"currentUser":"alice"})");
+    const std::string alice = identity_of(home.environment());
+    EXPECT_NE(alice, nobody) << file;
+    EXPECT_EQ(alice, identity_of(home.environment())) << file;
+    home.folder.write(file, R"({"currentUser":"bobby!"})");
+    EXPECT_NE(identity_of(home.environment()), alice) << file;
+  }
 }
 
 TEST_F(TokenFilesTest, AnIdentityIsWhatChoosesItAndNeverASecret) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "support/jwt.hpp"
 #include "unit/helper/helper_fixture.hpp"
 
 namespace berth::helper {
@@ -44,6 +45,12 @@ class ProviderTest : public ::testing::Test {
     return R"(,"serviceAccountToken":")" + jwt +
            R"(","serviceAccountAnnotations":{"kubernetes.azure.com/acr-client-id":")" + client +
            R"(","kubernetes.azure.com/acr-tenant-id":"t1"})";
+  }
+
+  static std::string account_token(const std::string& subject,
+                                   const std::string& issuer = "https://cluster") {
+    return test::unsigned_jwt(
+        {{"iss", issuer}, {"sub", subject}, {"aud", {"api://AzureADTokenExchange"}}});
   }
 
   credential::Home home;
@@ -97,13 +104,55 @@ TEST_F(ProviderTest, S257_AServiceAccountsTokenGoesByStandardInputAloneAndIsItsO
   const std::string seen = (home.folder / "seen").string();
   fake_berth("cat > " + seen + "; echo \"$@\" >> " + seen + ".argv; env > " + seen + ".env; " +
              token("T1", std::chrono::hours(3)));
-  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", "eyJ.one"))).out, HasSubstr("\"T1\""));
-  EXPECT_EQ(home.read("seen"), R"({"client_id":"c1","tenant_id":"t1","token":"eyJ.one"})");
+  const std::string one = account_token("one");
+  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", one))).out, HasSubstr("\"T1\""));
+  EXPECT_EQ(home.read("seen"), R"({"client_id":"c1","tenant_id":"t1","token":")" + one + "\"}");
   EXPECT_EQ(home.read("seen.argv"), "token --helper my.azurecr.io --workload-stdin\n");
-  EXPECT_THAT(home.read("seen.env"), Not(HasSubstr("eyJ.one")));
+  EXPECT_THAT(home.read("seen.env"), Not(HasSubstr(one)));
   fake_berth(token("T2", std::chrono::hours(3)));
-  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c2", "eyJ.two"))).out, HasSubstr("\"T2\""));
-  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", "eyJ.one"))).out, HasSubstr("\"T1\""));
+  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c2", account_token("two")))).out,
+              HasSubstr("\"T2\""));
+  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", one))).out, HasSubstr("\"T1\""));
+}
+
+TEST_F(ProviderTest, S300_AnnotationsAloneGiveNobodyAnothersToken) {
+  fake_berth(token("T1", std::chrono::hours(3)));
+  const std::string victim = account_token("system:serviceaccount:shop:web");
+  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", victim))).out, HasSubstr("\"T1\""));
+  fake_berth("echo 'berth: the authority refuses it' >&2; exit 1");
+  EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", victim))).out, HasSubstr("\"T1\""));
+  const std::string others[] = {account_token("system:serviceaccount:evil:web"),
+                                account_token("system:serviceaccount:shop:web", "https://evil"),
+                                test::unsigned_jwt({{"iss", "https://cluster"}}), "rubbish",
+                                "a.b.c"};
+  for (const std::string& other : others) {
+    const Said said = run(request("my.azurecr.io/x", workload("c1", other)));
+    EXPECT_EQ(said.status, 1) << other;
+    EXPECT_EQ(said.out, "") << other;
+    EXPECT_THAT(said.err, HasSubstr("the authority refuses it")) << other;
+  }
+  // An annotation cannot pretend to be the rest of the identity.
+  const Said said = run(request("my.azurecr.io/x", workload(R"(c1\",\"https://cluster)", victim)));
+  EXPECT_EQ(said.status, 1);
+}
+
+TEST_F(ProviderTest, S300_WhatATokenThatCannotBeReadGotIsKeptForNobody) {
+  const std::string asked = (home.folder / "asked").string();
+  fake_berth("echo x >> " + asked + "; " + token("T1", std::chrono::hours(3)));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(run(request("my.azurecr.io/x", workload("c1", "opaque"))).out, HasSubstr("T1"));
+  }
+  EXPECT_EQ(home.read("asked"), "x\nx\n");
+}
+
+TEST_F(ProviderTest, AnAccountWithoutAnnotationsPullsFromWhereverNoneAreNeeded) {
+  const std::string bare = R"(,"serviceAccountToken":")" + account_token("one") + "\"";
+  for (const char* image : {"busybox", "quay.io/a/b"}) {
+    const Said said = run(request(image, bare));
+    EXPECT_EQ(said.status, 0) << said.err;
+    EXPECT_THAT(said.out, HasSubstr("\"auth\":{}}")) << image;
+  }
+  EXPECT_THAT(run(request("my.azurecr.io/x", bare)).err, HasSubstr("lacks the annotation"));
 }
 
 TEST_F(ProviderTest, RequestsThatItCannotServeAreSaidOnTheErrorStream) {

@@ -30,6 +30,8 @@ struct RouterOptions {
       fetch_token{};
   /// "" for identity_of(environment): else which identity fetch_token stands for.
   std::string identity{};
+  /// Whether what fetch_token gives is kept: false where nobody can say whose it is.
+  bool keep_tokens = true;
   Clock* clock = &real_clock();  ///< must outlive the router
 };
 
@@ -72,10 +74,8 @@ class Router {
   Found from_store(const ServerKey& key, const Context& context, std::vector<Tried>* tried);
   Found from_helper(const std::string& helper, const ServerKey& key, const Context& context,
                     std::vector<Tried>* tried);
-  Found from_entra(const std::string& registry, const Context& context, std::vector<Tried>* tried);
-  Result<std::optional<RefreshToken>> fetch(const std::string& registry,
-                                            const Context& context) const;
-  std::string identity() const;
+  Found renewed(Credential held, const std::string& registry, const Context& context,
+                std::vector<Tried>* tried);
   void list_stores(const Context& context, std::map<std::string, std::string>& entries,
                    std::vector<Error>& failures);
   void list_helpers(const Context& context, std::map<std::string, std::string>& entries,

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "berth/base/clock.hpp"
@@ -28,8 +29,20 @@ struct RefreshToken {
   bool is_aging(Clock::SystemTime now) const { return now - issued > expires - now; }
 };
 
+/// A token as it is written into its file. `berth token --helper` prints the same without a
+/// version, a registry and an identity.
+struct KeptToken {
+  int version = 0;  ///< 0: none, or one of another berth
+  std::string registry{};
+  std::string identity{};
+  RefreshToken token{};
+};
+
+/// nullopt for what holds no token. Times are between 1970 and 2200, whatever the text says.
+std::optional<KeptToken> parse_kept_token(std::string_view text);
+
 /// Which Entra ID identity this environment stands for, as text without a secret: what the
-/// variables of azure-identity name, and the account that the az tool is logged in with. Two
+/// variables of azure-identity name, and the accounts that az, azd and pwsh are logged in with. Two
 /// environments with the same text get the same tokens.
 std::string identity_of(const Environment& environment);
 
@@ -53,8 +66,17 @@ class TokenFiles {
   Result<void> save(const std::string& registry, const std::string& identity,
                     const RefreshToken& token);
   void erase(const std::string& registry, const std::string& identity);
+
+  /// That renewing one failed is known to every process until then, or until one is saved.
+  void remember_failure(const std::string& registry, const std::string& identity,
+                        Clock::SystemTime until);
+  bool is_failing(const std::string& registry, const std::string& identity,
+                  Clock::SystemTime now) const;
+
   /// Registries of this identity that have one.
   std::vector<std::string> registries(const std::string& identity, Clock::SystemTime now) const;
+
+  const std::filesystem::path& folder() const { return folder_; }
 
   /// Held by the process that fetches: others wait for it, and then look again.
   Result<Fd> lock(const std::string& registry, const std::string& identity,
@@ -64,6 +86,7 @@ class TokenFiles {
   explicit TokenFiles(std::filesystem::path folder)
       : folder_(std::move(folder)) {}
   std::filesystem::path path_of(const std::string& registry, const std::string& identity) const;
+  std::filesystem::path failure_of(const std::string& registry, const std::string& identity) const;
 
   std::filesystem::path folder_;
 };
