@@ -150,6 +150,16 @@ TEST_F(WritesTest, ARegistryThatDeletesNothingSaysSo) {
   EXPECT_THAT(client().delete_blob("r", digest(empty_), context_), HasCode(Errc::unsupported));
 }
 
+TEST_F(WritesTest, WhatIsLockedIsNotTakenForARegistryThatDeletesNothing) {
+  fake_.fault({.method = "DELETE", .times = 0}, fault::error(405, "REGISTRY_DISALLOWED_OPERATION"));
+  for (const auto& refused : {client().delete_manifest("r", digest(image_.digest), context_),
+                              client().delete_tag("r", "v1", context_),
+                              client().delete_blob("r", digest(empty_), context_)}) {
+    ASSERT_THAT(refused, HasCode(Errc::denied));
+    EXPECT_THAT(refused.error().message(), HasSubstr("it is locked"));
+  }
+}
+
 TEST_F(WritesTest, ScopesAreAskedForBeforehand) {
   fake_.change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
   ASSERT_THAT(put(image_.manifest, "v2"), IsOk());
