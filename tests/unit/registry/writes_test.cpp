@@ -87,8 +87,8 @@ TEST_F(WritesTest, RefusesWhatCannotBeAManifest) {
 TEST_F(WritesTest, SaysWhatTheRegistryMisses) {
   fake_.remove_blob("r", image_.layer_digests[0]);
   const auto refused = put(image_.manifest + " ", "v2");
-  ASSERT_THAT(refused, HasCode(Errc::not_found));
-  EXPECT_THAT(refused.error().message(), HasSubstr("MANIFEST_BLOB_UNKNOWN"));
+  ASSERT_THAT(refused, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(refused.error().message(), HasSubstr("HTTP 400 MANIFEST_BLOB_UNKNOWN"));
   EXPECT_THAT(refused.error().message(), HasSubstr("r:v2"));
 }
 
