@@ -131,7 +131,9 @@ Result<Held> Holdings::find(const Place& place, const Digest& digest, bool manif
     } else if (found.error().code() == Errc::not_found) {
       const MutexLock lock(mutex_);
       absent_.put(key, asking_.clock().ticks() + asking_.options().negative_ttl);
-      return absent;
+      // With what the registry said, by which whoever runs it finds the request.
+      const HttpInfo* info = found.error().http();
+      return info != nullptr ? Error(absent).with_http(*info) : absent;
     }
     return found;
   });
