@@ -99,6 +99,13 @@ std::string_view meaning(int status) {
   return "the registry gave an answer that does not fit the question";
 }
 
+/// A firewall of Azure's, or its own failure to look rights up: another login helps against
+/// neither.
+bool is_about_no_right(const HttpInfo& info) {
+  return info.registry_message.find("aka.ms/acr/firewall") != std::string::npos ||
+         info.registry_message == "retrieving permissions failed";
+}
+
 std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
   if (info.registry_code == kLocked) return "; set both to true first";
   if (info.status == 407) return "; give it in http_proxy, as http://user:password@host:port";
@@ -106,6 +113,7 @@ std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
     case Errc::unauthenticated:
       return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host);
     case Errc::denied:
+      if (is_about_no_right(info)) return {};
       return "; ask its owner for the permission, or log in as somebody who has it";
     case Errc::rate_limited:
       return info.retry_after

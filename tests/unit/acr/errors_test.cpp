@@ -53,6 +53,17 @@ TEST_F(ErrorsTest, AManifestThatIsNotThere) {
   EXPECT_THAT(deleted.error().message(), StartsWith("deleting manifest " + fake_.host()));
 }
 
+TEST_F(ErrorsTest, AManifestWhoseTagIsNotThere) {
+  const auto content = client().content(kName).value();
+  const auto got = content.get_manifest("wrong-tag", context_);
+  ASSERT_THAT(got, HasCode(Errc::not_found));
+  EXPECT_EQ(got.error().message(),
+            "manifest of " + fake_.host() +
+                "/library/hello-world:wrong-tag: the registry does not have it (HTTP 404 "
+                "MANIFEST_UNKNOWN: manifest tagged by \"wrong-tag\" is not found)");
+  EXPECT_EQ(got.error().http()->registry_detail, R"({"Tag":"wrong-tag"})");
+}
+
 TEST_F(ErrorsTest, WhatIsLocked) {
   fake_.lock(kName, "v1");
   const auto got = artifact("v1").delete_tag("v1", context_);
