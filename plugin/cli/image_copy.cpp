@@ -199,7 +199,10 @@ Result<ImageCopier::Done> ImageCopier::push_manifest(content::Changes& changes,
   const std::string text = TRY(read_file(source, oci::kManifestLimit));
   const auto pushed = changes.put_manifest(repository_, tag, text, "", workspace_.context());
   if (pushed) return Done{written_target(tag, pushed->digest), pushed->digest};
-  if (pushed.error().code() != Errc::invalid_argument) return pushed.error();
+  // What the registry has against it says more than that it may be no manifest.
+  if (pushed.error().code() != Errc::invalid_argument || pushed.error().http() != nullptr) {
+    return pushed.error();
+  }
   Error error = pushed.error();
   return std::move(error).with_context(source + " is no manifest; a blob is copied to " +
                                        registry_ + "/" + repository_ + "/.blobs/");

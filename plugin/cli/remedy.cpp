@@ -16,13 +16,9 @@ struct Row {
 };
 
 constexpr std::array kRows{
-    Row{"REGISTRY_DISALLOWED_OPERATION", "it is locked",
-        "`berth set PLACE can_write=true can_delete=true` does, of the tag, its manifest and its "
-        "repository, whichever is locked"},
     Row{"REGISTRY_DISALLOWED_OPERATION", "",
-        "it is locked: `berth stat PLACE` shows what may be done with the tag, its manifest and "
-        "its "
-        "repository, and `berth set PLACE can_write=true` changes it"},
+        "`berth set PLACE can_write=true can_delete=true` does, of the tag, its manifest and its "
+        "repository, whichever is locked (`berth stat PLACE` shows it)"},
     Row{"DENIED", "aka.ms/acr/firewall",
         "this is the registry's firewall, not your login: let the address in under Networking of "
         "the registry, or go by its private endpoint"},

@@ -125,6 +125,16 @@ TEST_P(RegistryPushTest, ManifestsTagsAndDeletion) {
               HasCode(Errc::not_found));
 }
 
+TEST_P(RegistryPushTest, AManifestWhoseBlobsAreMissingIsRefused) {
+  std::string text = image();
+  const std::string layer = digest_text(pattern_bytes(10'000));
+  text.replace(text.find(layer), layer.size(), digest_text("never pushed"));
+  const auto refused = client().put_manifest("suite/a", "v1", text, {}, context_);
+  ASSERT_THAT(refused, HasCode(Errc::invalid_argument));
+  EXPECT_EQ(refused.error().http()->status, 400);
+  EXPECT_EQ(refused.error().http()->registry_code, "MANIFEST_BLOB_UNKNOWN");
+}
+
 TEST_P(RegistryPushTest, BlobsAreDeleted) {
   const auto done = push("to be deleted");
   ASSERT_THAT(done, IsOk());

@@ -22,6 +22,7 @@ struct RegistryBehaviour {
   Auth auth = Auth::none;
   std::string username = "alice";
   std::string password = "wonder";
+  std::optional<std::set<std::string>> user_actions{};  ///< ACR: all that the user may do
   bool anonymous_pull = false;        ///< bearer: a token without credentials may pull
   bool token_post = true;             ///< the token server serves POST; else 404 (as GCR)
   bool refuse_cached_tokens = false;  ///< every token given so far is worth nothing from now on

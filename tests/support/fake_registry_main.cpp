@@ -20,7 +20,7 @@ constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
-              [--entra TOKEN] [--anonymous-pull]
+              [--entra TOKEN] [--anonymous-pull] [--rights ACTION,...]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
@@ -28,7 +28,8 @@ Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
 --entra: an Entra ID token that its exchange takes.
 --acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
-what is deleted. --anonymous-pull: tokens to pull for anybody.
+what is deleted. --anonymous-pull: tokens to pull for anybody. --rights: all that alice may do there,
+"pull,metadata_read".
 On its standard input the line "requests" asks for all requests since the last such line, as one line of JSON:
 [["registry", "GET", "/v2/"], ...].
 )";
@@ -83,6 +84,12 @@ Arguments parse(int argc, char** argv) {
       out.behaviour.redirect_blobs = true;
     } else if (option == "--entra") {
       out.behaviour.entra_tokens.insert(value());
+    } else if (option == "--rights") {
+      out.behaviour.user_actions.emplace();
+      std::istringstream actions(value());
+      for (std::string action; std::getline(actions, action, ',');) {
+        out.behaviour.user_actions->insert(action);
+      }
     } else if (option == "--anonymous-pull") {
       out.behaviour.anonymous_pull = true;
     } else if (option == "--soft-delete") {

@@ -110,6 +110,8 @@ HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& ask
     const bool wildcard = scope.starts_with("repository:*:");
     if (!all && action != "pull" && action != "metadata_read") continue;
     if (entra != nullptr && !entra->actions.contains(action)) continue;
+    const auto& user = behaviour.user_actions;
+    if (entra == nullptr && user && !user->contains(action)) continue;
     if (entra != nullptr && behaviour.abac && wildcard) continue;
     scopes.insert(scope);
   }

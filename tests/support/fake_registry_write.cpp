@@ -108,7 +108,7 @@ HttpReply FakeRegistry::Impl::put_manifest(const HttpRequest& request, const Tar
   }
   for (const auto& digest : needed) {
     if (!repository.blobs.contains(digest))
-      return error_reply(404, "MANIFEST_BLOB_UNKNOWN", digest);
+      return error_reply(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
   }
   const bool by_digest = target.reference.find(':') != std::string::npos;
   const char* algorithm = by_digest ? algorithm_of(target.reference) : "sha256";

@@ -144,10 +144,7 @@ Result<void> RegistryArtifact::remove(const Context& context, const DeleteOption
     if (options.ignore_not_found && digest.error().code() == Errc::not_found) return {};
     return digest.error();
   }
-  Core& core = *state_->core;
-  TRY(core.send(requests::manifest_removal(core, state_->repository, *digest), options, context,
-                options.ignore_not_found));
-  return {};
+  return requests::remove_manifest(*state_->core, state_->repository, *digest, options, context);
 }
 
 }  // namespace berth::acr

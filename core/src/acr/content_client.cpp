@@ -160,9 +160,7 @@ Result<std::vector<oci::Descriptor>> ContainerRegistryContentClient::list_referr
 Result<void> ContainerRegistryContentClient::delete_manifest(const Digest& digest,
                                                              const Context& context,
                                                              const DeleteOptions& options) const {
-  TRY(core_->send(requests::manifest_removal(*core_, repository_, digest), options, context,
-                  options.ignore_not_found));
-  return {};
+  return requests::remove_manifest(*core_, repository_, digest, options, context);
 }
 
 }  // namespace berth::acr

@@ -7,6 +7,7 @@
 #include "berth/base/try.hpp"
 #include "berth/http/limits.hpp"
 #include "berth/oci/reference.hpp"
+#include "berth/registry/quirks.hpp"
 
 namespace berth::acr {
 namespace {
@@ -100,7 +101,7 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       base_(std::move(base)),
       endpoint_(base_.origin().text()),
       name_(without_scheme(endpoint_)),
-      pipeline_(options_),
+      pipeline_(options_, base_.origin()),
       http_(pipeline_, {.retry = retry_policy(options_.retry), .clock = options_.clock}),
       keychain_(keychain_of(options_)),
       tokens_(options_.tokens != nullptr
@@ -111,7 +112,12 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
 
 Result<Pipeline::Dress> Core::dress(const OperationOptions& options) {
   std::string id = options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
-  return Pipeline::Dress(pipeline_, options, std::move(id));
+  return Pipeline::Dress(pipeline_, {.options = &options, .id = std::move(id)});
+}
+
+bool Core::is_azure() const {
+  return options_.token_credential != nullptr || registry::quirks::is_azure(name_) ||
+         pipeline_.saw_azure();
 }
 
 std::string Core::path(std::initializer_list<std::string_view> segments) {
@@ -129,20 +135,16 @@ std::string Core::query(Parameters parameters) {
   return out;
 }
 
-http::Request Core::request(const Call& call, const OperationOptions& options,
-                            const std::string& id) const {
+http::Request Core::request(const Call& call, const std::string& id) const {
   http::Request request;
   request.method = call.method;
   request.url = base_.with_path(call.target);
   request.body = call.body;
   request.repeatable = call.repeatable;
-  request.headers = options.custom_headers;
-  if (request.headers.find("Accept") == nullptr) request.headers.add("Accept", "application/json");
-  if (!call.body.empty()) request.headers.set("Content-Type", "application/json");
+  request.headers.add("Accept", "application/json");
+  if (!call.body.empty()) request.headers.add("Content-Type", "application/json");
   const std::string& id_header = options_.client_request_id_header;
-  if (!id_header.empty() && request.headers.find(id_header) == nullptr) {
-    request.headers.add(id_header, id);
-  }
+  if (!id_header.empty()) request.headers.add(id_header, id);
   return request;
 }
 
@@ -151,7 +153,9 @@ Result<Answer> Core::send(const Call& call, const OperationOptions& options, con
   const std::string id =
       options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
   const Pipeline::Watch watch(pipeline_, id);
-  auto sent = session_.send(request(call, options, id), call.scopes, call.repository, context);
+  // Shown from here, with its body.
+  const Pipeline::Dress dress(pipeline_, {.options = &options, .id = id, .shows = false});
+  auto sent = session_.send(request(call, id), call.scopes, call.repository, context);
   if (!sent) return std::move(sent).error().with_context(call.operation);
   http::Response& response = *sent;
   if (response.status < 200 || response.status > 299) {
@@ -173,22 +177,12 @@ Result<Answer> Core::send(const Call& call, const OperationOptions& options, con
 Error Core::refusal(const Call& call, http::Response& response, const Context& context) const {
   Error plain = http::error_from(response, call.method, call.operation, clock().now(), context);
   const HttpInfo info = *plain.http();
-  const std::string said = text::escape_for_terminal(fmt::format(
-      "HTTP {}{}{}{}{}", info.status, info.registry_code.empty() ? "" : " ", info.registry_code,
-      info.registry_message.empty() ? "" : ": ", info.registry_message));
-  // ACR says 405 to what a lock forbids, and 404 without a word where it has no such API.
-  if (info.registry_code == "REGISTRY_DISALLOWED_OPERATION") {
-    return Error(Errc::denied,
-                 fmt::format("{}: it is locked: can_write or can_delete is false ({}); set both to "
-                             "true first",
-                             call.operation, said))
-        .with_http(info);
-  }
+  // It says 404 without a word where it has no such API.
   if (info.status == 404 && info.registry_code.empty()) {
     return Error(Errc::unsupported,
                  fmt::format("{}: {} has no such API: it is no Azure container registry, or the "
-                             "address is not its own ({})",
-                             call.operation, name_, said))
+                             "address is not its own (HTTP 404)",
+                             call.operation, name_))
         .with_http(info);
   }
   return plain;

@@ -49,6 +49,9 @@ class Core {
   /// The distribution client of the same registry, over the same session.
   registry::Client& registry() noexcept { return registry_; }
 
+  /// As far as it is known without asking: by its name, by who logs in, or by an answer.
+  bool is_azure() const;
+
   /// While it lives, requests of this thread that go through registry() bear the call's own headers
   /// and id, and are shown to its on_response (without bodies). `options` must outlive it.
   Result<Pipeline::Dress> dress(const OperationOptions& options);
@@ -66,8 +69,7 @@ class Core {
 
  private:
   Core(http::Url base, ContainerRegistryClientOptions options);
-  http::Request request(const Call& call, const OperationOptions& options,
-                        const std::string& id) const;
+  http::Request request(const Call& call, const std::string& id) const;
   Error refusal(const Call& call, http::Response& response, const Context& context) const;
 
   const ContainerRegistryClientOptions options_;

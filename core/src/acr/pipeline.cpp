@@ -49,8 +49,9 @@ Result<std::string> new_uuid() {
   return out;
 }
 
-Pipeline::Pipeline(const ContainerRegistryClientOptions& options)
-    : user_agent_(user_agent(options.user_agent_prefix)),
+Pipeline::Pipeline(const ContainerRegistryClientOptions& options, http::Origin registry)
+    : registry_(std::move(registry)),
+      user_agent_(user_agent(options.user_agent_prefix)),
       id_header_(options.client_request_id_header),
       transport_(make_transport(options)),
       outermost_(transport_.get()) {
@@ -63,19 +64,18 @@ Pipeline::Pipeline(const ContainerRegistryClientOptions& options)
 Result<http::Response> Pipeline::send(const http::Request& request, const Context& context) {
   http::Request dressed = request;
   const std::optional<Worn> worn = this->worn();
-  if (worn) {
-    for (const auto& [name, value] : worn->options->custom_headers.fields()) {
-      dressed.headers.set(name, value);
-    }
-    if (!id_header_.empty()) dressed.headers.set(id_header_, worn->id);
-  }
+  if (worn) put_on(dressed, *worn);
   if (dressed.headers.find("User-Agent") == nullptr) dressed.headers.add("User-Agent", user_agent_);
   if (!id_header_.empty() && dressed.headers.find(id_header_) == nullptr) {
     dressed.headers.add(id_header_, TRY(new_uuid()));
   }
   Result<http::Response> answer = outermost_->send(dressed, context);
   if (answer || answer.error().code() != Errc::would_block) ++requests_;
-  if (worn && answer && worn->options->on_response) {
+  if (answer && request.url.origin() == registry_ &&
+      answer->headers.find("X-Ms-Correlation-Request-Id") != nullptr) {
+    saw_azure_ = true;
+  }
+  if (worn && worn->shows && answer && worn->options->on_response) {
     worn->options->on_response({.status = answer->status,
                                 .method = request.method,
                                 .url = answer->url.text(),
@@ -85,6 +85,19 @@ Result<http::Response> Pipeline::send(const http::Request& request, const Contex
   const std::string* id = request.headers.find(id_header_);
   if (id != nullptr) note(*id, answer);
   return answer;
+}
+
+bool Pipeline::is_for_registry(const http::Url& url) const {
+  return url.origin() == registry_ && !url.path_and_query().starts_with("/oauth2/");
+}
+
+void Pipeline::put_on(http::Request& request, const Worn& worn) const {
+  if (is_for_registry(request.url)) {
+    for (const auto& [name, value] : worn.options->custom_headers.fields()) {
+      request.headers.set(name, value);
+    }
+  }
+  if (!id_header_.empty()) request.headers.set(id_header_, worn.id);
 }
 
 void Pipeline::note(const std::string& id, const Result<http::Response>& answer) {
@@ -101,19 +114,25 @@ std::optional<Pipeline::Worn> Pipeline::worn() const {
   return found == worn_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Pipeline::Dress::Dress(Pipeline& pipeline, const OperationOptions& options, std::string id)
-    : pipeline_(&pipeline) {
+Pipeline::Dress::Dress(Pipeline& pipeline, Worn worn)
+    : pipeline_(&pipeline),
+      outer_(pipeline.worn()) {
   const MutexLock lock(pipeline.mutex_);
-  pipeline.worn_[std::this_thread::get_id()] = {&options, std::move(id)};
+  pipeline.worn_[std::this_thread::get_id()] = std::move(worn);
 }
 
 Pipeline::Dress::Dress(Dress&& other) noexcept
-    : pipeline_(std::exchange(other.pipeline_, nullptr)) {}
+    : pipeline_(std::exchange(other.pipeline_, nullptr)),
+      outer_(std::move(other.outer_)) {}
 
 Pipeline::Dress::~Dress() {
   if (pipeline_ == nullptr) return;
   const MutexLock lock(pipeline_->mutex_);
-  pipeline_->worn_.erase(std::this_thread::get_id());
+  if (outer_) {
+    pipeline_->worn_[std::this_thread::get_id()] = *std::move(outer_);
+  } else {
+    pipeline_->worn_.erase(std::this_thread::get_id());
+  }
 }
 
 Pipeline::Watch::Watch(Pipeline& pipeline, std::string id)

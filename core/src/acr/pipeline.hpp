@@ -23,7 +23,8 @@ Result<std::string> new_uuid();
 /// outermost what every request gets: a User-Agent and a request id. Thread safe.
 class Pipeline final : public http::Transport {
  public:
-  explicit Pipeline(const ContainerRegistryClientOptions& options);
+  /// `registry`: whose requests bear a call's own headers.
+  Pipeline(const ContainerRegistryClientOptions& options, http::Origin registry);
 
   Result<http::Response> send(const http::Request& request, const Context& context) override;
 
@@ -44,10 +45,21 @@ class Pipeline final : public http::Transport {
     const std::string id_;
   };
 
-  /// What the requests of this thread bear while it lives.
+  /// Was an answer of the registry one that only Azure gives?
+  bool saw_azure() const noexcept { return saw_azure_; }
+
+  struct Worn {
+    const OperationOptions* options;
+    std::string id;
+    bool shows = true;  ///< answers, to on_response
+  };
+
+  /// What the requests of this thread bear while it lives: the call's own headers those to the
+  /// registry, for a token server and a storage have no part in them; its id all of them. A call
+  /// within another one takes its place, and gives it back.
   class Dress {
    public:
-    Dress(Pipeline& pipeline, const OperationOptions& options, std::string id);
+    Dress(Pipeline& pipeline, Worn worn);
     Dress(Dress&& other) noexcept;
     Dress(const Dress&) = delete;
     Dress& operator=(const Dress&) = delete;
@@ -56,22 +68,23 @@ class Pipeline final : public http::Transport {
 
    private:
     Pipeline* pipeline_;
+    std::optional<Worn> outer_;
   };
 
  private:
-  struct Worn {
-    const OperationOptions* options;
-    std::string id;
-  };
+  bool is_for_registry(const http::Url& url) const;
+  void put_on(http::Request& request, const Worn& worn) const;
   std::optional<Worn> worn() const;
   void note(const std::string& id, const Result<http::Response>& answer);
 
+  const http::Origin registry_;
   const std::string user_agent_;
   const std::string id_header_;
   std::shared_ptr<http::Transport> transport_;
   std::vector<std::unique_ptr<http::Transport>> policies_;  // the innermost first
   http::Transport* outermost_;
   std::atomic<std::uint64_t> requests_ = 0;
+  std::atomic<bool> saw_azure_ = false;
   mutable Mutex mutex_;
   std::map<std::string, bool> watched_ BERTH_GUARDED_BY(mutex_);  // id -> uncertain
   std::map<std::thread::id, Worn> worn_ BERTH_GUARDED_BY(mutex_);

@@ -127,6 +127,19 @@ Result<bool> exists(Core& core, const Call& call, const OperationOptions& option
   return answer.error();
 }
 
+Result<void> remove_manifest(Core& core, const std::string& name, const Digest& digest,
+                             const DeleteOptions& options, const Context& context) {
+  if (core.is_azure()) {
+    TRY(core.send(manifest_removal(core, name, digest), options, context,
+                  options.ignore_not_found));
+    return {};
+  }
+  const auto scope = TRY(core.dress(options));
+  auto done = core.registry().delete_manifest(name, digest, context);
+  if (!done && options.ignore_not_found && done.error().code() == Errc::not_found) return {};
+  return done;
+}
+
 Result<DeletedRepository> remove_repository(Core& core, const std::string& name,
                                             const DeleteOptions& options, const Context& context) {
   const Call call = removal(repository(core, name));

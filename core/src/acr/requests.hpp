@@ -42,6 +42,10 @@ Result<T> ask(Core& core, const Call& call, Result<T> (*parse)(std::string_view)
 /// Is it there?
 Result<bool> exists(Core& core, const Call& call, const OperationOptions& options,
                     const Context& context);
+/// Where the registry may be another than Azure's, with what stands for a referrer in the tag of
+/// its subject: two requests more.
+Result<void> remove_manifest(Core& core, const std::string& name, const Digest& digest,
+                             const DeleteOptions& options, const Context& context);
 Result<DeletedRepository> remove_repository(Core& core, const std::string& name,
                                             const DeleteOptions& options, const Context& context);
 

@@ -99,6 +99,12 @@ std::string_view remedy_for(std::string_view code) {
   return {};
 }
 
+std::vector<std::string_view> known_refusals() {
+  std::vector<std::string_view> codes;
+  for (const auto& row : kRemedies) codes.emplace_back(row.first);
+  return codes;
+}
+
 std::string token_endpoint(const std::string& host, const std::string& tenant) {
   if (tenant == "adfs") return host + "/adfs/oauth2/token";
   return fmt::format("{}/{}/oauth2/v2.0/token", host, tenant);

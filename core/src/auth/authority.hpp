@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "berth/auth/token_credential.hpp"
 #include "berth/http/client.hpp"
@@ -28,5 +30,8 @@ Result<AccessToken> ask_authority(http::Client& client, const AuthorityRequest& 
 
 /// What to do about a code, "AADSTS7000215"; "" for those that berth knows nothing of.
 std::string_view remedy_for(std::string_view code);
+
+/// Those that it knows.
+std::vector<std::string_view> known_refusals();
 
 }  // namespace berth::auth

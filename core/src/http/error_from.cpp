@@ -30,6 +30,9 @@ constexpr std::array kCorrelationHeaders = {
 // The end of a body is no reason to wait: the status alone says enough.
 constexpr std::chrono::seconds kBodyTime{5};
 
+// Azure's word for what a lock forbids, with the status of what a registry does not offer.
+constexpr std::string_view kLocked = "REGISTRY_DISALLOWED_OPERATION";
+
 Errc code_of(int status) {
   switch (status) {
     case 401:
@@ -96,12 +99,21 @@ std::string_view meaning(int status) {
   return "the registry gave an answer that does not fit the question";
 }
 
+/// A firewall of Azure's, or its own failure to look rights up: another login helps against
+/// neither.
+bool is_about_no_right(const HttpInfo& info) {
+  return info.registry_message.find("aka.ms/acr/firewall") != std::string::npos ||
+         info.registry_message == "retrieving permissions failed";
+}
+
 std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
+  if (info.registry_code == kLocked) return "; set both to true first";
   if (info.status == 407) return "; give it in http_proxy, as http://user:password@host:port";
   switch (code) {
     case Errc::unauthenticated:
       return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host);
     case Errc::denied:
+      if (is_about_no_right(info)) return {};
       return "; ask its owner for the permission, or log in as somebody who has it";
     case Errc::rate_limited:
       return info.retry_after
@@ -160,12 +172,14 @@ HttpInfo read_info(Response& response, std::string_view method, Clock::SystemTim
 Error error_from(Response& response, std::string_view method, std::string_view operation,
                  Clock::SystemTime now, const Context& context) {
   HttpInfo info = read_info(response, method, now, context);
-  const Errc code = code_of(info.status);
+  const bool locked = info.registry_code == kLocked;
+  const Errc code = locked ? Errc::denied : code_of(info.status);
   const bool again =
       is_retryable_status(info.status) && (is_safe_method(method) || info.status == 429);
   std::string message =
-      fmt::format("{}: {} ({}){}", operation, meaning(info.status), what_it_said(info),
-                  remedy(code, info, response.url.origin().host));
+      fmt::format("{}: {} ({}){}", operation,
+                  locked ? "it is locked: can_write or can_delete is false" : meaning(info.status),
+                  what_it_said(info), remedy(code, info, response.url.origin().host));
   return Error(code, std::move(message)).with_http(std::move(info)).retryable(again);
 }
 

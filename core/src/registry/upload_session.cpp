@@ -281,6 +281,7 @@ std::expected<Uploaded, UploadSession::Failure> UploadSession::put(bool with_byt
       Error other(
           Errc::digest_mismatch,
           fmt::format("upload of {}: the registry received other bytes than were sent", object_));
+      other = std::move(other).with_http(*info);
       failure = {std::move(other).because(std::move(failure.error)), Broken::lost};
     }
     return std::unexpected(std::move(failure));

@@ -30,7 +30,9 @@ Error not_offered(Error refusal, std::string_view operation, std::string_view re
 Error explained(Error refusal, quirks::Meaning meaning, std::string_view operation,
                 std::string_view remedy) {
   const HttpInfo* info = refusal.http();
-  const bool meant = info != nullptr && quirks::means(meaning, info->status, info->registry_code);
+  // What a lock forbids is offered.
+  const bool meant = info != nullptr && refusal.code() != Errc::denied &&
+                     quirks::means(meaning, info->status, info->registry_code);
   return meant ? not_offered(std::move(refusal), operation, remedy) : refusal;
 }
 

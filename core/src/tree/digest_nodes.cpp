@@ -56,22 +56,6 @@ Result<std::vector<Digest>> known_digests(Model& model, const Place& place, bool
   return model.holdings.manifests(place);
 }
 
-/// A manifest that nothing told of yet: where the registry has properties they are asked for, in
-/// place of a HEAD that knows no time.
-Result<Held> find_manifest(Model& model, const Place& place, const Digest& digest,
-                           const Context& context) {
-  if (model.properties.offered(place) && !model.holdings.manifest(place, digest)) {
-    const auto told = model.properties.get({place, "", digest}, context);
-    if (told) {
-      const Held held{0, "", (*told)->updated()};
-      model.holdings.note_manifest(place, digest, held);
-      return held;
-    }
-    if (!model.properties.note_refusal(place, told.error())) return told.error();
-  }
-  return model.holdings.find_manifest(place, digest, context);
-}
-
 /// .manifests/<algorithm> or .blobs/<algorithm>.
 class AlgorithmFolder final : public TreeNode {
  public:
@@ -86,7 +70,7 @@ class AlgorithmFolder final : public TreeNode {
     const auto digest = Digest::from_parts(to_string(algorithm_), name);
     if (!digest) return no_such_name(place_.text(), name);
     if (manifests_) {
-      Held held = TRY(find_manifest(model, place_, *digest, context));
+      Held held = TRY(model.find_manifest(place_, *digest, context));
       return found(model, make_manifest_folder(place_, *digest, std::move(held)), model.tag_ttl(),
                    context);
     }
@@ -172,7 +156,7 @@ class DigestsFolder final : public TreeNode {
 
  private:
   Result<Held> find(Model& model, const Digest& digest, const Context& context) const {
-    return manifests_ ? find_manifest(model, place_, digest, context)
+    return manifests_ ? model.find_manifest(place_, digest, context)
                       : model.holdings.find_blob(place_, digest, context);
   }
 

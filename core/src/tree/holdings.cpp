@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tree/holdings.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "berth/oci/media_type.hpp"
+
+#include "tree/properties.hpp"
 
 namespace berth::tree {
 namespace {
@@ -13,6 +17,19 @@ namespace {
 constexpr std::size_t kRepositories = 256;
 constexpr std::size_t kDigests = 50'000;
 constexpr std::size_t kAbsent = 10'000;
+
+/// What is known of one digest from two sides. A list of tags tells neither type nor size; what was
+/// told of times counts more than when it was seen, and of what was seen the older one is true.
+void merge(Held& known, Held more) {
+  if (known.media_type.empty()) {
+    known.size = more.size;
+    known.media_type = std::move(more.media_type);
+  }
+  if (more.time < known.time) return;
+  if (more.time == Held::Time::seen) more.first_seen = std::min(more.first_seen, known.first_seen);
+  known.first_seen = more.first_seen;
+  known.time = more.time;
+}
 
 std::int64_t seconds(Clock::SystemTime time) { return std::chrono::system_clock::to_time_t(time); }
 
@@ -40,8 +57,10 @@ void Holdings::add(Digests& digests, const Digest& digest, std::optional<Held> h
   const auto found = digests.find(digest);
   if (found == digests.end()) {
     if (digests.size() < kDigests) digests.emplace(digest, std::move(held));
-  } else if (held && (!found->second || found->second->media_type.empty())) {
-    found->second = std::move(held);  // a list of tags tells neither type nor size
+  } else if (held && found->second) {
+    merge(*found->second, *std::move(held));
+  } else if (held) {
+    found->second = std::move(held);
   }
 }
 
@@ -131,7 +150,9 @@ Result<Held> Holdings::find(const Place& place, const Digest& digest, bool manif
     } else if (found.error().code() == Errc::not_found) {
       const MutexLock lock(mutex_);
       absent_.put(key, asking_.clock().ticks() + asking_.options().negative_ttl);
-      return absent;
+      // With what the registry said, by which whoever runs it finds the request.
+      const HttpInfo* info = found.error().http();
+      return info != nullptr ? Error(absent).with_http(*info) : absent;
     }
     return found;
   });
@@ -166,8 +187,12 @@ std::vector<Digest> Holdings::manifests(const Place& place) {
   const MutexLock lock(mutex_);
   const auto here = repository(place);
   for (const auto& [tag, value] : remembered) {
-    add(here->manifests, value.digest,
-        Held{value.size, value.media_type, seconds(value.first_seen)});
+    Held held{value.size, value.media_type, seconds(value.first_seen)};
+    if (value.properties) {
+      held.first_seen = updated_seconds(*value.properties);
+      held.time = Held::Time::of_tag;
+    }
+    add(here->manifests, value.digest, std::move(held));
   }
   std::vector<Digest> digests;
   for (const auto& [digest, held] : here->manifests) digests.push_back(digest);

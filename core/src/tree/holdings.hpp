@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,9 +15,12 @@ namespace berth::tree {
 
 /// A manifest or blob that a repository holds.
 struct Held {
+  /// Whose time it is. A later one of these is the better one.
+  enum class Time : std::uint8_t { seen, of_tag, own };
   std::uint64_t size = 0;
   std::string media_type;       ///< "" when unknown
-  std::int64_t first_seen = 0;  ///< unix seconds
+  std::int64_t first_seen = 0;  ///< unix seconds; or its last update, or its tag's, as told
+  Time time = Time::seen;
 };
 
 /// Which digests a repository is known to hold, and the asking for others. Thread safe.

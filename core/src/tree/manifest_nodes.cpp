@@ -404,7 +404,7 @@ class RootManifest final : public TreeNode {
  private:
   Result<TreeNodePtr> folder(Model& model, const Context& context) const {
     const Digest digest = TRY(model.root_manifest(context));
-    Held held = TRY(model.holdings.find_manifest(place_, digest, context));
+    Held held = TRY(model.find_manifest(place_, digest, context));
     return make_manifest_at_root(place_, digest, std::move(held));
   }
 

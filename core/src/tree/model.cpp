@@ -49,8 +49,9 @@ Model::Model(std::unique_ptr<Sources> sources, Options given)
           asking, properties,
           [this](const Place& place, const std::string& tag) { tag_changed(place, tag); },
           [this](const Place& place, const TagTarget& target) {
+            const auto time = target.time_is_told ? Held::Time::of_tag : Held::Time::seen;
             holdings.note_manifest(place, target.digest,
-                                   {target.size, target.media_type, target.first_seen});
+                                   {target.size, target.media_type, target.first_seen, time});
           }) {}
 
 bool Model::is_root(const Place& place) const {
@@ -95,6 +96,27 @@ Result<Digest> Model::root_manifest(const Context& context) {
   const MutexLock lock(mutex_);
   if (!root_manifest_) root_manifest_ = *std::move(digest);
   return *root_manifest_;
+}
+
+Result<Held> Model::find_manifest(const Place& place, const Digest& digest,
+                                  const Context& context) {
+  const auto known = holdings.manifest(place, digest);
+  if (properties.offered(place) && (!known || known->time == Held::Time::seen)) {
+    const auto told = properties.get({place, "", digest}, context);
+    if (told) {
+      Held held{0, "", (*told)->updated(), Held::Time::own};
+      if (known) {
+        held.size = known->size;
+        held.media_type = known->media_type;
+      }
+      holdings.note_manifest(place, digest, held);
+      return held;
+    }
+    const bool goes_on = properties.note_refusal(place, told.error()) ||
+                         (known && Away::is_away(told.error()) && context.check());
+    if (!goes_on) return told.error();
+  }
+  return holdings.find_manifest(place, digest, context);
 }
 
 void Model::tag_changed(const Place& place, const std::string& tag) const {

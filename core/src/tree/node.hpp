@@ -36,6 +36,9 @@ class Model {
   /// The manifest that the root shows, found at first use and kept: a mount of one manifest does
   /// not change under its readers.
   Result<Digest> root_manifest(const Context& context);
+  /// not_found when the repository does not hold it. Where the registry has properties they are
+  /// asked for, in place of a HEAD that knows no time, unless they or a tag's were told already.
+  Result<Held> find_manifest(const Place& place, const Digest& digest, const Context& context);
   void refresh();
 
   struct Counters {

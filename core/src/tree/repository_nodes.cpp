@@ -166,7 +166,7 @@ Result<Found> RepositoryFolder::lookup_reference(Model& model, std::string_view 
   if (at != std::string_view::npos) {
     const auto digest = Digest::parse(name.substr(at + 1));
     if (!digest) return absent;
-    const Held held = TRY(model.holdings.find_manifest(place, *digest, context));
+    const Held held = TRY(model.find_manifest(place, *digest, context));
     return found(model, link(*digest, held), model.tag_ttl(), context);
   }
   const TagTarget target = TRY(model.tags().resolve(place, tag, context));

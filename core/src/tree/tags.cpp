@@ -23,7 +23,7 @@ std::string words(const Place& place, const std::string& tag) {
 TagTarget target_of(const cache::RememberedTag& tag) {
   std::int64_t time = std::chrono::system_clock::to_time_t(tag.first_seen);
   if (tag.properties) time = updated_seconds(*tag.properties);
-  return {tag.digest, tag.size, tag.media_type, time, Ttl{0}};
+  return {tag.digest, tag.size, tag.media_type, time, Ttl{0}, tag.properties.has_value()};
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct TagTarget {
   /// there.
   std::int64_t first_seen = 0;
   Ttl ttl{0};
+  bool time_is_told = false;
 };
 
 /// Tags resolved by HEAD, or by their properties where the registry has them, each asked for once

@@ -267,6 +267,50 @@ TEST_F(ContentClientTest, DeletesAndTellsWhatWasNotThere) {
   EXPECT_THAT(content().delete_manifest(digest(index_), context_, ignoring), IsOk());
 }
 
+TEST_F(ContentClientTest, AReferrerLeavesTheTagOfItsSubject) {
+  FakeRegistry plain({.referrers_api = false});
+  const std::string subject = plain.add_image("a", "v1", {}).digest;
+  const auto content =
+      ContainerRegistryContentClient::create(plain.origin(), "a", options()).value();
+  const auto config = content.upload_blob(as_bytes("{}"), context_);
+  ASSERT_THAT(config, IsOk());
+  const oci::Manifest manifest{
+      .config = {.media_type = std::string(oci::media::kEmpty),
+                 .digest = config->digest,
+                 .size = 2},
+      .layers = {},
+      .subject = oci::Descriptor{.media_type = std::string(oci::media::kImageManifest),
+                                 .digest = digest(subject),
+                                 .size = 1}};
+  const auto by_artifact = [&](const Digest& referrer) {
+    return acr::ContainerRegistryClient::create(plain.origin(), options())
+        ->artifact("a", referrer.text())
+        ->remove(context_);
+  };
+  const auto by_content = [&](const Digest& referrer) {
+    return content.delete_manifest(referrer, context_);
+  };
+  for (const auto& remove :
+       std::vector<std::function<Result<void>(const Digest&)>>{by_artifact, by_content}) {
+    const auto referrer = content.set_manifest(manifest, context_);
+    ASSERT_THAT(referrer, IsOk());
+    ASSERT_THAT(content.list_referrers(digest(subject), context_), IsOkAndHolds(SizeIs(1)));
+    ASSERT_THAT(remove(referrer->digest), IsOk());
+    EXPECT_THAT(content.list_referrers(digest(subject), context_), IsOkAndHolds(SizeIs(0)));
+    EXPECT_THAT(content.delete_manifest(referrer->digest, context_), HasCode(Errc::not_found));
+    EXPECT_THAT(content.delete_manifest(referrer->digest, context_, {{}, true}), IsOk());
+  }
+}
+
+TEST_F(ContentClientTest, ToDeleteFromAzureIsOneRequest) {
+  ASSERT_THAT(content().delete_manifest(digest(index_), context_), IsOk());
+  requests();
+  const auto known = content();
+  ASSERT_THAT(known.get_manifest("v1", context_), IsOk());  // by whose answer it is known
+  ASSERT_THAT(known.delete_manifest(digest(one_.digest), context_), IsOk());
+  EXPECT_THAT(requests(), SizeIs(2));
+}
+
 TEST_F(ContentClientTest, WhatIsLockedSaysSo) {
   fake_.lock(kName, index_);
   const auto refused = content().delete_manifest(digest(index_), context_);
@@ -287,6 +331,65 @@ TEST_F(ContentClientTest, OptionsOfACallReachItsRequests) {
   EXPECT_THAT(seen, testing::ElementsAre(200));
   ASSERT_THAT(content().get_manifest("v1", context_), IsOk());
   EXPECT_FALSE(fake_.server().log().back().has_header("X-Mine"));
+}
+
+TEST_F(ContentClientTest, HeadersOfACallAreForTheRegistryAlone) {
+  change([this](auto& behaviour) {
+    behaviour.redirect_blobs = true;
+    behaviour.auth = RegistryBehaviour::Auth::bearer;
+    behaviour.realm = fake_.tokens().origin() + "/token";
+  });
+  auto with = options();
+  with.credential = alice();
+  acr::DownloadBlobOptions how;
+  for (const char* name : {"X-Mine", "Cookie"}) how.custom_headers.add(name, "1");
+  const Digest blob = digest(one_.layer_digests[0]);
+  ASSERT_THAT(read(content(with).download_blob(blob, context_, how)), IsOkAndHolds("one"));
+  for (HttpServer* other : {&fake_.tokens(), &fake_.storage()}) {
+    ASSERT_FALSE(other->log().empty());
+    for (const HttpRequest& request : other->log()) {
+      EXPECT_FALSE(request.has_header("X-Mine")) << request.target;
+      EXPECT_FALSE(request.has_header("Cookie")) << request.target;
+    }
+  }
+  EXPECT_EQ(fake_.server().log().back().header("Cookie"), "1");
+  // Nor for the registry's own token server.
+  change([](auto& behaviour) { behaviour.realm = ""; });
+  ASSERT_THAT(client(with).repository(kName)->get_properties(context_, how), IsOk());
+  for (const HttpRequest& request : fake_.server().log()) {
+    EXPECT_EQ(request.has_header("X-Mine"), request.path() != "/oauth2/token") << request.target;
+  }
+}
+
+TEST_F(ContentClientTest, ACallWithinACallLeavesItsOptionsAlone) {
+  const auto one = content();
+  const std::string bytes = pattern_bytes(300'000);
+  const auto download = one.download_blob(digest(fake_.add_blob(kName, bytes)), context_);
+  ASSERT_THAT(download, IsOk());
+  ByteView rest;
+  const auto source = registry::blob_of_stream(
+      [&](std::span<std::byte> out, const Context& context) -> Result<std::size_t> {
+        if (rest.empty()) {
+          auto next = download->content->next(context);
+          if (!next) return std::move(next).error();
+          rest = *next;
+        }
+        const ByteView part = rest.first(std::min(rest.size(), out.size()));
+        std::ranges::copy(part, out.begin());
+        rest = rest.subspan(part.size());
+        return part.size();
+      });
+  acr::UploadBlobOptions how;
+  how.upload.way = registry::UploadWay::chunks;  // the source is read between the requests
+  how.upload.chunk_size = 100'000;
+  how.custom_headers.add("X-Mine", "1");
+  how.client_request_id = "my-id";
+  fake_.server().clear_log();
+  ASSERT_THAT(one.upload_blob(*source, context_, how), IsOk());
+  for (const HttpRequest& request : fake_.server().log()) {
+    EXPECT_EQ(request.header("X-Mine"), "1") << request.method;
+    EXPECT_EQ(request.header("x-ms-client-request-id"), "my-id") << request.method;
+  }
 }
 
 TEST_F(ContentClientTest, WorksWithATokenThatExpiresInTheMiddleOfAnUpload) {

@@ -41,15 +41,27 @@ TEST_F(ErrorsTest, ATagThatIsNotThere) {
 
 TEST_F(ErrorsTest, AManifestThatIsNotThere) {
   const std::string digest = "sha256:" + std::string(64, 'b');
-  const auto got = artifact(digest).get_manifest_properties(context_);
+  const auto known = artifact(digest);
+  const auto got = known.get_manifest_properties(context_);
   ASSERT_THAT(got, HasCode(Errc::not_found));
   EXPECT_EQ(got.error().message(),
             "manifest " + fake_.host() + "/library/hello-world@" + digest +
                 ": the registry does not have it (HTTP 404 MANIFEST_UNKNOWN: manifest " + digest +
                 " is not found)");
-  const auto deleted = artifact(digest).remove(context_);
+  const auto deleted = known.remove(context_);
   ASSERT_THAT(deleted, HasCode(Errc::not_found));
   EXPECT_THAT(deleted.error().message(), StartsWith("deleting manifest " + fake_.host()));
+}
+
+TEST_F(ErrorsTest, AManifestWhoseTagIsNotThere) {
+  const auto content = client().content(kName).value();
+  const auto got = content.get_manifest("wrong-tag", context_);
+  ASSERT_THAT(got, HasCode(Errc::not_found));
+  EXPECT_EQ(got.error().message(),
+            "manifest of " + fake_.host() +
+                "/library/hello-world:wrong-tag: the registry does not have it (HTTP 404 "
+                "MANIFEST_UNKNOWN: manifest tagged by \"wrong-tag\" is not found)");
+  EXPECT_EQ(got.error().http()->registry_detail, R"({"Tag":"wrong-tag"})");
 }
 
 TEST_F(ErrorsTest, WhatIsLocked) {
@@ -68,6 +80,23 @@ TEST_F(ErrorsTest, WhatIsLocked) {
   EXPECT_THAT(artifact("v1").remove(context_), HasCode(Errc::denied));
   EXPECT_THAT(client().delete_repository(kName, context_, {{}, true}), HasCode(Errc::denied));
   EXPECT_TRUE(fake_.has_manifest(kName, one_.digest));
+}
+
+TEST_F(ErrorsTest, APushToALockedTag) {
+  fake_.lock(kName, "v1", true, false);
+  const auto content = client().content(kName).value();
+  const std::string tag = fake_.host() + "/library/hello-world:v1";
+  const auto got = content.set_manifest(one_.manifest, context_, {.tag = "v1"});
+  ASSERT_THAT(got, HasCode(Errc::denied));
+  EXPECT_THAT(got.error().message(), StartsWith("push of manifest " + tag +
+                                                ": it is locked: can_write or can_delete is "
+                                                "false (HTTP 405 "
+                                                "REGISTRY_DISALLOWED_OPERATION: The"));
+  EXPECT_THAT(got.error().message(), EndsWith("set both to true first"));
+  // Not what a registry answers that deletes nothing at all.
+  const auto deleted = content.delete_manifest(Digest::parse(one_.digest).value(), context_);
+  ASSERT_THAT(deleted, HasCode(Errc::denied));
+  EXPECT_THAT(deleted.error().message(), HasSubstr("it is locked"));
 }
 
 TEST_F(ErrorsTest, ARegistryBehindAFirewall) {

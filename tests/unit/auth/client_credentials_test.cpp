@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/auth/client_credentials.hpp"
 
+#include <map>
+
 #include "berth/auth/cloud.hpp"
 #include "berth/base/fd.hpp"
 #include "berth/base/text.hpp"
@@ -115,29 +117,62 @@ TEST_F(ClientCredentialsTest, AnUnknownApplicationIsNamed) {
               AllOf(HasSubstr("AADSTS700016"), HasSubstr("no such application in this tenant")));
 }
 
-TEST_F(ClientCredentialsTest, OtherRefusalsSayWhatToDo) {
-  const struct {
-    const char* code;
-    const char* remedy;
-  } cases[] = {
-      {"AADSTS65001", "an administrator of the tenant must"},
-      {"AADSTS500011", "the tenant knows no such audience"},
-      {"AADSTS700024", "set the clock right"},
-      {"AADSTS700027", "the certificate is not one of the application's, or has expired"},
-      {"AADSTS53003", "conditional access"},
-      {"AADSTS50076", "second factor"},
-      {"AADSTS900382", "another cloud"},
-      {"AADSTS7000229", "service principal"},
+TEST_F(ClientCredentialsTest, EveryRefusalSaysWhatToDo) {
+  const std::map<std::string, std::string> remedies = {
+      {"AADSTS7000215",
+       "the client secret is wrong: AZURE_CLIENT_SECRET takes its value, not its id"},
+      {"AADSTS7000222",
+       "the client secret has expired: make a new one for the application, and set "
+       "AZURE_CLIENT_SECRET to it"},
+      {"AADSTS700016",
+       "there is no such application in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"},
+      {"AADSTS90002",
+       "there is no such tenant: check AZURE_TENANT_ID, and AZURE_AUTHORITY_HOST where the tenant "
+       "is of a national cloud"},
+      {"AADSTS900023", "that is no tenant: check AZURE_TENANT_ID"},
+      {"AADSTS900382", "the authority is of another cloud: check AZURE_AUTHORITY_HOST"},
+      {"AADSTS700027",
+       "the certificate is not one of the application's, or has expired: upload it there, or check "
+       "AZURE_CLIENT_CERTIFICATE_PATH"},
+      {"AADSTS700024",
+       "the clock of this machine is off, or the token that vouches has expired: set the clock "
+       "right"},
+      {"AADSTS700021", "the assertion is not one for this application: check AZURE_CLIENT_ID"},
+      {"AADSTS70021",
+       "no federated credential of the application fits this token: its issuer, subject and "
+       "audience must be those of the service account"},
+      {"AADSTS700211", "no federated credential of the application has this issuer"},
+      {"AADSTS700212", "no federated credential of the application has this audience"},
+      {"AADSTS700213", "no federated credential of the application has this subject"},
+      {"AADSTS65001",
+       "nobody has consented to this application: an administrator of the tenant must"},
+      {"AADSTS500011",
+       "the tenant knows no such audience: check the audience, and AZURE_TENANT_ID"},
+      {"AADSTS650057", "the application has no permission for this audience"},
+      {"AADSTS7000112", "the application is disabled"},
+      {"AADSTS7000229",
+       "the application has no service principal in this tenant: an administrator must add it"},
+      {"AADSTS53003", "a conditional access policy of the tenant forbids it from here"},
+      {"AADSTS50076", "the tenant asks for a second factor: log in by `az login`"},
   };
-  for (const auto& c : cases) {
-    authority_.answer_next(test::FakeAuthority::refusal(
-        400, "invalid_grant", std::string(c.code) + ": the service's own words."));
+  for (const std::string_view known : known_refusals()) {
+    const std::string code(known);
+    ASSERT_TRUE(remedies.contains(code)) << code;
+    const std::string own = code + ": The service's own words.";
+    authority_.answer_next(test::FakeAuthority::refusal(400, "invalid_grant", own));
     auto credential = secret();
     const auto refused = ask(credential);
-    ASSERT_THAT(refused, HasCode(Errc::unauthenticated)) << c.code;
-    EXPECT_THAT(message(refused), AllOf(HasSubstr(c.code), HasSubstr(c.remedy),
-                                        HasSubstr("the service's own words.")));
+    ASSERT_THAT(refused, HasCode(Errc::unauthenticated)) << code;
+    EXPECT_EQ(message(refused), "ClientSecretCredential: Microsoft Entra ID at " +
+                                    authority_.origin() +
+                                    ", tenant contoso, client app, refused it (HTTP 400 "
+                                    "invalid_grant: " +
+                                    own +
+                                    " Trace ID: 0001 Correlation ID: 0002; correlation id "
+                                    "0002): " +
+                                    remedies.at(code));
   }
+  EXPECT_EQ(known_refusals().size(), remedies.size());
   EXPECT_EQ(remedy_for("AADSTS1"), "");
 }
 

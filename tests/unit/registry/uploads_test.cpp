@@ -397,6 +397,18 @@ TEST_F(UploadsTest, BytesThatWereChangedOnTheWayAreSentAgain) {
   EXPECT_EQ(count("POST"), 2);
 }
 
+TEST_F(UploadsTest, BytesThatAreChangedEachTimeAreSaidToBe) {
+  fake_.fault({.method = "PUT", .times = 0},
+              fault::status(400, R"({"errors":[{"code":"DIGEST_INVALID"}]})",
+                            {{"X-Ms-Correlation-Request-Id", "abc-1"}}));
+  const auto refused = push();
+  ASSERT_THAT(refused, HasCode(Errc::digest_mismatch));
+  EXPECT_THAT(refused.error().message(),
+              testing::EndsWith(": the registry received other bytes than were sent"));
+  ASSERT_NE(refused.error().http(), nullptr);
+  EXPECT_EQ(refused.error().http()->correlation_id, "abc-1");
+}
+
 TEST_F(UploadsTest, AStopCancelsTheSession) {
   const auto gate = std::make_shared<Gate>();
   fake_.body_fault({.method = "PATCH"}, {.gate = gate, .gate_at = 1'000'000});

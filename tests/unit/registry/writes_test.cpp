@@ -87,8 +87,8 @@ TEST_F(WritesTest, RefusesWhatCannotBeAManifest) {
 TEST_F(WritesTest, SaysWhatTheRegistryMisses) {
   fake_.remove_blob("r", image_.layer_digests[0]);
   const auto refused = put(image_.manifest + " ", "v2");
-  ASSERT_THAT(refused, HasCode(Errc::not_found));
-  EXPECT_THAT(refused.error().message(), HasSubstr("MANIFEST_BLOB_UNKNOWN"));
+  ASSERT_THAT(refused, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(refused.error().message(), HasSubstr("HTTP 400 MANIFEST_BLOB_UNKNOWN"));
   EXPECT_THAT(refused.error().message(), HasSubstr("r:v2"));
 }
 
@@ -148,6 +148,16 @@ TEST_F(WritesTest, ARegistryThatDeletesNothingSaysSo) {
   ASSERT_THAT(manifest, HasCode(Errc::unsupported));
   EXPECT_THAT(manifest.error().message(), HasSubstr("storage.delete.enabled"));
   EXPECT_THAT(client().delete_blob("r", digest(empty_), context_), HasCode(Errc::unsupported));
+}
+
+TEST_F(WritesTest, WhatIsLockedIsNotTakenForARegistryThatDeletesNothing) {
+  fake_.fault({.method = "DELETE", .times = 0}, fault::error(405, "REGISTRY_DISALLOWED_OPERATION"));
+  for (const auto& refused : {client().delete_manifest("r", digest(image_.digest), context_),
+                              client().delete_tag("r", "v1", context_),
+                              client().delete_blob("r", digest(empty_), context_)}) {
+    ASSERT_THAT(refused, HasCode(Errc::denied));
+    EXPECT_THAT(refused.error().message(), HasSubstr("it is locked"));
+  }
 }
 
 TEST_F(WritesTest, ScopesAreAskedForBeforehand) {

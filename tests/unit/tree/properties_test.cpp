@@ -87,6 +87,28 @@ TEST_F(ManagedTest, S135_AManifestsFolderHasTheTimeOfItsLastUpdate) {
   EXPECT_EQ(mtime("a/v2", true), 1'660'000'000);
 }
 
+TEST_F(ManagedTest, S340_AManifestThatWasReadBeforeHasThatTimeToo) {
+  management_->records["a@" + two_->text()].updated = 1'605'000'000;
+  const std::string reference = "a@" + two_->text();
+  EXPECT_EQ(mtime(reference), 1'605'000'000);
+  EXPECT_EQ(registry().count("head"), 0U);
+  read(reference + "/manifest.json");
+  names(reference + "/");
+  EXPECT_EQ(mtime("a/.manifests/sha256/" + hex(*two_)), 1'605'000'000);
+  EXPECT_EQ(mtime(reference), 1'605'000'000);
+  // The next mount, which finds on the disk that it was seen, and when.
+  world.clock.advance(std::chrono::hours(24));
+  restart();
+  EXPECT_EQ(mtime("a/.manifests/sha256/" + hex(*two_)), 1'605'000'000);
+  EXPECT_EQ(mtime(reference), 1'605'000'000);
+  restart();
+  names("a/old/");
+  EXPECT_EQ(mtime("a/old", true), 1'610'000'000);
+  restart();
+  registry().away = Error(Errc::unavailable, "nobody answers");
+  see("a/.manifests/sha256/" + hex(*two_));
+}
+
 TEST_F(ManagedTest, S136_ManifestsAreListedAsTheRegistryListsThem) {
   const Digest untagged = registry().push_image("a", "", {{"", "third"}});
   EXPECT_THAT(
