@@ -35,8 +35,15 @@ Result<JwtClaims> read_jwt(std::string_view token) {
   JwtClaims claims{.issued = seconds(root, "iat"),
                    .expires = seconds(root, "exp"),
                    .tenant = {},
+                   .object = {},
+                   .account = {},
                    .by_repository = root.find("aad_identity").has_value()};
-  if (const auto tenant = root.string_or_empty("tid")) claims.tenant = *tenant;
+  const auto text = [&](const char* name) { return root.string_or_empty(name).value_or(""); };
+  claims.tenant = text("tid");
+  claims.object = text("oid");
+  for (const char* name : {"upn", "appid", "azp"}) {
+    if (claims.account.empty()) claims.account = text(name);
+  }
   return claims;
 }
 

@@ -21,7 +21,9 @@ void say(std::vector<Tried>* tried, std::string source, std::string outcome) {
 }
 
 Credential acr_credential(Secret token) {
-  return {.username = std::string(kAcrUser), .password = std::move(token), .source = "Entra ID"};
+  return {.username = std::string(kAcrUser),
+          .password = std::move(token),
+          .source = std::string(kEntraSource)};
 }
 
 std::string route_words(const Route& route) {
@@ -103,7 +105,7 @@ Result<std::optional<RefreshToken>> Router::fetch(const std::string& registry,
 Result<std::optional<RefreshToken>> Router::entra_token(const std::string& registry,
                                                         const Context& context,
                                                         std::vector<Tried>* tried) {
-  const std::string source = "Entra ID";
+  const std::string source(kEntraSource);
   const auto folder = tokens_folder(options_.environment);
   Result<TokenFiles> files =
       folder ? TokenFiles::open(*folder) : Error(Errc::not_found, "no tokens folder");
