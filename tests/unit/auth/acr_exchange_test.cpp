@@ -431,7 +431,7 @@ TEST_F(AcrExchangeTest, AnAnswerWithoutATokenIsNamed) {
 TEST_F(AcrExchangeTest, ARoleThatIsMissingIsNamed) {
   fake_.change([](auto& behaviour) { behaviour.entra_actions = {"pull"}; });
   const auto refused = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(),
               AllOf(HasSubstr("knows the Entra ID identity (of FixedCredential) and does not give "
                               "it repository:a:delete"),
@@ -444,11 +444,11 @@ TEST_F(AcrExchangeTest, ARoleThatIsGivenLaterIsSeenAfterSomeMinutes) {
     return get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
   };
   EXPECT_EQ(status(), 200);
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
   EXPECT_EQ(exchanges(), 1) << "it was made a moment ago";
   clock_.advance(minutes(6));
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
   EXPECT_EQ(exchanges(), 2);
   fake_.change([](auto& behaviour) { behaviour.entra_actions.insert("delete"); });
   clock_.advance(minutes(6));
@@ -469,7 +469,7 @@ TEST_F(AcrExchangeTest, ARefusalDoesNotCostTheTokenThatIsThere) {
   there = false;
   clock_.advance(minutes(6));
   const auto refused = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(), HasSubstr("does not give it"));
   EXPECT_EQ(get("b")->status, 404) << "another scope, by the refresh token that is still there";
 }
@@ -487,7 +487,7 @@ TEST_F(AcrExchangeTest, ARegistryWithRightsByRepositoryDropsWildcards) {
                                             "scope\""}}));
   const auto refused =
       session_->send(std::move(request), Scopes::parse("repository:*:*"), "", context_);
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(),
               AllOf(HasSubstr("gives rights by repository (ABAC)"), HasSubstr("name each one")));
 }
