@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "account.hpp"
 
+#include <unistd.h>
+
 #include "berth/base/try.hpp"
 #include "berth/json/writer.hpp"
 #include "berth/oci/reference.hpp"
@@ -16,6 +18,34 @@ namespace {
 
 using credential::Credential;
 using credential::ServerKey;
+
+Result<auth::SessionOptions> session_of(Workspace& workspace, const ServerKey& key) {
+  content::Hub* hub = TRY(workspace.hub());
+  return hub->session_options(key.host, workspace.context());
+}
+
+/// Whom an Azure container registry is asked by where nobody else is known.
+Result<KnownIdentity> identity_here(Workspace& workspace, const ServerKey& key) {
+  const auth::SessionOptions session = TRY(session_of(workspace, key));
+  if (session.token_credential != nullptr) return known_identity(session, workspace.context());
+  return Error(Errc::not_found, key.text() + " is no Azure container registry");
+}
+
+/// Nothing is kept, and nothing that was kept is believed.
+Result<void> check_identity(Workspace& workspace, const ServerKey& key) {
+  content::Hub* hub = TRY(workspace.hub());
+  auth::TokenStore tokens(std::nullopt);
+  auth::Session session(hub->http(), hub->keychain(), tokens, TRY(session_of(workspace, key)));
+  TRY(session.acr_refresh_token(workspace.context()));
+  return {};
+}
+
+void set_identity(json::Node& object, const KnownIdentity& identity) {
+  object.set("credential", identity.credential);
+  object.set("account", identity.claims.account);
+  object.set("tenant", identity.claims.tenant_id);
+  object.set("object_id", identity.claims.object_id);
+}
 
 std::string shown_user(const Credential& credential) {
   if (!credential.identity_token.empty() || !credential.registry_token.empty()) return "a token";
@@ -54,8 +84,48 @@ Result<void> warn_of_earlier(Workspace& workspace, const ServerKey& key,
   return {};
 }
 
+/// nullopt where no identity is there to log in with.
+Result<std::optional<KnownIdentity>> identity_to_log_in(const LoginCommand& command,
+                                                        Workspace& workspace,
+                                                        const ServerKey& key) {
+  const bool named = !workspace.options().username.empty() || !command.store.empty();
+  if (named) return std::optional<KnownIdentity>();
+  workspace.name_hosts({key.host});
+  const auth::SessionOptions session = TRY(session_of(workspace, key));
+  if (session.token_credential == nullptr) return std::optional<KnownIdentity>();
+  auto identity = known_identity(session, workspace.context());
+  if (identity) return std::optional(*std::move(identity));
+  if (identity.error().code() != Errc::not_found) return std::move(identity).error();
+  // A person may still give a user name and password.
+  if (::isatty(workspace.io().in()) != 0) return std::optional<KnownIdentity>();
+  return Error(Errc::unauthenticated,
+               key.text() + ": " + identity.error().message() +
+                   ": run `az login`, or give --username NAME --password-stdin");
+}
+
+Result<int> login_by_identity(Workspace& workspace, const ServerKey& key,
+                              const KnownIdentity& identity) {
+  TRY(check_identity(workspace, key));
+  TRY(warn_of_earlier(workspace, key, std::string(credential::kEntraSource)));
+  if (workspace.options().json) {
+    json::Node object = json::Node::object();
+    object.set("registry", key.text());
+    object.set("username", json::Node());
+    set_identity(object, identity);
+    object.set("checked", true);
+    object.set("kept_in", json::Node());
+    workspace.io().print(object.to_text(2) + "\n");
+  } else {
+    workspace.io().print("Logged in to " + key.text() + " by " + identity.text() +
+                         "; nothing had to be kept.\n");
+  }
+  return kDone;
+}
+
 Result<int> login(const LoginCommand& command, Workspace& workspace) {
   const ServerKey key = TRY(parse_registry(command.registry));
+  const auto identity = TRY(identity_to_log_in(command, workspace, key));
+  if (identity) return login_by_identity(workspace, key, *identity);
   const Credential credential = TRY(take_credential(command, workspace));
   const CommonOptions options = without_user(workspace.options());
   Workspace clean(options, workspace.io(), workspace.context());
@@ -81,12 +151,27 @@ Result<int> login(const LoginCommand& command, Workspace& workspace) {
   return kDone;
 }
 
+/// Files that are others', and identities that are nobody's to forget.
+Result<void> warn_of_what_is_left(Workspace& workspace, const ServerKey& key) {
+  content::Hub* hub = TRY(workspace.hub());
+  const auto left = TRY(hub->keychain().find(key.host, key.path, workspace.context()));
+  if (!left.credential.is_anonymous()) {
+    workspace.io().error_line("berth: warning: " + left.credential.source +
+                              " still has a credential for " + key.text() +
+                              ": log out with the tool that put it there");
+  }
+  // Whatever is wrong with an identity, it is not what logs in here then.
+  const auto identity = identity_here(workspace, key);
+  if (!identity) return {};
+  workspace.io().error_line("berth: warning: " + key.text() + " is still asked by " +
+                            identity->text() + ": log out of that (`az logout`), or unset it");
+  return {};
+}
+
 Result<int> logout(const LogoutCommand& command, Workspace& workspace) {
   const ServerKey key = TRY(parse_registry(command.registry));
   credential::Router router = TRY(open_router(workspace));
   const auto places = TRY(router.erase(key, workspace.context()));
-  content::Hub* hub = TRY(workspace.hub());
-  const auto left = TRY(hub->keychain().find(key.host, key.path, workspace.context()));
   json::Node removed = json::Node::array();
   for (const std::string& place : places) {
     removed.push_back(place);
@@ -100,12 +185,14 @@ Result<int> logout(const LogoutCommand& command, Workspace& workspace) {
   } else if (places.empty()) {
     workspace.io().print("berth kept nothing for " + key.text() + ".\n");
   }
-  if (!left.credential.is_anonymous()) {
-    workspace.io().error_line("berth: warning: " + left.credential.source +
-                              " still has a credential for " + key.text() +
-                              ": log out with the tool that put it there");
-  }
+  TRY(warn_of_what_is_left(workspace, key));
   return kDone;
+}
+
+std::string shown_identity(const Result<KnownIdentity>& identity) {
+  if (identity) return identity->text();
+  return "an identity of Entra ID by a token that is kept (who it is cannot be said: " +
+         identity.error().describe() + ")";
 }
 
 Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
@@ -120,18 +207,23 @@ Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
     return Error(std::move(shown).error());
   }
   const bool asks = !shown || !shown->empty();
+  const bool by_identity = credential.source == credential::kEntraSource;
+  const auto identity =
+      by_identity ? identity_here(workspace, key) : Result<KnownIdentity>(KnownIdentity());
   if (workspace.options().json) {
     json::Node object = json::Node::object();
     object.set("registry", key.text());
     object.set("username", anonymous ? json::Node() : json::Node(shown_user(credential)));
     object.set("source", anonymous ? json::Node() : json::Node(credential.source));
+    if (by_identity && identity) set_identity(object, *identity);
     object.set("checked", asks && !anonymous);
     workspace.io().print(object.to_text(2) + "\n");
   } else if (anonymous) {
     workspace.io().print("nobody: " + key.text() + " is asked without credentials\n");
   } else {
     workspace.io().print(
-        shown_user(credential) + " (from " + credential.source + ")" +
+        (by_identity ? shown_identity(identity)
+                     : shown_user(credential) + " (from " + credential.source + ")") +
         (asks ? ", accepted by " + key.text() : "; " + key.text() + " asks nobody for a password") +
         "\n");
   }
@@ -157,7 +249,7 @@ Result<ServerKey> parse_registry(const std::string& text) {
 Result<Secret> check_with_registry(Workspace& workspace, const ServerKey& key,
                                    credential::Keychain& keychain, const auth::Scopes& scopes) {
   content::Hub* hub = TRY(workspace.hub());
-  auth::SessionOptions options = TRY(hub->session_options(key.host, workspace.context()));
+  auth::SessionOptions options = TRY(session_of(workspace, key));
   auth::TokenStore tokens(std::nullopt);
   auth::Session session(hub->http(), keychain, tokens, std::move(options));
   return session.authorization(scopes, key.path, workspace.context());

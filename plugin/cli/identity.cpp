@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity.hpp"
 
+#include "berth/auth/azure_registry.hpp"
 #include "berth/auth/client_credentials.hpp"
 #include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
+#include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/config.hpp"
 #include "berth/credential/keychain.hpp"
@@ -18,9 +20,7 @@ namespace {
 constexpr std::size_t kWorkloadLimit = 64 * 1024;
 
 std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<WorkloadToken>& workload,
-                                                      const Environment& environment) {
-  auth::IdentityOptions identity;
-  identity.environment = environment;
+                                                      auth::IdentityOptions identity) {
   if (!workload) {
     auth::DefaultCredentialOptions options;
     options.identity = std::move(identity);
@@ -34,9 +34,11 @@ std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<Worklo
 
 /// As the hub would connect to it, by the configuration alone.
 Result<auth::SessionOptions> session_options(const std::string& registry,
+                                             const std::optional<WorkloadToken>& workload,
                                              const Environment& environment) {
   const credential::Config config = TRY(credential::load_config(environment));
   const auto said = credential::registry_config(config, registry, environment);
+  const auth::AzureRegistry azure = auth::azure_registry(registry, config, environment);
   auth::SessionOptions options;
   options.registry =
       TRY(http::Url::parse((said.plain_http ? "http://" : "https://") + registry + "/"));
@@ -48,7 +50,12 @@ Result<auth::SessionOptions> session_options(const std::string& registry,
                               .client_key_file = said.client_key_file,
                               .insecure_skip_verify = said.insecure_skip_verify});
   options.plain_http_allowed = said.plain_http;
-  options.is_acr = true;
+  options.is_acr = true;  // else nobody asks this
+  options.audience = azure.audience;
+  auth::IdentityOptions identity;
+  identity.environment = environment;
+  identity.authority_host = azure.authority_host;
+  options.token_credential = credential_for(workload, std::move(identity));
   return options;
 }
 
@@ -73,8 +80,6 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
                                                 const std::optional<WorkloadToken>& workload,
                                                 const Environment& environment,
                                                 const Context& context) {
-  auth::SessionOptions options = TRY(session_options(registry, environment));
-  options.token_credential = credential_for(workload, environment);
   const auto transport =
       http::make_curl_transport({.user_agent = std::string("berth/") + kVersion});
   http::Client client(*transport);
@@ -83,11 +88,33 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
   credential::Keychain keychain(std::move(none));
   // Who shows an assertion is known to the authority alone: what it gave is kept for nobody here.
   auth::TokenStore tokens(workload ? std::nullopt : auth::token_folder(environment));
-  auth::Session session(client, keychain, tokens, std::move(options));
+  auth::Session session(client, keychain, tokens,
+                        TRY(session_options(registry, workload, environment)));
   const auth::RefreshToken token = TRY(session.acr_refresh_token(context));
   return credential::RefreshToken{.value = token.token,
                                   .issued = token.renew_at - (token.expires - token.renew_at),
                                   .expires = token.expires};
+}
+
+Result<KnownIdentity> known_identity(const auth::SessionOptions& session, const Context& context) {
+  auth::TokenCredential& credential = *session.token_credential;
+  const auth::AccessToken token = TRY(
+      credential.get_token({.scopes = {session.audience + "/.default"}, .tenant_id = {}}, context));
+  return KnownIdentity{.credential = token.given_by.empty() ? credential.name() : token.given_by,
+                       .claims = auth::claims_of(token)};
+}
+
+std::string KnownIdentity::text() const {
+  std::string details;
+  const auto add = [&](const char* what, const std::string& value) {
+    if (value.empty()) return;
+    details += (details.empty() ? " (" : ", ") + std::string(what) + " " +
+               text::escape_for_terminal(value);
+  };
+  add("account", claims.account);
+  add("tenant", claims.tenant_id);
+  add("object id", claims.object_id);
+  return credential + details + (details.empty() ? "" : ")");
 }
 
 }  // namespace berth::cli

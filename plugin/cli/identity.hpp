@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "berth/auth/identity_claims.hpp"
+#include "berth/auth/session.hpp"
 #include "berth/base/context.hpp"
 #include "berth/base/environment.hpp"
 #include "berth/base/secret.hpp"
@@ -28,5 +30,16 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
                                                 const std::optional<WorkloadToken>& workload,
                                                 const Environment& environment,
                                                 const Context& context);
+
+/// Who one is to Entra ID here, for people to read.
+struct KnownIdentity {
+  std::string credential;  ///< "AzureCliCredential"
+  auth::IdentityClaims claims;
+  std::string text() const;  ///< "AzureCliCredential (account ..., tenant ..., object id ...)"
+};
+
+/// Asks `session.token_credential`, which must be there, for a token, and reads that. Errors:
+/// not_found when no identity is available, naming each that was tried; those of the identity.
+Result<KnownIdentity> known_identity(const auth::SessionOptions& session, const Context& context);
 
 }  // namespace berth::cli

@@ -213,6 +213,16 @@ class Parser {
     purge->add_flag("--untagged-only", purge_.untagged_only, "manifests without a tag, and no tags")
         ->excludes(untagged);
     purge->add_flag("--include-locked", purge_.include_locked, "unlock what is locked");
+    purge
+        ->add_option("--repository-page-size", purge_.repository_page_size,
+                     "repositories in each page of their list (100)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1000));
+    purge
+        ->add_option("--filter-timeout-seconds", purge_.filter_timeout_seconds,
+                     "how long all matching may take (60)")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.001, 86'400.0));
     purge->add_flag("-n,--dry-run", purge_.dry_run, "show what would go, and delete nothing");
     purge->add_flag("-y,--yes", purge_.yes, "do not ask");
     purge->add_option("-j,--jobs", purge_.jobs, "requests at once (4)")

@@ -72,9 +72,7 @@ class Purging {
                    command_.place + ": a purge is of a registry or of a repository");
     }
     acr::PurgeOptions options;
-    options.untagged = command_.untagged_only ? acr::PurgeOptions::Untagged::only
-                       : command_.untagged    ? acr::PurgeOptions::Untagged::also
-                                              : acr::PurgeOptions::Untagged::no;
+    options.untagged = untagged(place);
     options.filters = TRY(filters(place));
     if (command_.ago.empty()) {
       return Error(
@@ -85,8 +83,19 @@ class Purging {
     options.keep = command_.keep;
     options.include_locked = command_.include_locked;
     options.concurrency = command_.jobs;
+    options.repository_page_size = command_.repository_page_size;
+    options.filter_timeout = std::chrono::round<std::chrono::milliseconds>(
+        std::chrono::duration<double>(command_.filter_timeout_seconds));
     options.on_deleted = [this](const std::string& reference) { deleted(reference); };
     return options;
+  }
+
+  /// Of a repository without a filter, --untagged leaves the tags alone: nobody chose one.
+  acr::PurgeOptions::Untagged untagged(const Managed& place) const {
+    using Untagged = acr::PurgeOptions::Untagged;
+    if (command_.untagged_only) return Untagged::only;
+    if (!command_.untagged) return Untagged::no;
+    return !place.repository.empty() && command_.filters.empty() ? Untagged::only : Untagged::also;
   }
 
   /// Of a repository the filters are of tags; its name is no expression.
@@ -99,10 +108,10 @@ class Purging {
       }
       return command_.filters;
     }
-    if (command_.filters.empty() && !command_.untagged_only) {
+    if (command_.filters.empty() && !command_.untagged_only && !command_.untagged) {
       return Error(Errc::invalid_argument,
-                   "a purge of tags needs --filter TAG (a regular expression; '.*' is every tag), "
-                   "or --untagged-only");
+                   "a purge of a repository needs --filter TAG (a regular expression; '.*' is "
+                   "every tag), or --untagged for manifests without a tag alone");
     }
     std::string name;
     for (const char c : place.repository) name += c == '.' ? std::string("\\.") : std::string(1, c);

@@ -18,15 +18,17 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kTenant = "contoso";
+constexpr const char* kAdfs = "/adfs/oauth2/token";
 
 /// Every certificate of a PEM text by its thumbprint: whichever is the application's own will do.
-std::map<std::string, EVP_PKEY*> keys_of(const std::string& pem) {
+/// AD FS knows them by their SHA-1.
+std::map<std::string, EVP_PKEY*> keys_of(const std::string& pem, bool adfs) {
   std::map<std::string, EVP_PKEY*> keys;
   BIO* reader = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
   while (X509* certificate = PEM_read_bio_X509(reader, nullptr, nullptr, nullptr)) {
     unsigned char print[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    X509_digest(certificate, EVP_sha256(), print, &size);
+    X509_digest(certificate, adfs ? EVP_sha1() : EVP_sha256(), print, &size);
     keys[base64url({reinterpret_cast<const char*>(print), size})] = X509_get_pubkey(certificate);
     X509_free(certificate);
   }
@@ -34,13 +36,14 @@ std::map<std::string, EVP_PKEY*> keys_of(const std::string& pem) {
   return keys;
 }
 
-bool verifies(EVP_PKEY* key, const std::string& text, const std::string& signature) {
+bool verifies(EVP_PKEY* key, const std::string& text, const std::string& signature, bool adfs) {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   EVP_PKEY_CTX* options = nullptr;
   const bool good =
       EVP_DigestVerifyInit(context, &options, EVP_sha256(), nullptr, key) == 1 &&
-      EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-      EVP_PKEY_CTX_set_rsa_pss_saltlen(options, 32) == 1 &&
+      EVP_PKEY_CTX_set_rsa_padding(options, adfs ? RSA_PKCS1_PADDING : RSA_PKCS1_PSS_PADDING) ==
+          1 &&
+      (adfs || EVP_PKEY_CTX_set_rsa_pss_saltlen(options, 32) == 1) &&
       EVP_DigestVerify(context, reinterpret_cast<const unsigned char*>(signature.data()),
                        signature.size(), reinterpret_cast<const unsigned char*>(text.data()),
                        text.size()) == 1;
@@ -131,14 +134,15 @@ HttpReply FakeAuthority::serve(const HttpRequest& request) {
   const std::string path = request.path();
   const std::size_t end = path.find('/', 1);
   const std::string tenant = path.substr(1, end == std::string::npos ? end : end - 1);
+  const bool adfs = path == kAdfs;
   if (request.method != "POST" || end == std::string::npos ||
-      path.substr(end) != "/oauth2/v2.0/token") {
+      (!adfs && path.substr(end) != "/oauth2/v2.0/token")) {
     return {.status = 404};
   }
   HttpRequest form;
   form.target = "?" + request.body;
   const std::string client = form.query("client_id");
-  if (tenant != kTenant) {
+  if (!adfs && tenant != kTenant) {
     return refusal(400, "invalid_request",
                    "AADSTS90002: Tenant '" + tenant +
                        "' not found. Check to make sure you have the correct tenant ID.");
@@ -215,12 +219,14 @@ std::optional<HttpReply> FakeAuthority::check_assertion(const Application& appli
   const Json claims =
       Json::parse(from_base64url(assertion.substr(first + 1, last - first - 1)), nullptr, false);
   if (!header.is_object() || !claims.is_object()) return refuse_assertion();
+  const bool adfs = endpoint.ends_with(kAdfs);
   bool good = false;
   for (const std::string& pem : application.certificates) {
-    for (const auto& [print, key] : keys_of(pem)) {
-      good = good ||
-             (header.value("x5t#S256", "") == print && header.value("alg", "") == "PS256" &&
-              verifies(key, assertion.substr(0, last), from_base64url(assertion.substr(last + 1))));
+    for (const auto& [print, key] : keys_of(pem, adfs)) {
+      good = good || (header.value(adfs ? "x5t" : "x5t#S256", "") == print &&
+                      header.value("alg", "") == (adfs ? "RS256" : "PS256") &&
+                      verifies(key, assertion.substr(0, last),
+                               from_base64url(assertion.substr(last + 1)), adfs));
       EVP_PKEY_free(key);
     }
   }

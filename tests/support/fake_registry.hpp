@@ -62,6 +62,7 @@ struct RegistryBehaviour {
   std::set<std::string> entra_actions{
       "pull",           "push",         "delete",          "metadata_read",
       "metadata_write", "deleted_read", "deleted_restore", "*"};  ///< what the identity may do
+  std::set<std::string> no_delete{};  ///< repositories in which it may not delete
   int refresh_token_seconds = 11'700;
   std::function<std::int64_t()> unix_time{};  ///< what time it is there; absent: the machine's
 };

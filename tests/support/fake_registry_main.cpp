@@ -20,13 +20,14 @@ constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
-              [--entra TOKEN] [--anonymous-pull] [--rights ACTION,...]
+              [--entra TOKEN] [--abac] [--anonymous-pull] [--rights ACTION,...]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
---entra: an Entra ID token that its exchange takes.
+--entra: an Entra ID token that its exchange takes. --abac: it gives rights by repository, and
+drops the wildcards that Entra ID's identities ask for.
 --acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
 what is deleted. --anonymous-pull: tokens to pull for anybody. --rights: all that alice may do there,
 "pull,metadata_read".
@@ -90,6 +91,8 @@ Arguments parse(int argc, char** argv) {
       for (std::string action; std::getline(actions, action, ',');) {
         out.behaviour.user_actions->insert(action);
       }
+    } else if (option == "--abac") {
+      out.behaviour.abac = true;
     } else if (option == "--anonymous-pull") {
       out.behaviour.anonymous_pull = true;
     } else if (option == "--soft-delete") {

@@ -101,6 +101,12 @@ HttpReply FakeRegistry::Impl::exchange_entra_token(const HttpRequest& form) {
   return json_reply(200, {{"refresh_token", token}});
 }
 
+bool FakeRegistry::Impl::may_not_delete(const std::string& scope) const {
+  return std::ranges::any_of(behaviour.no_delete, [&](const std::string& repository) {
+    return scope == "repository:" + repository + ":delete";
+  });
+}
+
 /// A token for what of the asked may be granted; `all` to a login, what can be read to anybody.
 HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& asked, bool all,
                                              const RefreshToken* entra) {
@@ -113,6 +119,7 @@ HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& ask
     const auto& user = behaviour.user_actions;
     if (entra == nullptr && user && !user->contains(action)) continue;
     if (entra != nullptr && behaviour.abac && wildcard) continue;
+    if (entra != nullptr && action == "delete" && may_not_delete(scope)) continue;
     scopes.insert(scope);
   }
   const std::int64_t now = unix_time();

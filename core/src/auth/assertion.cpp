@@ -33,9 +33,13 @@ Result<std::string> new_id() {
 Result<Secret> make_assertion(const crypto::SigningCertificate& certificate,
                               const AssertionClaims& claims) {
   json::Node header = json::Node::object();
-  header.set("alg", "PS256");
+  header.set("alg", claims.adfs ? "RS256" : "PS256");
   header.set("typ", "JWT");
-  header.set("x5t#S256", text::to_base64url(crypto::sha256(certificate.chain().front())));
+  if (claims.adfs) {
+    header.set("x5t", text::to_base64url(TRY(certificate.thumbprint())));
+  } else {
+    header.set("x5t#S256", text::to_base64url(crypto::sha256(certificate.chain().front())));
+  }
   if (claims.send_chain) {
     json::Node chain = json::Node::array();
     for (const Bytes& der : certificate.chain()) chain.push_back(text::to_base64(der));
@@ -51,7 +55,8 @@ Result<Secret> make_assertion(const crypto::SigningCertificate& certificate,
   payload.set("iat", now);
   payload.set("exp", now + kLifetime);
   const std::string signed_text = part(header) + "." + part(payload);
-  const Bytes signature = TRY(certificate.sign_ps256(signed_text));
+  const Bytes signature = claims.adfs ? TRY(certificate.sign_rs256(signed_text))
+                                      : TRY(certificate.sign_ps256(signed_text));
   return Secret(signed_text + "." + text::to_base64url(signature));
 }
 

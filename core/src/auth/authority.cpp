@@ -16,6 +16,8 @@
 namespace berth::auth {
 namespace {
 
+constexpr std::string_view kAdfsPath = "/adfs/oauth2/token";
+
 /// The codes of Entra ID that people meet, and what they do then.
 constexpr std::array kRemedies = {
     std::pair{"AADSTS7000215",
@@ -106,9 +108,11 @@ std::vector<std::string_view> known_refusals() {
 }
 
 std::string token_endpoint(const std::string& host, const std::string& tenant) {
-  if (tenant == "adfs") return host + "/adfs/oauth2/token";
+  if (tenant == "adfs") return host + std::string(kAdfsPath);
   return fmt::format("{}/{}/oauth2/v2.0/token", host, tenant);
 }
+
+bool is_adfs(std::string_view endpoint) { return endpoint.ends_with(kAdfsPath); }
 
 Result<AccessToken> ask_authority(http::Client& client, const AuthorityRequest& request,
                                   const Context& context) {

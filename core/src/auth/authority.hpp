@@ -22,6 +22,7 @@ struct AuthorityRequest {
 
 /// "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"; AD FS has another path.
 std::string token_endpoint(const std::string& host, const std::string& tenant);
+bool is_adfs(std::string_view endpoint);
 
 /// A token by the client credentials grant (RFC 6749 section 4.4). Errors: unauthenticated with
 /// Entra ID's words and what to do; unavailable, retryable, when it is not reached or fails.

@@ -10,6 +10,7 @@
 #include "berth/crypto/crypto.hpp"
 
 #include "auth/assertion.hpp"
+#include "auth/authority.hpp"
 #include "auth/client_flow.hpp"
 #include "auth/identity_rules.hpp"
 
@@ -75,7 +76,8 @@ ClientFlow::Proof proof_of(const ClientCertificate& given, const std::string& cl
     const AssertionClaims claims{.audience = endpoint,
                                  .client_id = client_id,
                                  .now = clock->now(),
-                                 .send_chain = given.send_certificate_chain};
+                                 .send_chain = given.send_certificate_chain,
+                                 .adfs = is_adfs(endpoint)};
     const Secret assertion = TRY(make_assertion(*certificate, claims));
     return assertion_form(assertion);
   };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "berth/auth/client_credentials.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/crypto/certificate.hpp"
@@ -77,11 +78,26 @@ IdentityOptions options_at(const ManagedEndpoint& endpoint, IdentityOptions opti
   return with_transports(std::move(options));
 }
 
+/// On AKS the identity of a pod is no endpoint's: the cluster vouches for it by a file, as the
+/// environment says. nullptr where it does not, or an identity of another kind is meant.
+std::unique_ptr<TokenCredential> federated(const ManagedIdentity& identity,
+                                           const IdentityOptions& options) {
+  if (!identity.object_id.empty() || !identity.resource_id.empty()) return nullptr;
+  const auto says = [&](const char* name) {
+    return !options.environment(name).value_or("").empty();
+  };
+  const bool client = !identity.client_id.empty() || says("AZURE_CLIENT_ID");
+  if (!client || !says("AZURE_TENANT_ID") || !says("AZURE_FEDERATED_TOKEN_FILE")) return nullptr;
+  return std::make_unique<WorkloadIdentityCredential>(
+      WorkloadIdentity{.client_id = identity.client_id}, options);
+}
+
 }  // namespace
 
 struct ManagedIdentityCredential::Impl {
   Impl(ManagedIdentity which, IdentityOptions with)
       : identity(std::move(which)),
+        exchange(federated(identity, with)),
         endpoint(find_managed_endpoint(with.environment, identity)),
         options(options_at(endpoint, std::move(with))),
         network(options),
@@ -98,6 +114,7 @@ struct ManagedIdentityCredential::Impl {
   Error refused(http::Response& response, const Context& context) const;
 
   const ManagedIdentity identity;
+  const std::unique_ptr<TokenCredential> exchange;  ///< in the place of the endpoint
   const ManagedEndpoint endpoint;
   const IdentityOptions options;
   IdentityNetwork network;
@@ -214,13 +231,19 @@ ManagedIdentityCredential::~ManagedIdentityCredential() = default;
 
 Result<AccessToken> ManagedIdentityCredential::get_token(const TokenRequest& request,
                                                          const Context& context) {
-  return impl_->memory.get(request, context, [&] { return impl_->fetch(request, context); });
+  if (impl_->exchange == nullptr) {
+    return impl_->memory.get(request, context, [&] { return impl_->fetch(request, context); });
+  }
+  auto token = impl_->exchange->get_token(request, context);
+  if (token) return token;
+  return Error(std::move(token).error()).with_context(kName);
 }
 
 std::string ManagedIdentityCredential::name() const { return kName; }
 
 std::string ManagedIdentityCredential::identity_key() const {
   const ManagedIdentity& identity = impl_->identity;
+  if (impl_->exchange != nullptr) return impl_->exchange->identity_key();
   return fmt::format("{} {} {} {} {} {}", kName, name_of(impl_->endpoint.source),
                      impl_->endpoint.url, identity.client_id, identity.object_id,
                      identity.resource_id);

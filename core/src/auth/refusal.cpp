@@ -85,8 +85,10 @@ std::string sentence(const Refusal& refusal) {
 }  // namespace
 
 Error refusal_error(const Refusal& refusal) {
-  // An account that the registry knows is not helped by another password.
-  const bool known = refusal.insufficient_scope && !refusal.lookup.credential.is_anonymous();
+  // An account that the registry knows is not helped by another password. Nor is an identity, once
+  // the registry took it: what is refused then is a right.
+  const bool known = !refusal.identity.empty() ||
+                     (refusal.insufficient_scope && !refusal.lookup.credential.is_anonymous());
   return {known ? Errc::denied : Errc::unauthenticated,
           sentence(refusal) + said(refusal) + tried_list(refusal.lookup)};
 }

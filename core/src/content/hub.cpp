@@ -9,7 +9,7 @@
 
 #include <fmt/core.h>
 
-#include "berth/auth/cloud.hpp"
+#include "berth/auth/azure_registry.hpp"
 #include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
 #include "berth/base/sync.hpp"
@@ -76,7 +76,7 @@ struct Hub::Impl {
   Result<std::shared_ptr<Management>> management(const std::string& registry, const http::Url& base,
                                                  bool named_for_http);
   void add_identity(const std::string& registry, auth::SessionOptions& session);
-  std::shared_ptr<auth::TokenCredential> identity(const auth::Cloud& cloud);
+  std::shared_ptr<auth::TokenCredential> identity(const std::string& authority_host);
 
   const HubOptions options;
   const credential::Config config;
@@ -93,8 +93,7 @@ struct Hub::Impl {
   std::map<std::string, std::shared_ptr<Source>> sources BERTH_GUARDED_BY(mutex);
   std::vector<acr::ContainerRegistryClient> azure BERTH_GUARDED_BY(mutex);  ///< of the sources
   /// By authority; what one learned serves every registry of its cloud.
-  std::map<std::string_view, std::shared_ptr<auth::TokenCredential>> identities
-      BERTH_GUARDED_BY(mutex);
+  std::map<std::string, std::shared_ptr<auth::TokenCredential>> identities BERTH_GUARDED_BY(mutex);
   Store store;
 };
 
@@ -124,31 +123,26 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
   return std::make_shared<const http::ConnectionOptions>(std::move(connection));
 }
 
-/// Entra ID stands last in the search for a credential, and only where a registry is Azure's: by
-/// its name, or because the configuration says so.
+/// Entra ID stands last in the search for a credential, and only where a registry is Azure's.
 void Hub::Impl::add_identity(const std::string& registry, auth::SessionOptions& session) {
-  const auto said = config.registries.find(registry);
-  const bool configured = said != config.registries.end();
-  const auth::Cloud* cloud = auth::cloud_of_registry(registry);
-  if (cloud == nullptr && !(configured && said->second.acr.value_or(false))) return;
+  const auth::AzureRegistry rule = auth::azure_registry(registry, config, options.environment);
+  if (!rule.is_azure) return;
   session.is_acr = true;
   session.anonymous_first = true;
-  session.token_credential = identity(cloud == nullptr ? auth::clouds().front() : *cloud);
-  if (configured && !said->second.audience.empty()) session.audience = said->second.audience;
+  session.token_credential = identity(rule.authority_host);
+  session.audience = rule.audience;
 }
 
-std::shared_ptr<auth::TokenCredential> Hub::Impl::identity(const auth::Cloud& cloud) {
+std::shared_ptr<auth::TokenCredential> Hub::Impl::identity(const std::string& authority_host) {
   MutexLock lock(mutex);
-  std::shared_ptr<auth::TokenCredential>& made = identities[cloud.authority_host];
+  std::shared_ptr<auth::TokenCredential>& made = identities[authority_host];
   if (made != nullptr) return made;
   auth::DefaultCredentialOptions how;
   how.identity.environment = options.environment;
   how.identity.retry = options.retry;
   // It outlives every session, as this hub's own transport does.
   how.identity.transport = std::shared_ptr<http::Transport>(&transport, [](http::Transport*) {});
-  if (!options.environment("AZURE_AUTHORITY_HOST")) {
-    how.identity.authority_host = cloud.authority_host;
-  }
+  how.identity.authority_host = authority_host;
   made = std::make_shared<auth::DefaultAzureCredential>(std::move(how));
   return made;
 }
@@ -197,7 +191,7 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
   auth::SessionOptions session;
   add_identity(registry, session);
   client.token_credential = session.token_credential;
-  if (!session.audience.empty()) client.audience = session.audience;
+  client.audience = session.audience;
   client.allow_insecure_connection = named_for_http;
   client.retry = {.max_retries = options.retry.attempts - 1,
                   .retry_delay = options.retry.first_delay,

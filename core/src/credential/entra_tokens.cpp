@@ -17,7 +17,8 @@ constexpr seconds kRenewalPause{30};
 constexpr seconds kUsable{60};
 
 void say(std::vector<Tried>* tried, std::string outcome) {
-  if (tried != nullptr) tried->push_back({.source = "Entra ID", .outcome = std::move(outcome)});
+  if (tried != nullptr)
+    tried->push_back({.source = std::string(kEntraSource), .outcome = std::move(outcome)});
 }
 
 }  // namespace

@@ -60,6 +60,13 @@ std::string audience_of(const json& claims) {
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
 
+std::string account_of(const json& claims) {
+  for (const char* name : {"upn", "appid", "azp"}) {
+    if (std::string value = string_of(claims, name); !value.empty()) return value;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<JwtClaims> read_jwt(std::string_view token) {
@@ -73,6 +80,8 @@ Result<JwtClaims> read_jwt(std::string_view token) {
   return JwtClaims{.issued = seconds(claims, "iat"),
                    .expires = seconds(claims, "exp"),
                    .tenant = string_of(claims, "tid"),
+                   .object = string_of(claims, "oid"),
+                   .account = account_of(claims),
                    .by_repository = claims.contains("aad_identity"),
                    .issuer = string_of(claims, "iss"),
                    .subject = string_of(claims, "sub"),

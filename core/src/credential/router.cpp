@@ -23,7 +23,9 @@ void say(std::vector<Tried>* tried, std::string source, std::string outcome) {
 }
 
 Credential acr_credential(Secret token) {
-  return {.username = std::string(kAcrUser), .password = std::move(token), .source = "Entra ID"};
+  return {.username = std::string(kAcrUser),
+          .password = std::move(token),
+          .source = std::string(kEntraSource)};
 }
 
 std::string route_words(const Route& route) {

@@ -135,6 +135,25 @@ Certificates in_order(Certificates all, EVP_PKEY* key) {
   return chain;
 }
 
+Result<Bytes> sign(EVP_PKEY* key, std::string_view message, bool (*pad)(EVP_PKEY_CTX*)) {
+  const std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>> context(::EVP_MD_CTX_new());
+  EVP_PKEY_CTX* options = nullptr;
+  std::size_t size = 0;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
+  const bool begun =
+      context != nullptr &&
+      ::EVP_DigestSignInit(context.get(), &options, ::EVP_sha256(), nullptr, key) == 1 &&
+      pad(options) && ::EVP_DigestSign(context.get(), nullptr, &size, bytes, message.size()) == 1;
+  Bytes signature(size);
+  if (!begun || ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
+                                 &size, bytes, message.size()) != 1) {
+    ::ERR_clear_error();
+    return Error(Errc::internal, "OpenSSL could not sign with this key");
+  }
+  signature.resize(size);
+  return signature;
+}
+
 }  // namespace
 
 struct SigningCertificate::Impl {
@@ -187,25 +206,29 @@ Result<SigningCertificate> SigningCertificate::load(std::string_view file, const
 }
 
 Result<Bytes> SigningCertificate::sign_ps256(std::string_view message) const {
-  const std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>> context(::EVP_MD_CTX_new());
-  EVP_PKEY_CTX* options = nullptr;
-  std::size_t size = 0;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
-  const bool begun = context != nullptr &&
-                     ::EVP_DigestSignInit(context.get(), &options, ::EVP_sha256(), nullptr,
-                                          impl_->key.get()) == 1 &&
-                     ::EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-                     ::EVP_PKEY_CTX_set_rsa_mgf1_md(options, ::EVP_sha256()) == 1 &&
-                     ::EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1 &&
-                     ::EVP_DigestSign(context.get(), nullptr, &size, bytes, message.size()) == 1;
-  Bytes signature(size);
-  if (!begun || ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
-                                 &size, bytes, message.size()) != 1) {
-    ::ERR_clear_error();
-    return Error(Errc::internal, "OpenSSL could not sign with this key");
+  return sign(impl_->key.get(), message, [](EVP_PKEY_CTX* options) {
+    return ::EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
+           ::EVP_PKEY_CTX_set_rsa_mgf1_md(options, ::EVP_sha256()) == 1 &&
+           ::EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1;
+  });
+}
+
+Result<Bytes> SigningCertificate::sign_rs256(std::string_view message) const {
+  return sign(impl_->key.get(), message, [](EVP_PKEY_CTX* options) {
+    return ::EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PADDING) == 1;
+  });
+}
+
+Result<Bytes> SigningCertificate::thumbprint() const {
+  const Bytes& der = impl_->chain.front();
+  Bytes print(EVP_MAX_MD_SIZE);
+  unsigned size = 0;
+  if (::EVP_Digest(der.data(), der.size(), reinterpret_cast<unsigned char*>(print.data()), &size,
+                   ::EVP_sha1(), nullptr) != 1) {
+    return invalid("OpenSSL has no SHA-1 here, by which this certificate is named");
   }
-  signature.resize(size);
-  return signature;
+  print.resize(size);
+  return print;
 }
 
 const std::vector<Bytes>& SigningCertificate::chain() const noexcept { return impl_->chain; }

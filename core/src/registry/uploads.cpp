@@ -53,7 +53,8 @@ Result<Uploaded> Client::Impl::push(const std::string& repository, BlobSource& s
   UploadOptions options = given;
   const bool whole_put = options.way == UploadWay::automatic &&
                          quirks::wants_single_put(endpoints.registry().base.origin().host);
-  if (!options.digest && whole_put && source.size()) {
+  const bool look = options.hash_first && source.size().value_or(0) > options.look_first_above;
+  if (!options.digest && source.size() && (whole_put || look)) {
     options.digest = TRY(digest_beforehand(source, context));
   }
   const bool may_mount = options.digest && !options.mount_from.empty();

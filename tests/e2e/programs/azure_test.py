@@ -210,6 +210,22 @@ class Purge(AzureCase):
         os.close(mine)
         return shown, status
 
+    def test_untagged_of_a_repository_needs_no_filter_and_lists_are_as_long_as_one_says(self):  # S368
+        r = self.azure()
+        hello = f"{r.host}/library/hello"
+        self.berth("untag", f"{r.host}/library/artifact:latest")
+        shown = self.berth("purge", f"{r.host}/library/artifact", "--untagged", "--ago", "0d", "--yes").stdout
+        self.assertIn("0 tags and 1 manifest deleted", shown)
+        self.berth("purge", hello, "--untagged", "--ago", "0d", "--yes")
+        self.fresh()
+        self.assertEqual(self.berth("ls", hello).stdout.split(), ["latest", "v1"])
+        r.requests()
+        self.berth("purge", r.host, "--filter", ".*:nothing", "--ago", "0d", "-n", "--repository-page-size", "1")
+        lists = [target for _, _, target in r.requests() if "_catalog" in target]
+        self.assertTrue(lists and all("n=1" in target for target in lists), lists)
+        said = self.berth("purge", r.host, "--filter", ".*:x", "--ago", "0d", "-n", "--filter-timeout-seconds", "0", status=2).stderr
+        self.assertIn("--filter-timeout-seconds", said)
+
     def test_wrong_use_and_other_registries(self):  # S271
         r = self.azure()
         repo = f"{r.host}/library/hello"

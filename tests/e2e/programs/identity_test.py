@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Azure container registry, as whoever Entra ID says that one is: the command and the mount."""
+import base64
 import errno
+import json
 import os
 import socket
 import unittest
+import urllib.error
+import urllib.request
 
 from harness import Case, FakeRegistry, wait_until
 
 TOKEN = "token-of-az"
+
+
+def jwt(**claims):
+    """A token whose claims can be read, and whose signature nobody checks."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "none"}, claims)]
+    return ".".join([*parts, "c2ln"])
+
+
+PERSON = jwt(tid="contoso", oid="1111-2222", upn="kim@contoso.com")
 
 
 def closed_port():
@@ -25,16 +38,17 @@ class EntraId(Case):
         self.env["PATH"] = f"{self.bin}:/usr/bin:/bin"
         self.env["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = f"http://127.0.0.1:{closed_port()}"
 
-    def azure(self, *arguments) -> FakeRegistry:
-        registry = self.fake_registry("--acr", "--auth", "bearer", "--sample", "--entra", TOKEN, *arguments)
+    def azure(self, *arguments, token=TOKEN, more="") -> FakeRegistry:
+        registry = self.fake_registry("--acr", "--auth", "bearer", "--sample", "--entra", token, *arguments)
         config = self.folder / "config.toml"
-        config.write_text(f'[registry."{registry.host}"]\nacr = true\nplain_http = true\n')
+        config.write_text(f'[registry."{registry.host}"]\nacr = true\nplain_http = true\n{more}')
         self.env["BERTH_CONFIG"] = str(config)
         return registry
 
-    def log_in(self):
+    def log_in(self, token=TOKEN):
         az = self.bin / "az"
-        az.write_text(f'#!/bin/sh\necho run >> {self.folder}/runs\necho \'{{"accessToken":"{TOKEN}","expires_on":4000000000}}\'\n')
+        az.write_text(f'#!/bin/sh\necho run "$@" >> {self.folder}/runs\n'
+                      f'echo \'{{"accessToken":"{token}","expires_on":4000000000}}\'\n')
         az.chmod(0o755)
 
     def can_list(self, folder):
@@ -78,6 +92,83 @@ class EntraId(Case):
         # The list of repositories is not public there: one exchange and one token, for that alone.
         self.assertEqual(said.count("POST "), 2, said)
         self.assertLess(said.index("POST "), said.rindex("GET http://" + registry.host + "/oauth2/token"), said)
+
+    def test_login_needs_no_password_where_an_identity_is_there(self):
+        # S361, S362
+        registry = self.azure(token=PERSON)
+        self.log_in(PERSON)
+        who = "AzureCliCredential (account kim@contoso.com, tenant contoso, object id 1111-2222)"
+        self.assertEqual(self.berth("login", registry.host).stdout,
+                         f"Logged in to {registry.host} by {who}; nothing had to be kept.\n")
+        self.assertFalse((self.home / ".local").exists())
+        self.assertEqual(self.berth("whoami", registry.host).stdout, f"{who}, accepted by {registry.host}\n")
+        shown = json.loads(self.berth("whoami", "--json", registry.host).stdout)
+        self.assertEqual([shown["credential"], shown["account"], shown["tenant"], shown["object_id"], shown["checked"]],
+                         ["AzureCliCredential", "kim@contoso.com", "contoso", "1111-2222", True])
+        self.assertEqual(json.loads(self.berth("login", "--json", registry.host).stdout)["kept_in"], None)
+
+    def test_login_says_that_the_registry_refuses_the_identity(self):
+        # S361
+        registry = self.azure(token=PERSON)
+        self.log_in(jwt(tid="fabrikam", oid="3"))
+        said = self.berth("login", registry.host, status=4).stderr
+        self.assertIn("did not take the Entra ID token", said)
+        self.assertIn("of the tenant fabrikam", said)
+
+    def test_login_without_an_identity_names_what_was_tried_and_what_helps(self):
+        # S361
+        registry = self.azure()
+        said = self.berth("login", registry.host, status=4).stderr
+        for words in ("az is not installed", "run `az login`, or give --username NAME --password-stdin"):
+            self.assertIn(words, said)
+        self.log_in()
+        said = self.berth("login", registry.host, "-u", "alice", "--password-stdin", "--store", "file", input="wonder").stdout
+        self.assertIn("as alice", said, "who gives a user name means that")
+
+    def test_logout_warns_of_an_identity_that_is_still_asked(self):
+        # S363
+        registry = self.azure(token=PERSON)
+        self.log_in(PERSON)
+        self.berth("whoami", registry.host)
+        done = self.berth("logout", registry.host)
+        self.assertIn("Removed from", done.stdout)
+        self.assertIn(f"{registry.host} is still asked by AzureCliCredential (account kim@contoso.com", done.stderr)
+        (self.bin / "az").unlink()
+        self.assertEqual(self.berth("logout", registry.host).stderr, "")
+
+    def test_the_helpers_and_the_command_ask_one_authority_for_one_audience(self):
+        # S360
+        registry = self.azure(more='audience = "https://audience.example"\n')
+        self.log_in()
+        self.assertIn('"token"', self.berth("token", "--helper", registry.host).stdout)
+        self.berth("ls", f"{registry.host}/library/hello")
+        asked = (self.folder / "runs").read_text().splitlines()
+        self.assertEqual([line.split("--resource ")[1].split()[0] for line in asked], ["https://audience.example"] * len(asked))
+        # The secret of an application goes to the cloud of the registry, whoever asks; here it gets no further than a proxy.
+        application = {"AZURE_TENANT_ID": "contoso", "AZURE_CLIENT_ID": "app", "AZURE_CLIENT_SECRET": "secret",
+                       "https_proxy": f"http://127.0.0.1:{closed_port()}"}
+        said = self.berth("-vv", "--timeout", 2, "token", "--helper", "r.azurecr.cn", env=application, status=None).stderr
+        self.assertIn("POST https://login.chinacloudapi.cn/contoso/oauth2/v2.0/token", said)
+
+    def test_a_registry_with_rights_by_repository_drops_wildcards(self):
+        # S364
+        registry = self.azure("--abac")
+        self.log_in()
+        self.assertIn("v1", self.berth("ls", f"{registry.host}/library/hello").stdout)
+        self.assertIn("library", self.berth("ls", registry.host).stdout)
+        self.assertEqual(self.status(registry, "repository:library/hello:pull"), 200)
+        self.assertEqual(self.status(registry, "repository:*:*"), 401, "a wildcard is dropped: the token is good for nothing")
+
+    def status(self, registry, scope):
+        """What the registry answers to the list of tags with a token for a scope."""
+        header = self.berth("token", "--header", "--scope", scope, registry.host).stdout
+        name, value = header.strip().split(": ", 1)
+        request = urllib.request.Request(f"http://{registry.host}/v2/library/hello/tags/list", headers={name: value})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
 
 
 if __name__ == "__main__":

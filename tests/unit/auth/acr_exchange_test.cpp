@@ -110,22 +110,40 @@ class AcrExchangeTest : public ::testing::Test {
 TEST_F(AcrExchangeTest, TheIdentityBecomesARefreshTokenAndThatAnAccessToken) {
   EXPECT_EQ(status(), 200);
   const auto log = fake_.server().log();
-  ASSERT_EQ(log.size(), 4U);
-  EXPECT_FALSE(log[0].has_header("Authorization"));
-  EXPECT_EQ(log[1].target, "/oauth2/exchange?api-version=2021-07-01");
-  EXPECT_EQ(log[1].header("Content-Type"), "application/x-www-form-urlencoded");
+  ASSERT_EQ(log.size(), 3U);
+  EXPECT_EQ(log[0].target, "/oauth2/exchange?api-version=2021-07-01");
+  EXPECT_EQ(log[0].header("Content-Type"), "application/x-www-form-urlencoded");
   test::HttpRequest form;
-  form.target = "?" + log[1].body;
+  form.target = "?" + log[0].body;
   EXPECT_EQ(form.query("grant_type"), "access_token");
   EXPECT_EQ(form.query("service"), fake_.host());
   EXPECT_EQ(form.query("tenant"), "contoso");
   EXPECT_EQ(form.query("access_token"), entra_);
-  EXPECT_EQ(log[2].target, "/oauth2/token?api-version=2021-07-01");
-  form.target = "?" + log[2].body;
+  EXPECT_EQ(log[1].target, "/oauth2/token?api-version=2021-07-01");
+  form.target = "?" + log[1].body;
   EXPECT_EQ(form.query("grant_type"), "refresh_token");
   EXPECT_EQ(form.query("scope"), "repository:a:pull");
   EXPECT_TRUE(read_jwt(form.query("refresh_token")));
   EXPECT_EQ(identity_->last_scope, "https://containerregistry.azure.net/.default");
+}
+
+// S367
+TEST_F(AcrExchangeTest, WhatIsPresumedOfARegistryCostsNothingWhereItIsWrong) {
+  fake_.change([](auto& behaviour) { behaviour.auth = test::RegistryBehaviour::Auth::none; });
+  identity_ = std::make_shared<FixedCredential>([]() -> Result<AccessToken> {
+    return Error(Errc::not_found, "nobody is logged in to anything");
+  });
+  start();
+  EXPECT_EQ(status(), 200) << "it asks for nothing, and nobody is there to ask";
+  // One that asks by Basic alone, and has no exchange.
+  fake_.fault({.target = "/v2/*", .times = 0},
+              test::fault::status(401, "", {{"WWW-Authenticate", "Basic realm=\"r\""}}));
+  fake_.fault({.target = "/oauth2/exchange*", .times = 0}, test::fault::status(404, "Not found"));
+  identity_ = FixedCredential::of(entra_);
+  start();
+  const auto refused = get();
+  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  EXPECT_THAT(refused.error().message(), HasSubstr("no credentials for it were found"));
 }
 
 TEST_F(AcrExchangeTest, TheAudienceIsTheOneThatIsAskedFor) {
@@ -142,7 +160,7 @@ TEST_F(AcrExchangeTest, TheIdentityIsAskedOnceForAllScopes) {
   EXPECT_EQ(exchanges(), 1);
   EXPECT_EQ(access_tokens(), 3);
   EXPECT_EQ(identity_->asked, 1);
-  EXPECT_EQ(refusals(), 1) << "scopes that are known are asked for before the 401";
+  EXPECT_EQ(refusals(), 0) << "scopes that are known are asked for before the 401";
 }
 
 TEST_F(AcrExchangeTest, ItsOwnOriginIsAskedWhateverTheRealmSays) {
@@ -154,7 +172,7 @@ TEST_F(AcrExchangeTest, ItsOwnOriginIsAskedWhateverTheRealmSays) {
 
 TEST_F(AcrExchangeTest, SixHoursOfWorkMeetNo401) {
   EXPECT_EQ(status(), 200);
-  EXPECT_EQ(refusals(), 1);
+  EXPECT_EQ(refusals(), 0);
   fake_.server().clear_log();
   for (int minute = 0; minute < 6 * 60; ++minute) {
     clock_.advance(minutes(1));
@@ -414,7 +432,7 @@ TEST_F(AcrExchangeTest, AnAnswerWithoutATokenIsNamed) {
 TEST_F(AcrExchangeTest, ARoleThatIsMissingIsNamed) {
   fake_.change([](auto& behaviour) { behaviour.entra_actions = {"pull"}; });
   const auto refused = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(),
               AllOf(HasSubstr("knows the Entra ID identity (of FixedCredential) and does not give "
                               "it repository:a:delete"),
@@ -427,11 +445,11 @@ TEST_F(AcrExchangeTest, ARoleThatIsGivenLaterIsSeenAfterSomeMinutes) {
     return get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
   };
   EXPECT_EQ(status(), 200);
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
   EXPECT_EQ(exchanges(), 1) << "it was made a moment ago";
   clock_.advance(minutes(6));
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
-  EXPECT_THAT(remove(), HasCode(Errc::unauthenticated));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
+  EXPECT_THAT(remove(), HasCode(Errc::denied));
   EXPECT_EQ(exchanges(), 2);
   fake_.change([](auto& behaviour) { behaviour.entra_actions.insert("delete"); });
   clock_.advance(minutes(6));
@@ -452,7 +470,7 @@ TEST_F(AcrExchangeTest, ARefusalDoesNotCostTheTokenThatIsThere) {
   there = false;
   clock_.advance(minutes(6));
   const auto refused = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(), HasSubstr("does not give it"));
   EXPECT_EQ(get("b")->status, 404) << "another scope, by the refresh token that is still there";
 }
@@ -470,7 +488,7 @@ TEST_F(AcrExchangeTest, ARegistryWithRightsByRepositoryDropsWildcards) {
                                             "scope\""}}));
   const auto refused =
       session_->send(std::move(request), Scopes::parse("repository:*:*"), "", context_);
-  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  ASSERT_THAT(refused, HasCode(Errc::denied));
   EXPECT_THAT(refused.error().message(),
               AllOf(HasSubstr("gives rights by repository (ABAC)"), HasSubstr("name each one")));
 }

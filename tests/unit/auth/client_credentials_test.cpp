@@ -255,6 +255,24 @@ TEST_F(ClientCredentialsTest, ACertificateSigns) {
   EXPECT_FALSE(form.target.contains("client_secret"));
 }
 
+TEST_F(ClientCredentialsTest, AdFsIsSignedForAsItUnderstands) {
+  const test::AppCertificate app;
+  authority_.remove("app");
+  authority_.add_certificate("app", app.certificate_only());
+  ClientCertificateCredential credential({.tenant_id = "adfs", .client_id = "app"},
+                                         {.path = app.pem()}, options_);
+  ASSERT_THAT(ask(credential), IsOk());
+  const auto log = authority_.server().log();
+  EXPECT_EQ(log[0].target, "/adfs/oauth2/token");
+  test::HttpRequest form;
+  form.target = "?" + log[0].body;
+  const std::string assertion = form.query("client_assertion");
+  const auto header =
+      nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
+  EXPECT_EQ(header["alg"], "RS256");
+  EXPECT_FALSE(header.contains("x5t#S256"));
+}
+
 TEST_F(ClientCredentialsTest, TheChainOfACertificateIsSentWhenAsked) {
   const test::AppCertificate app;
   authority_.remove("app");

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "berth/auth/identity_chain.hpp"
+
 #include "auth/arc_challenge.hpp"
 #include "support/fake_identity_host.hpp"
 #include "unit/auth/identity_fixture.hpp"
@@ -50,6 +52,39 @@ TEST_F(ManagedIdentityTest, EveryHostOfAzureGivesAToken) {
     EXPECT_EQ(token->expires_on, clock_.now() + std::chrono::hours(24));
     EXPECT_EQ(token->refresh_on, clock_.now() + std::chrono::hours(12));
   }
+}
+
+// S370
+TEST_F(ManagedIdentityTest, OnAClusterThatVouchesForAPodItsTokenIsExchanged) {
+  FakeIdentityHost host(Kind::imds);
+  set({{"AZURE_TENANT_ID", "contoso"},
+       {"AZURE_CLIENT_ID", "pod"},
+       {"AZURE_FEDERATED_TOKEN_FILE", home_.write("token", "cluster").native()}});
+  authority_.add_federation("pod", "cluster");
+  EXPECT_THAT(ask_at(host), IsOk());
+  EXPECT_EQ(host.server().requests(), 0);
+  authority_.remove("pod");
+  const auto refused = ask_at(host);
+  EXPECT_THAT(refused, HasCode(Errc::unauthenticated)) << "a wrong one is no reason for another";
+  EXPECT_THAT(message(refused),
+              AllOf(HasSubstr("ManagedIdentityCredential: "), HasSubstr("AADSTS700016")));
+  // Who names it by its object means the endpoint's.
+  identity_.object_id = "object";
+  EXPECT_THAT(ask_at(host), IsOk());
+  EXPECT_EQ(host.server().requests(), 1);
+}
+
+// S370
+TEST_F(ManagedIdentityTest, WhereItIsTheOnlyCredentialToo) {
+  set({{"AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"},
+       {"AZURE_TENANT_ID", "contoso"},
+       {"AZURE_CLIENT_ID", "pod"},
+       {"AZURE_FEDERATED_TOKEN_FILE", home_.write("token", "cluster").native()}});
+  authority_.add_federation("pod", "cluster");
+  DefaultAzureCredential credential({.identity = options_});
+  const auto token = ask(credential);
+  ASSERT_THAT(token, IsOk());
+  EXPECT_EQ(token->given_by, "ManagedIdentityCredential");
 }
 
 TEST_F(ManagedIdentityTest, AnAssignedIdentityGoesByTheNamesOfEachHost) {

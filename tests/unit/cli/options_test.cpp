@@ -61,7 +61,17 @@ TEST(OptionsTest, TakesWhatPurgesAndSets) {
   EXPECT_EQ(wanted.ago, "30d");
   EXPECT_EQ(wanted.keep, 3);
   EXPECT_TRUE(wanted.untagged && wanted.include_locked && wanted.dry_run && wanted.yes);
+  EXPECT_EQ(wanted.repository_page_size, 100);
+  EXPECT_EQ(wanted.filter_timeout_seconds, 60);
   EXPECT_EQ(parse({"purge", "r.io", "--untagged", "--untagged-only"}).exit_status, 2);
+  const auto limited =
+      parse({"purge", "r.io", "--repository-page-size", "7", "--filter-timeout-seconds", "0.5"});
+  ASSERT_TRUE(limited.invocation) << limited.text;
+  EXPECT_EQ(std::get<PurgeCommand>(limited.invocation->command).repository_page_size, 7);
+  EXPECT_EQ(std::get<PurgeCommand>(limited.invocation->command).filter_timeout_seconds, 0.5);
+  for (const char* option : {"--repository-page-size", "--filter-timeout-seconds"}) {
+    EXPECT_EQ(parse({"purge", "r.io", option, "0"}).exit_status, 2) << option;
+  }
   EXPECT_EQ(parse({"purge", "r.io", "--keep", "-1"}).exit_status, 2);
   const auto set = parse({"set", "r.io/a:v1", "can_delete=false", "can_write=true"});
   ASSERT_TRUE(set.invocation) << set.text;

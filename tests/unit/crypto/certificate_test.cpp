@@ -72,6 +72,9 @@ TEST(SigningCertificateTest, SignsAsPs256) {
     EXPECT_TRUE(verifies(certificate->chain().front(), "header.payload", *signature, 32));
     EXPECT_FALSE(verifies(certificate->chain().front(), "header.payl0ad", *signature, 32));
     EXPECT_FALSE(verifies(certificate->chain().front(), "header.payload", *signature, 0));
+    const auto older = certificate->sign_rs256("header.payload");
+    ASSERT_THAT(older, IsOk());
+    EXPECT_FALSE(verifies(certificate->chain().front(), "header.payload", *older, 32));
     EXPECT_EQ(certificate->not_before(), 1'735'689'600);
     EXPECT_EQ(certificate->not_after(), 1'893'456'000);
   }

@@ -161,6 +161,40 @@ TEST_F(UploadsTest, LargeBlobsAreLookedForFirst) {
   EXPECT_EQ(count("HEAD"), 1);
 }
 
+TEST_F(UploadsTest, WhatIsThereIsNotSentAgainByWhoReadsTwice) {
+  // S369
+  fake_.add_blob("r", content_);
+  const auto done = push({.hash_first = true});
+  expect_stored(done);
+  EXPECT_EQ(done->how, Uploaded::How::was_there);
+  EXPECT_EQ(fake_.server().requests(), 1);
+  fake_.remove_blob("r", digest_);
+  expect_stored(push({.hash_first = true}));
+  EXPECT_EQ(count("HEAD"), 2);
+  // A small one costs as much as the question.
+  fake_.server().clear_log();
+  content_.resize(1000);
+  digest_ = digest_text(content_);
+  expect_stored(push({.hash_first = true}));
+  EXPECT_EQ(count("HEAD"), 0);
+}
+
+TEST_F(UploadsTest, WhatCannotBeReadTwiceCannotBeHashedFirst) {
+  // S369
+  std::size_t left = content_.size();
+  const auto stream = registry::blob_of_stream(
+      [&](std::span<std::byte> out, const Context&) -> Result<std::size_t> {
+        const std::size_t count = std::min(out.size(), left);
+        left -= count;
+        return count;
+      },
+      content_.size(), 1000);
+  EXPECT_THAT(client().push_blob("r", *stream, {.hash_first = true}, context_),
+              HasCode(Errc::unsupported));
+  EXPECT_EQ(fake_.server().requests(), 0);
+  expect_stored(push_stream({.hash_first = true}));  // nobody knows how large it is
+}
+
 TEST_F(UploadsTest, WhoMayNotLookMayStillPush) {
   fake_.fault({.method = "HEAD"}, fault::error(403, "DENIED"));
   UploadOptions options = known();

@@ -25,8 +25,10 @@ struct Page {
 };
 
 /// A sequence that is fetched while it is walked: an input range of Result<T>. It is walked once;
-/// begin() takes it up where it is. After an error, which is an element, it ends: a list is never
-/// short without one. Movable; not thread safe; outlives the client that gave it.
+/// begin() takes it up where it is. After an error, which is an element, it ends. Pages that break
+/// off, go round or lead elsewhere are errors; a server that ends a list too early without a sign
+/// is found out by ListTagsOptions::verify_count alone, and names of repositories are counted
+/// nowhere. Movable; not thread safe; outlives the client that gave it.
 ///
 ///     for (Result<std::string>& name : client.list_repository_names(context)) {
 ///       if (!name) return name.error();

@@ -91,8 +91,8 @@ struct PurgeResult {
   std::size_t tags_deleted = 0;  ///< what had gone meanwhile counts as deleted
   std::size_t manifests_deleted = 0;
   std::vector<PurgeSkipped> skipped;
-  /// The Context ended, or the registry refused the login, which is also what it says to who lacks
-  /// a right: what was not tried then is not in `skipped`.
+  /// The Context ended, or the registry refused the login: what was not tried then is not in
+  /// `skipped`. A repository in which a known login lacks the right is skipped (Errc::denied).
   std::optional<Error> stopped_by{};
 };
 

@@ -26,9 +26,12 @@ struct ManagedIdentity {
 /// The identity that Azure gives to a machine, an app or a cluster's node: Service Fabric, App
 /// Service, Machine Learning, Cloud Shell, Azure Arc, else IMDS, found in this order by the
 /// environment. Their endpoints are asked without a proxy, and never followed elsewhere; plain http
-/// leads to this machine, its links and its private network only. Errors of get_token: not_found
-/// with the reason for all that goes wrong, as the machine may simply have no identity;
-/// invalid_argument for options that contradict each other.
+/// leads to this machine, its links and its private network only. Where the environment says how a
+/// cluster vouches for a pod (AZURE_CLIENT_ID or `client_id`, AZURE_TENANT_ID and
+/// AZURE_FEDERATED_TOKEN_FILE, as on AKS) that token is exchanged instead, as by
+/// WorkloadIdentityCredential and with its errors. Errors of get_token else: not_found with the
+/// reason for all that goes wrong, as the machine may simply have no identity; invalid_argument for
+/// options that contradict each other.
 class ManagedIdentityCredential final : public TokenCredential {
  public:
   explicit ManagedIdentityCredential(ManagedIdentity identity = {}, IdentityOptions options = {});

@@ -16,6 +16,8 @@ struct JwtClaims {
   std::optional<std::int64_t> issued;   ///< iat, seconds since 1970, at most those of 2200
   std::optional<std::int64_t> expires;  ///< exp
   std::string tenant;                   ///< tid, of Entra ID's tokens
+  std::string object;                   ///< oid
+  std::string account;                  ///< upn, else appid or azp
   bool by_repository = false;  ///< aad_identity: a registry that gives rights by repository (ABAC)
   std::string issuer{};        ///< iss
   std::string subject{};       ///< sub

@@ -20,6 +20,8 @@ namespace berth::credential {
 
 /// What Entra ID's token for a registry is shown as: the user name that ACR ignores.
 inline constexpr std::string_view kAcrUser = "00000000-0000-0000-0000-000000000000";
+/// Credential::source of such a token.
+inline constexpr std::string_view kEntraSource = "Entra ID";
 
 struct RouterOptions {
   Environment environment = real_environment;

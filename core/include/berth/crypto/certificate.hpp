@@ -32,6 +32,11 @@ class SigningCertificate {
   /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes: PS256 of RFC 7518 section
   /// 3.5.
   Result<Bytes> sign_ps256(std::string_view message) const;
+  /// RSASSA-PKCS1-v1_5 with SHA-256: RS256 of RFC 7518 section 3.3, for who knows nothing newer.
+  Result<Bytes> sign_rs256(std::string_view message) const;
+
+  /// SHA-1 of the one that signs. Errc::invalid_argument where OpenSSL has no SHA-1 (FIPS).
+  Result<Bytes> thumbprint() const;
 
   /// DER: the one that signs first, then its issuers as far as the file has them.
   const std::vector<Bytes>& chain() const noexcept;

@@ -65,6 +65,10 @@ struct UploadOptions {
   std::string mount_from{};
   /// Blobs over this size, whose digest is known, are looked for first (HEAD).
   std::uint64_t look_first_above = std::uint64_t{1024} * 1024;
+  /// A source over that size without a digest is read once beforehand to know it, so that a blob
+  /// that is there already is not sent again: a file, bytes. One that has a size and cannot go back
+  /// to its beginning is Errc::unsupported then.
+  bool hash_first = false;
   /// Bytes given to the network so far; goes back when some must be sent again. On the caller's
   /// thread.
   std::function<void(std::uint64_t sent)> progress{};
