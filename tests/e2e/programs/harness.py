@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,13 @@ def official_sdk():
     if os.environ.get("BERTH_REQUIRE_PEERS") == "1":
         raise AssertionError("the official SDK is required here (BERTH_REQUIRE_PEERS=1) and not fetched")
     raise unittest.SkipTest("the official SDK is not fetched (tests/peers_sdk.sh)")
+
+
+def closed_port():
+    """Nobody listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
 
 
 def wait_until(condition, seconds=20, what="the condition"):

@@ -2,18 +2,11 @@
 """An Azure container registry, as whoever Entra ID says that one is: the command and the mount."""
 import errno
 import os
-import socket
 import unittest
 
-from harness import Case, FakeRegistry, wait_until
+from harness import Case, FakeRegistry, closed_port, wait_until
 
 TOKEN = "token-of-az"
-
-
-def closed_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 class EntraId(Case):

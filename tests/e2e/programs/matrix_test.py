@@ -1,91 +1,141 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docker-credential-berth with the tools that people use and real registries."""
+"""docker-credential-berth with the tools that people use and real registries: the lines of docs/credentials.md."""
 import json
 import os
-import subprocess
 import unittest
 
+from containers import start_containerd, start_dockerd, unavailable
 from credential_case import SECRET, CredentialCase
-from harness import die_with_parent, tool, wait_until
+from credential_tools import documented, rows, set_up, sign, use
+from harness import tool
+
+# Tool -> how it is told of the helper; "ctr" is given what berth prints. "only": set up for one registry alone.
+TOLD = {"docker": "`credsStore`", "docker, no daemon": "`credsStore`", "docker, no daemon; --registry": "`credHelpers`", "buildx": "`credsStore`",
+        "podman": "`credential-helpers`", "buildah": "`credential-helpers`", "skopeo": "`credential-helpers`",
+        "skopeo; --registry": "`credHelpers` of auth.json", "oras": "`credsStore`", "crane": "`credsStore`", "ctr": "its command line",
+        "curl": "its command line"}
+# What a registry is shown: column of the table -> kind of the registry, user name, secret.
+COLUMNS = {"plain": ("plain", "alice", SECRET), "htpasswd, password": ("htpasswd", "alice", SECRET), "token server, password": ("token", "alice", SECRET),
+           "token server, identity token": ("token", "<token>", "REFRESH-alice"), "Azure, Entra ID": ("azure", "", "")}
 
 
-# Which way each tool is told of the helper, what it runs to read a tag, and how it says that it may not.
-def docker_read(case, host):
-    case.write("home/.docker/config.json", '{"credsStore":"berth"}')
-    return [tool("docker"), "manifest", "inspect", "--insecure", f"{host}/lib/bb:1"]
+def runs(row, column):
+    """ctr's --refresh is for tokens."""
+    return row != "ctr" or column in ("token server, identity token", "Azure, Entra ID")
 
 
-def oras_read(case, host):
-    case.write("home/.docker/config.json", '{"credsStore":"berth"}')
-    return [tool("oras"), "manifest", "fetch", "--plain-http", f"{host}/lib/bb:1"]
+class MatrixCase(CredentialCase):
+    def setUp(self):
+        super().setUp()
+        self.services = set()
+        if os.geteuid() == 0:
+            start_dockerd(self)
+            start_containerd(self)
+            self.services = {"docker", "ctr"}
 
+    def run_row(self, row, host, **more):
+        name, _, only = row.partition("; ")
+        if name in ("docker", "ctr") and name not in self.services:
+            unavailable(f"{name}'s daemon needs root")
+        for folder in (".docker", ".config/containers/auth.json", ".config/containers/registries.conf.d"):
+            self.run_tool("rm", "-rf", self.home / folder)
+        set_up(self, name, host, bool(only))
+        return self.run_tool(*use(name, host), **more)
 
-def crane_read(case, host):
-    case.write("home/.docker/config.json", '{"credsStore":"berth"}')
-    return [tool("crane"), "manifest", "--insecure", f"{host}/lib/bb:1"]
-
-
-def skopeo_read(case, host):
-    auth = case.write("auth.json", json.dumps({"credHelpers": {host: "berth"}}))
-    return [tool("skopeo"), "inspect", "--raw", "--authfile", auth, "--tls-verify=false", f"docker://{host}/lib/bb:1"]
-
-
-def skopeo_by_drop_in(case, host):
-    case.berth("setup", "podman", "--yes")
-    return [tool("skopeo"), "inspect", "--raw", "--tls-verify=false", f"docker://{host}/lib/bb:1"]
-
-
-def podman_tags(case, host):
-    case.berth("setup", "podman", "--yes")
-    return [tool("podman"), "search", "--tls-verify=false", "--list-tags", f"{host}/lib/bb"]
-
-
-def buildah_read(case, host):
-    case.berth("setup", "podman", "--yes")
-    buildah = tool("buildah")
-    return ["sh", "-c", f"{buildah} manifest rm list >/dev/null 2>&1; {buildah} manifest create list >/dev/null && "
-            f"{buildah} manifest add --tls-verify=false list docker://{host}/lib/bb:1 >/dev/null && {buildah} manifest inspect list"]
-
-
-# docs/credentials.md shows this table.
-TOOLS = {"oras": oras_read, "crane": crane_read, "skopeo, credHelpers": skopeo_read, "skopeo, registries.conf.d": skopeo_by_drop_in,
-         "podman": podman_tags, "buildah": buildah_read, "docker": docker_read}
-CREDENTIALS = {"password": ("alice", SECRET), "identity token": ("<token>", "REFRESH-alice")}
-REGISTRIES = ("plain", "htpasswd", "token")
-
-
-class Matrix(CredentialCase):
-    def works(self, name, registry, credential):
-        """htpasswd knows no identity tokens."""
-        return credential == "password" or registry.kind == "token"
-
-    # S245
-    def test_each_tool_gets_what_it_needs_from_each_kind_of_registry_with_each_kind_of_credential(self):
-        for kind in REGISTRIES:
-            registry = self.registry(kind, name=f"registry-{kind}")
-            registry.push_image("lib/bb", ["1"], [b"layer"])
-            for credential, (user, secret) in CREDENTIALS.items():
+    def column(self, column):
+        kind, user, secret = COLUMNS[column]
+        if kind == "azure":
+            registry = self.azure_registry()
+        else:
+            registry = self.registry(kind)
+            self.push_app(registry)
+        # Without a credential each line fails where the registry asks for one: the helper is what helps.
+        for with_one in (False, True):
+            if kind == "azure":
+                self.log_in_to_azure() if with_one else self.log_out_of_azure()
+            elif with_one:
                 self.store_credential(registry.host, user, secret)
-                for name, command in TOOLS.items():
-                    with self.subTest(tool=name, registry=kind, credential=credential):
-                        if not self.works(name, registry, credential):
-                            continue
-                        done = self.run_tool(*command(self, registry.host))
-                        if name != "podman":
-                            self.assertIn("schemaVersion", done.stdout)
-            self.helper("erase", registry.host)
-            # Without a credential the same commands fail where the registry asks for one: the helper was what helped.
-            if kind != "plain":
-                for name, command in TOOLS.items():
-                    with self.subTest(tool=name, registry=kind, credential="none"):
-                        self.assertNotEqual(self.run_tool(*command(self, registry.host), status=None, input="").returncode, 0)
+            for row in TOLD:
+                with self.subTest(tool=row, registry=column, credential=with_one):
+                    if not runs(row, column):
+                        continue
+                    done = self.run_row(row, registry.host, status=None, input="")
+                    said = done.stdout + done.stderr
+                    if with_one or kind == "plain":
+                        self.assertEqual(done.returncode, 0, said)
+                        self.assertRegex(said, sign(row.partition(";")[0]))
+                    else:
+                        self.assertNotEqual(done.returncode, 0, said)
 
-    def test_an_unknown_host_does_not_break_anonymous_reads(self):
-        registry = self.registry()
-        registry.push_image("lib/bb", ["1"], [b"layer"])
-        for name in ("oras", "crane", "skopeo, credHelpers", "skopeo, registries.conf.d", "buildah"):
-            with self.subTest(tool=name):
-                self.assertIn("schemaVersion", self.run_tool(*TOOLS[name](self, registry.host)).stdout)
+
+# S245
+class MatrixPlain(MatrixCase):
+    def test_a_registry_that_asks_nobody(self):
+        self.column("plain")
+
+
+class MatrixHtpasswd(MatrixCase):
+    def test_a_password_with_each_request(self):
+        self.column("htpasswd, password")
+
+
+class MatrixToken(MatrixCase):
+    def test_a_password_for_a_token(self):
+        self.column("token server, password")
+
+    def test_an_identity_token_for_a_token(self):
+        self.column("token server, identity token")
+
+
+class MatrixAzure(MatrixCase):
+    # S323
+    def test_an_entra_id_token_for_a_token(self):
+        self.column("Azure, Entra ID")
+        self.assertEqual((self.folder / "runs-of-az").read_text(), "run\n", "one token for all of the tools")
+
+
+class MatrixDocument(CredentialCase):
+    def test_the_table_of_the_documentation_is_what_is_run(self):
+        expected = [[row, told, *("yes" if runs(row, column) else "–" for column in COLUMNS)] for row, told in TOLD.items()]
+        self.assertEqual(rows("told by"), expected, "\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in expected))
+        self.assertLessEqual({row.partition(";")[0] for row in TOLD}, set(documented()))
+        self.assertEqual(set(documented()) - {row.partition(";")[0] for row in TOLD}, {"helm", "nerdctl", "kubelet"})
+
+
+class Containerd(CredentialCase):
+    def setUp(self):
+        super().setUp()
+        start_containerd(self)
+
+    # S324
+    def test_ctr_with_a_printed_token_in_its_own_files(self):
+        for kind in ("htpasswd", "token"):
+            registry = self.registry(kind, name=kind)
+            self.push_app(registry)
+            self.login(registry)
+            header = self.berth("token", "--header", f"{registry.host}/lib/app").stdout.strip().partition(" ")[2]
+            hosts = f'[host."http://{registry.host}"]\n  [host."http://{registry.host}".header]\n    authorization = "%s"\n'
+            self.write(f"certs.d/{registry.host}/hosts.toml", hosts % "Bearer rubbish")
+            pull = [tool("ctr"), "image", "pull", "--hosts-dir", self.folder / "certs.d", f"{registry.host}/lib/app:v1"]
+            self.run_tool(*pull, status=1)
+            self.write(f"certs.d/{registry.host}/hosts.toml", hosts % header)
+            self.assertIn("done: ", self.run_tool(*pull).stdout)
+
+    # S325
+    def test_an_identity_token_is_printed_for_ctr_and_nothing_else_is(self):
+        azure = self.azure_registry()
+        self.log_in_to_azure()
+        printed = self.berth("token", "--identity", azure.host).stdout.strip()
+        self.assertEqual(json.loads(self.helper("get", azure.host).stdout)["Secret"], printed)
+        self.assertEqual(json.loads(self.berth("token", "--identity", "--json", azure.host).stdout), {"registry": azure.host, "identity_token": printed})
+        self.assertIn("done: ", self.run_tool(tool("ctr"), "image", "pull", "--refresh", printed, f"{azure.host}/lib/app:v1").stdout)
+        basic = self.registry("htpasswd", name="basic")
+        self.assertIn("nobody is logged in", self.berth("token", "--identity", basic.host, status=3).stderr)
+        self.login(basic)
+        refused = self.berth("token", "--identity", basic.host, status=1)
+        self.assertIn("no identity token", refused.stderr)
+        self.assertNotIn(SECRET, refused.stdout + refused.stderr)
+        self.berth("token", "--identity", "--header", basic.host, status=2)
 
 
 class DockerTool(CredentialCase):
@@ -120,53 +170,33 @@ class DockerTool(CredentialCase):
 
 
 class Daemon(CredentialCase):
-    def start_daemon(self, registry):
-        dockerd = tool("dockerd")
-        # Its socket's name must be short, and its folder is removed with the test's.
-        self.socket = f"unix://{self.folder}/docker.sock"
-        log = open(self.folder / "dockerd.log", "wb")
-        self.addCleanup(log.close)
-        daemon = subprocess.Popen([dockerd, "-H", self.socket, "--data-root", self.folder / "data", "--exec-root", self.folder / "exec", "--pidfile",
-                                   self.folder / "dockerd.pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs",
-                                   "--insecure-registry", registry.host], env=self.env, stdout=log, stderr=log, preexec_fn=die_with_parent)
+    def setUp(self):
+        super().setUp()
+        start_dockerd(self)
 
-        def stop():
-            daemon.terminate()
-            try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
-        self.addCleanup(stop)
-        self.docker = [tool("docker"), "-H", self.socket]
-
-        def answers():
-            if daemon.poll() is not None:
-                self.skipTest("dockerd does not run here: " + (self.folder / "dockerd.log").read_text()[-300:])
-            return subprocess.run([*self.docker, "version"], env=self.env, capture_output=True).returncode == 0
-        wait_until(answers, 60, "dockerd")
-
-    def test_pull_and_push_by_a_daemon(self):
-        if os.geteuid() != 0:
-            self.skipTest("dockerd needs root")
+    def test_push_and_pull_by_a_daemon(self):
+        docker = tool("docker")
         registry = self.registry("htpasswd")
         data = self.folder / "image.tar"
         self.sh(f"cd {self.folder} && echo hello > motd && tar cf {data} motd")
-        self.start_daemon(registry)
         self.write("home/.docker/config.json", '{"credsStore":"berth"}')
         name = f"{registry.host}/lib/motd:1"
-        self.run_tool(*self.docker, "import", data, name)
-        self.assertIn("no basic auth credentials", self.run_tool(*self.docker, "push", name, status=1).stderr)
+        self.run_tool(docker, "import", data, name)
+        self.assertIn("no basic auth credentials", self.run_tool(docker, "push", name, status=1).stderr)
         self.store_credential(registry.host)
-        self.run_tool(*self.docker, "push", name)
-        self.run_tool(*self.docker, "rmi", name)
-        self.run_tool(*self.docker, "pull", name)
-        # docker hides what a helper says while it pulls, but for its error stream: berth's sentence is there.
-        self.write("home/.config/berth/config.toml", '[credential.routes]\n"*" = "helper:nowhere"\n')
-        self.run_tool(*self.docker, "rmi", name)
-        hidden = self.run_tool(*self.docker, "pull", name, status=1)
-        self.assertIn("no basic auth credentials", hidden.stderr)
-        self.assertIn("docker-credential-nowhere is named by the configuration", hidden.stderr)
+        self.run_tool(docker, "push", name)
+        self.run_tool(docker, "rmi", name)
+        self.run_tool(docker, "pull", name)
+
+    def test_buildx_builds_and_pushes(self):
+        registry = self.registry("htpasswd")
+        set_up(self, "buildx", registry.host)
+        self.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        build = [tool("docker"), "buildx", "build", "--push", "-t", f"{registry.host}/lib/built:v1", self.folder / "app"]
+        self.run_tool(*build, status=1)
+        self.store_credential(registry.host)
+        self.run_tool(*build)
+        self.assertEqual(registry.request("GET", "/v2/lib/built/tags/list")[0], 200)
 
 
 if __name__ == "__main__":
