@@ -59,6 +59,13 @@ class CredentialCase(Case):
     def login(self, registry, *more, input=SECRET, **options):
         return self.berth("login", registry.host, "-u", "alice", "--password-stdin", *more, input=input, **options)
 
+    def route(self, use, more=""):
+        """Every registry's credential by this route; `more` of the heading before it."""
+        self.configure(f'[credential.routes]\n"*" = "{use}"\n', more)
+
+    def fake_helper(self, name, body):
+        self.write(f"bin/docker-credential-{name}", f"#!/bin/sh\n{body}\n", 0o755)
+
     def push_app(self, registry):
         """lib/app:v1, an image that every tool can unpack."""
         archive = io.BytesIO()

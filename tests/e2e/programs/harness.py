@@ -68,7 +68,7 @@ class FakeRegistry:
         self.process = subprocess.Popen([str(BIN / "fake-registry"), "--script", str(script), *map(str, arguments)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=die_with_parent)
         self.said = {}
-        last = "client-key" if "--tls" in arguments else "storage"
+        last = "client-key" if {"--tls", "--expired"} & set(arguments) else "storage"
         while last not in self.said:
             line = self.process.stdout.readline()
             if not line:

@@ -8,7 +8,6 @@ import unittest
 
 from credential_case import HELPER, SECRET, CredentialCase
 from harness import is_zombie, tool, wait_until
-from matrix_test import TOOLS
 
 
 class KeyRings(CredentialCase):
@@ -100,25 +99,6 @@ class SecretService(CredentialCase):
 
 
 class Troubles(CredentialCase):
-    def route(self, use, more=""):
-        self.write("home/.config/berth/config.toml", f'[credential]\nstore = "file"\n{more}[credential.routes]\n"*" = "{use}"\n')
-
-    def fake_helper(self, name, body):
-        path = self.write(f"bin/docker-credential-{name}", f"#!/bin/sh\n{body}\n", 0o755)
-        self.env["PATH"] = f"{path.parent}:{self.env['PATH']}"
-
-    def test_tools_say_what_the_helper_says(self):
-        registry = self.registry("htpasswd")
-        registry.push_image("lib/bb", ["1"], [b"layer"])
-        for body, words in (("cat >/dev/null; echo boom; exit 1", "boom"), ("cat >/dev/null; echo rubbish", "not valid JSON")):
-            self.fake_helper("odd", body)
-            self.route("helper:odd")
-            for name in ("oras", "crane", "skopeo, credHelpers"):
-                with self.subTest(tool=name, words=words):
-                    done = self.run_tool(*TOOLS[name](self, registry.host), status=None)
-                    self.assertNotEqual(done.returncode, 0)
-                    self.assertIn(words, done.stdout + done.stderr)
-
     # S252
     def test_a_helper_that_hangs_is_killed_with_what_it_started(self):
         self.fake_helper("odd", f"sleep 77 & echo $! > {self.folder}/pid; wait")
