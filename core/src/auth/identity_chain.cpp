@@ -139,6 +139,7 @@ Result<AccessToken> ChainedTokenCredential::get_token(const TokenRequest& reques
   std::string why;
   for (const auto& source : impl_->sources) {
     auto token = source->get_token(request, context);
+    if (token && token->given_by.empty()) token->given_by = source->name();
     if (token || token.error().code() != Errc::not_found) return token;
     why += (why.empty() ? "" : "; ") + token.error().message();
   }

@@ -105,6 +105,43 @@ class Accounts(CredentialCase):
         self.assertIn("problem  network", self.berth("doctor", "credentials", registry.host, status=1).stdout)
         self.berth("doctor", "credentials", status=2)
 
+    # S332
+    def test_doctor_says_who_gave_an_azure_registrys_token_or_who_was_asked(self):
+        registry = self.azure_registry()
+        self.log_out_of_azure()
+        nobody = self.berth("doctor", "credentials", registry.host, status=1).stdout
+        self.assertNotIn("will be asked without credentials", nobody)
+        for words in ("EnvironmentCredential", "WorkloadIdentityCredential", "ManagedIdentityCredential", "AzureCliCredential", "az login"):
+            self.assertIn(words, nobody)
+        self.assertIn("docker-credential-berth answers that it has none.", nobody)
+        self.assertIn(f"network: GET http://{registry.host}/v2/ without a credential: HTTP 401, and asks for a token of "
+                      f"http://{registry.host}/oauth2/token (service {registry.host}).", nobody)
+        self.assertIn("problem  network: ", nobody)
+        self.log_in_to_azure()
+        one = self.berth("doctor", "credentials", registry.host).stdout
+        self.assertIn("AzureCliCredential says who this is to Entra ID.", one)
+        self.assertIn(f"answers with user {'0' * 8}", one)
+        self.assertIn("accepts what it was shown.", one)
+        self.assertNotIn("eyJ", one)
+        self.assertIn("a token that is kept", self.berth("doctor", "credentials", registry.host).stdout)
+
+    def test_doctor_says_what_a_lapsed_login_said(self):
+        registry = self.azure_registry()
+        self.write("bin/az", "#!/bin/sh\necho 'ERROR: AADSTS700082: The refresh token has expired due to inactivity.' >&2\nexit 1\n", 0o755)
+        self.assertIn("AADSTS700082", self.berth("doctor", "credentials", registry.host, status=1).stdout)
+
+    def test_doctor_says_which_helper_tools_will_find(self):
+        registry = self.registry("htpasswd")
+        self.login(registry)
+        said = self.berth("doctor", "credentials", registry.host).stdout
+        self.assertIn(f"{BIN / 'docker-credential-berth'} is on PATH, where tools look for it.", said)
+        self.assertIn('HTTP 401, and asks for a user name and password (realm testrealm).', said)
+        self.write("bin/docker-credential-berth", "#!/bin/sh\n", 0o755)
+        said = self.berth("doctor", "credentials", registry.host).stdout
+        self.assertIn("no berth beside it", said)
+        self.write("bin/berth", "#!/bin/sh\n", 0o755)
+        self.assertIn("of another installation than this berth", self.berth("doctor", "credentials", registry.host).stdout)
+
     def test_berths_own_commands_go_by_the_same_routes(self):
         registry = self.registry("htpasswd")
         registry.push_image("lib/bb", ["1"], [b"layer"])
