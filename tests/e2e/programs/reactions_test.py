@@ -165,11 +165,6 @@ class AzureReactions(ReactionCase):
         for name in ("skopeo", "docker, no daemon"):
             self.assertNotEqual(self.through(name, registry.host).returncode, 0)
 
-    def test_a_login_that_has_lapsed(self):
-        registry = self.azure_registry()
-        self.write("bin/az", "#!/bin/sh\necho 'ERROR: AADSTS700082: The refresh token has expired due to inactivity.' >&2\nexit 1\n", 0o755)
-        self.both(registry.host, "AADSTS700082")
-
     def test_an_exchange_that_is_refused(self):
         registry = self.azure_registry()
         self.log_in_to_azure("token-of-another-tenant")
