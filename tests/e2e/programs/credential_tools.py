@@ -36,10 +36,20 @@ def set_up(case, name, host, only=False):
         link_buildx(case)
 
 
+def of_host(text, host):
+    """lib/app of this registry, in plain http."""
+    text = text.replace("https://registry", "http://registry").replace("registry.example.com/app", f"{host}/lib/app")
+    return text.replace("/v2/app/", "/v2/lib/app/").replace("registry.example.com", host)
+
+
+def hosts_script(host):
+    """What has containerd's own files carry a token."""
+    return of_host(re.search(r"^```sh\n((?:(?!```).*\n)+ctr image pull --hosts-dir.*\n)```", DOCUMENT.read_text(), re.M).group(1), host)
+
+
 def use(name, host):
     """The second line, for lib/app:v1 of this registry: a shell runs it, as somebody's own would."""
-    line = documented()[name][1].replace("https://registry", "http://registry")
-    line = line.replace("registry.example.com/", f"{host}/lib/").replace("/lib/v2/", "/v2/lib/").replace("registry.example.com", host)
+    line = of_host(documented()[name][1], host)
     tool(line.split()[0])
     # Some take options before the image alone.
     return ["sh", "-c", re.sub(rf"(\S*{re.escape(host)}/lib/app:v1)", rf"{LOOPBACK.get(name, '')} \1", line)]

@@ -6,7 +6,7 @@ import unittest
 
 from containers import start_containerd, start_dockerd, unavailable
 from credential_case import SECRET, CredentialCase
-from credential_tools import documented, rows, set_up, sign, use
+from credential_tools import documented, hosts_script, rows, set_up, sign, use
 from harness import tool
 
 # Tool -> how it is told of the helper; "ctr" is given what berth prints. "only": set up for one registry alone.
@@ -113,13 +113,10 @@ class Containerd(CredentialCase):
             registry = self.registry(kind, name=kind)
             self.push_app(registry)
             self.login(registry)
-            header = self.berth("token", "--header", f"{registry.host}/lib/app").stdout.strip().partition(" ")[2]
-            hosts = f'[host."http://{registry.host}"]\n  [host."http://{registry.host}".header]\n    authorization = "%s"\n'
-            self.write(f"certs.d/{registry.host}/hosts.toml", hosts % "Bearer rubbish")
-            pull = [tool("ctr"), "image", "pull", "--hosts-dir", self.folder / "certs.d", f"{registry.host}/lib/app:v1"]
-            self.run_tool(*pull, status=1)
-            self.write(f"certs.d/{registry.host}/hosts.toml", hosts % header)
-            self.assertIn("done: ", self.run_tool(*pull).stdout)
+            script = ["sh", "-ec", hosts_script(registry.host)]
+            self.assertIn("done: ", self.run_tool(*script).stdout)
+            self.berth("logout", registry.host)
+            self.run_tool(*script, status=1)
 
     # S325
     def test_an_identity_token_is_printed_for_ctr_and_nothing_else_is(self):
