@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Looks for the peers that Debian's stable release lacks (oras, crane) and fetches their packages from Debian's later
+# Looks for the peers that Debian 12 lacks (oras, crane, docker's buildx) and fetches their packages from Debian's later
 # releases, through the archive that this machine is configured for, unpacked into the folder and not installed.
-# usage: peers.sh FOLDER: leaves FOLDER/bin/oras and FOLDER/bin/crane, or says why not and exits 1.
+# usage: peers.sh FOLDER: leaves oras, crane and docker-buildx in FOLDER/bin, or says why not and exits 1.
 set -u
 mkdir -p "$1/bin" || exit 1
 folder=$(cd "$1" && pwd)
 need=""
-for tool in oras crane; do
+# Plugins of docker are not on PATH.
+plugins=/usr/libexec/docker/cli-plugins:/usr/lib/docker/cli-plugins:/usr/local/lib/docker/cli-plugins
+for tool in oras crane docker-buildx; do
   [ -x "$folder/bin/$tool" ] && continue
-  found=$(command -v $tool) && ln -sf "$found" "$folder/bin/$tool" && continue
+  found=$(PATH=$PATH:$plugins command -v $tool) && ln -sf "$found" "$folder/bin/$tool" && continue
   need="$need $tool"
 done
 [ -n "$need" ] || exit 0
@@ -30,7 +32,7 @@ apt update >/dev/null 2>&1 || { echo "peers.sh: the archive does not answer; not
 status=0
 for tool in $need; do
   if (cd "$work" && apt download "$tool" >/dev/null 2>&1) && dpkg -x "$work/$tool"_*.deb "$work/$tool" 2>/dev/null; then
-    cp "$work/$tool/usr/bin/$tool" "$folder/bin/$tool"
+    find "$work/$tool/usr" \( -path "*/bin/$tool" -o -path "*/cli-plugins/$tool" \) -type f -exec cp {} "$folder/bin/$tool" \;
   else
     echo "peers.sh: $tool is not in the archive" >&2; status=1
   fi

@@ -14,11 +14,10 @@
 
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
-#include "berth/credential/protocol.hpp"
 #include "berth/json/writer.hpp"
 
-#include "account.hpp"
 #include "commands.hpp"
+#include "doctor_credentials.hpp"
 #include "exit_status.hpp"
 
 namespace berth::cli {
@@ -27,15 +26,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_in_path(const Environment& environment, const std::string& program) {
+}  // namespace
+
+std::optional<std::filesystem::path> find_in_path(const Environment& environment,
+                                                  const std::string& program) {
   const std::string path = environment("PATH").value_or("/usr/bin:/bin");
   for (const std::string_view folder : text::split(path, ':')) {
-    if (::access((fs::path(folder) / program).c_str(), X_OK) == 0) return true;
+    fs::path found = fs::path(folder) / program;
+    if (::access(found.c_str(), X_OK) == 0) return found;
   }
-  return false;
+  return std::nullopt;
 }
-
-}  // namespace
 
 std::vector<Finding> check_fuse(const Environment& environment, const std::filesystem::path& device,
                                 const std::filesystem::path& fuse_conf) {
@@ -57,7 +58,7 @@ std::vector<Finding> check_fuse(const Environment& environment, const std::files
                           "): its mode should be 0666, or mount as root.");
   }
   const bool root = ::geteuid() == 0;
-  if (is_in_path(environment, "fusermount3")) {
+  if (find_in_path(environment, "fusermount3")) {
     add(Verdict::good, "fusermount3 is installed.");
   } else {
     add(root ? Verdict::warning : Verdict::bad,
@@ -125,28 +126,6 @@ std::vector<Finding> check_cache(Workspace& workspace) {
                                 "limit`, so that other programs keep some.");
     }
   }
-  return findings;
-}
-
-std::vector<Finding> check_credentials(Workspace& workspace, const std::string& registry) {
-  std::vector<Finding> findings;
-  auto hub = workspace.hub();
-  if (!hub) return findings;
-  const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
-  if (!lookup) {
-    findings.push_back({"credentials", Verdict::bad, lookup.error().describe() + "."});
-    return findings;
-  }
-  for (const auto& tried : lookup->tried) {
-    findings.push_back({"credentials", Verdict::good, tried.source + ": " + tried.outcome + "."});
-  }
-  const auto& credential = lookup->credential;
-  findings.push_back(
-      {"credentials", Verdict::good,
-       credential.is_anonymous()
-           ? registry + " will be asked without credentials."
-           : registry + " gets the credential from " + credential.source +
-                 (credential.username.empty() ? "" : " (user " + credential.username + ")") + "."});
   return findings;
 }
 
@@ -218,59 +197,6 @@ void print(Workspace& workspace, const std::vector<Finding>& findings) {
     workspace.io().print(line + finding.area + ": " + text::escape_for_terminal(finding.sentence) +
                          "\n");
   }
-}
-
-}  // namespace
-
-namespace {
-
-/// The way of a tool to a registry's credential, and what the registry says to it. Two ways lead
-/// there: the tools' own files, and docker-credential-berth behind them.
-std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& registry) {
-  std::vector<Finding> findings = check_credentials(workspace, registry);
-  const auto add = [&](Verdict verdict, std::string sentence) {
-    findings.push_back({"credentials", verdict, std::move(sentence)});
-  };
-  const std::string helper = "docker-credential-berth";
-  add(is_in_path(workspace.io().environment(), helper) ? Verdict::good : Verdict::warning,
-      is_in_path(workspace.io().environment(), helper)
-          ? helper + " is on PATH, where tools look for it."
-          : helper +
-                " is not on PATH: tools whose configuration names the helper berth will not "
-                "find it.");
-  const auto key = parse_registry(registry);
-  auto router = open_router(workspace);
-  if (!key || !router) {
-    add(Verdict::bad, (key ? router.error() : key.error()).describe() + ".");
-    return findings;
-  }
-  std::vector<credential::Tried> tried;
-  const auto found = router->get(*key, workspace.context(), &tried);
-  for (const auto& step : tried) {
-    add(Verdict::good, helper + ": " + step.source + ": " + step.outcome + ".");
-  }
-  if (!found) {
-    add(Verdict::bad, helper + ": " + found.error().describe() + ".");
-  } else {
-    add(Verdict::good, helper + " answers " +
-                           (*found ? "with user " + credential::protocol_user(**found) + "."
-                                   : "that it has none."));
-  }
-  return findings;
-}
-
-std::vector<Finding> check_acceptance(Workspace& workspace, const std::string& registry) {
-  const auto key = parse_registry(registry);
-  if (!key) return {};
-  const auto credential = credential_of(workspace, *key);
-  // What cannot be found was said by the steps before.
-  if (!credential) return {};
-  credential::Keychain keychain = keychain_of(workspace, *credential);
-  const auto shown = check_with_registry(workspace, *key, keychain, {});
-  if (!shown) return {{"network", Verdict::bad, shown.error().describe() + "."}};
-  return {{"network", Verdict::good,
-           shown->empty() ? registry + " answers and asks nobody for a password."
-                          : registry + " accepts what it was shown."}};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct Finding {
   Verdict verdict = Verdict::good;
   std::string sentence;
 };
+
+/// Where PATH leads to a program.
+std::optional<std::filesystem::path> find_in_path(const Environment& environment,
+                                                  const std::string& program);
 
 /// Can this user mount? Paths are parameters for tests.
 std::vector<Finding> check_fuse(const Environment& environment, const std::filesystem::path& device,

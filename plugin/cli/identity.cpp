@@ -32,6 +32,26 @@ std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<Worklo
       std::move(identity));
 }
 
+/// Sees who of a chain answers.
+class Witness final : public auth::TokenCredential {
+ public:
+  Witness(std::shared_ptr<TokenCredential> asked, std::string& given_by)
+      : asked_(std::move(asked)),
+        given_by_(given_by) {}
+  Result<auth::AccessToken> get_token(const auth::TokenRequest& request,
+                                      const Context& context) override {
+    auto token = asked_->get_token(request, context);
+    if (token) given_by_ = token->given_by.empty() ? asked_->name() : token->given_by;
+    return token;
+  }
+  std::string name() const override { return asked_->name(); }
+  std::string identity_key() const override { return asked_->identity_key(); }
+
+ private:
+  std::shared_ptr<TokenCredential> asked_;
+  std::string& given_by_;
+};
+
 /// As the hub would connect to it, by the configuration alone.
 Result<auth::SessionOptions> session_options(const std::string& registry,
                                              const std::optional<WorkloadToken>& workload,
@@ -79,7 +99,11 @@ Result<WorkloadToken> parse_workload(std::string_view text) {
 Result<credential::RefreshToken> identity_token(const std::string& registry,
                                                 const std::optional<WorkloadToken>& workload,
                                                 const Environment& environment,
-                                                const Context& context) {
+                                                const Context& context, std::string* given_by) {
+  auth::SessionOptions options = TRY(session_options(registry, workload, environment));
+  if (given_by != nullptr) {
+    options.token_credential = std::make_shared<Witness>(options.token_credential, *given_by);
+  }
   const auto transport =
       http::make_curl_transport({.user_agent = std::string("berth/") + kVersion});
   http::Client client(*transport);
@@ -88,8 +112,7 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
   credential::Keychain keychain(std::move(none));
   // Who shows an assertion is known to the authority alone: what it gave is kept for nobody here.
   auth::TokenStore tokens(workload ? std::nullopt : auth::token_folder(environment));
-  auth::Session session(client, keychain, tokens,
-                        TRY(session_options(registry, workload, environment)));
+  auth::Session session(client, keychain, tokens, std::move(options));
   const auth::RefreshToken token = TRY(session.acr_refresh_token(context));
   return credential::RefreshToken{.value = token.token,
                                   .issued = token.renew_at - (token.expires - token.renew_at),

@@ -25,11 +25,13 @@ Result<WorkloadToken> parse_workload(std::string_view json);
 
 /// An Azure container registry's refresh token for whoever one is to Entra ID here, or for a
 /// workload. It opens no cache and needs no home: the kubelet has none. Errors: not_found when no
-/// identity is available; those of the identity and of the registry.
+/// identity is available; those of the identity and of the registry. `given_by`: set to the one of
+/// several credentials that was asked with success.
 Result<credential::RefreshToken> identity_token(const std::string& registry,
                                                 const std::optional<WorkloadToken>& workload,
                                                 const Environment& environment,
-                                                const Context& context);
+                                                const Context& context,
+                                                std::string* given_by = nullptr);
 
 /// Who one is to Entra ID here, for people to read.
 struct KnownIdentity {

@@ -315,7 +315,12 @@ class Parser {
         ->required();
     token->add_option("--scope", token_.scopes, "repository:NAME:pull,push; may be repeated")
         ->type_name("SCOPE");
-    token->add_flag("--header", token_.header, "print the header to send instead");
+    auto* header = token->add_flag("--header", token_.header, "print the header to send instead");
+    token
+        ->add_flag("--identity", token_.identity,
+                   "print the identity or refresh token, for ctr --refresh")
+        ->excludes(header)
+        ->excludes("--scope");
     auto* helper = token->add_flag("--helper", token_.helper, "")->group("");
     token->add_flag("--workload-stdin", token_.workload_stdin, "")->group("")->needs(helper);
 

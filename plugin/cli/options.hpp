@@ -130,6 +130,7 @@ struct TokenCommand {
   std::string registry;  ///< or REGISTRY/REPOSITORY
   std::vector<std::string> scopes;
   bool header = false;
+  bool identity = false;
   bool helper = false;  ///< hidden: an Azure registry's refresh token, for the credential helpers
   bool workload_stdin = false;  ///< hidden, with `helper`
 };

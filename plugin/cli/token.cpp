@@ -41,6 +41,41 @@ std::string without_tag(const std::string& text) {
   return text.substr(0, std::min(text.find_first_of(":@", slash), text.size()));
 }
 
+void print_token(Workspace& workspace, json::Node object, const char* name,
+                 const std::string& token) {
+  if (workspace.options().json) {
+    object.set(name, token);
+    workspace.io().print(object.to_text(2) + "\n");
+  } else {
+    workspace.io().print(token + "\n");
+  }
+}
+
+/// What stands for a login, where it is a token: of docker's login, or of an Azure registry.
+Result<std::string> identity_of(const credential::ServerKey& key,
+                                const credential::Credential& credential) {
+  if (!credential.identity_token.empty()) return credential.identity_token.reveal();
+  if (credential.username == credential::kAcrUser) return credential.password.reveal();
+  if (credential.is_anonymous()) {
+    return Error{Errc::not_found, "nobody is logged in to " + key.host + ": `berth login " +
+                                      key.host + "` keeps a login"};
+  }
+  return Error{Errc::unsupported,
+               "the login to " + key.host +
+                   " is a user name and password, and no identity token: give ctr the name with "
+                   "--user, and it asks for the password"};
+}
+
+Result<int> identity_token_of(const TokenCommand& command, Workspace& workspace) {
+  const credential::ServerKey key = TRY(parse_registry(without_tag(command.registry)));
+  workspace.name_hosts({key.host});
+  const std::string token = TRY(identity_of(key, TRY(credential_of(workspace, key))));
+  json::Node object = json::Node::object();
+  object.set("registry", key.host);
+  print_token(workspace, std::move(object), "identity_token", token);
+  return kDone;
+}
+
 Result<int> token(const TokenCommand& command, Workspace& workspace) {
   const credential::ServerKey key = TRY(parse_registry(without_tag(command.registry)));
   workspace.name_hosts({key.host});
@@ -63,15 +98,10 @@ Result<int> token(const TokenCommand& command, Workspace& workspace) {
                      "tokens: `berth token --header` prints the header to send"};
   }
   const std::string token = value.substr(kBearer.size());
-  if (workspace.options().json) {
-    json::Node object = json::Node::object();
-    object.set("registry", key.host);
-    object.set("scope", scopes.text());
-    object.set("token", token);
-    workspace.io().print(object.to_text(2) + "\n");
-  } else {
-    workspace.io().print(token + "\n");
-  }
+  json::Node object = json::Node::object();
+  object.set("registry", key.host);
+  object.set("scope", scopes.text());
+  print_token(workspace, std::move(object), "token", token);
   return kDone;
 }
 
@@ -101,7 +131,9 @@ Result<int> helper_token(const TokenCommand& command, Workspace& workspace) {
 }  // namespace
 
 int run_token(const TokenCommand& command, Workspace& workspace) {
-  const auto done = command.helper ? helper_token(command, workspace) : token(command, workspace);
+  const auto done = command.helper     ? helper_token(command, workspace)
+                    : command.identity ? identity_token_of(command, workspace)
+                                       : token(command, workspace);
   return done ? *done : report(workspace, done.error());
 }
 

@@ -17,12 +17,12 @@
 namespace {
 
 constexpr const char* kUsage =
-    R"(fake-registry [--port N] [--tls] [--client-cert] [--auth none|basic|bearer] [--page-size N]
+    R"(fake-registry [--port N] [--tls] [--expired] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
               [--entra TOKEN] [--abac] [--anonymous-pull] [--rights ACTION,...]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
-"client-cert FILE", "client-key FILE". User alice, password wonder. --script: a JSON array of faults,
+"client-cert FILE", "client-key FILE". --expired: its certificate is of yesterday. User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
@@ -62,6 +62,9 @@ Arguments parse(int argc, char** argv) {
       out.server.port = static_cast<std::uint16_t>(std::stoul(value()));
     } else if (option == "--tls") {
       out.server.tls = std::make_shared<berth::test::TlsCertificates>();
+    } else if (option == "--expired") {
+      out.server.tls = std::make_shared<berth::test::TlsCertificates>(
+          berth::test::TlsCertificates::Options{.expired = true});
     } else if (option == "--client-cert") {
       out.server.require_client_certificate = true;
     } else if (option == "--auth") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "berth/base/text.hpp"
+
 #include "support/fake_registry_impl.hpp"
 
 namespace berth::test {
@@ -41,6 +43,14 @@ std::string artifact_type_of(const Json& manifest) {
   const std::string own = manifest.value("artifactType", std::string());
   if (!own.empty() || !manifest.contains("config")) return own;
   return manifest["config"].value("mediaType", std::string());
+}
+
+/// docker sends a header for each type.
+bool accepts(const HttpRequest& request, const std::string& type) {
+  return std::ranges::any_of(request.headers, [&](const auto& field) {
+    return text::equals_ignoring_case(field.first, "Accept") &&
+           field.second.find(type) != std::string::npos;
+  });
 }
 
 }  // namespace
@@ -167,7 +177,7 @@ HttpReply FakeRegistry::Impl::serve_manifest(const HttpRequest& request, const T
   }
   const std::string& type = found->second.media_type;
   if (behaviour.checks_accept && type.starts_with("application/vnd.oci.") &&
-      request.header("Accept").find(type) == std::string::npos) {
+      !accepts(request, type)) {
     return error_reply(404, "MANIFEST_UNKNOWN",
                        "OCI manifest found, but accept header does not support OCI manifests");
   }

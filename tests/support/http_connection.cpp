@@ -203,11 +203,18 @@ bool HttpConnection::read_body(HttpRequest& request, const BodyFault& fault) {
   }
 }
 
+constexpr std::string_view kBadRequest =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Connection: close\r\n\r\n400 Bad Request";
+
 std::optional<HttpRequest> HttpConnection::read_head() {
-  // Who tries TLS first would wait long for an answer to its greeting.
   constexpr char kTlsHandshake = 0x16;
   if (buffer_.empty() && !fill()) return std::nullopt;
-  if (buffer_.front() == kTlsHandshake) return std::nullopt;
+  if (buffer_.front() == kTlsHandshake) {
+    // As servers in Go do: from this answer docker sees that it may try again in the open.
+    write(kBadRequest);
+    return std::nullopt;
+  }
   std::string line;
   if (!read_line(line)) return std::nullopt;
   HttpRequest request;

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,13 @@ def official_sdk():
     raise unittest.SkipTest("the official SDK is not fetched (tests/peers_sdk.sh)")
 
 
+def closed_port():
+    """Nobody listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
 def wait_until(condition, seconds=20, what="the condition"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -60,7 +68,7 @@ class FakeRegistry:
         self.process = subprocess.Popen([str(BIN / "fake-registry"), "--script", str(script), *map(str, arguments)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=die_with_parent)
         self.said = {}
-        last = "client-key" if "--tls" in arguments else "storage"
+        last = "client-key" if {"--tls", "--expired"} & set(arguments) else "storage"
         while last not in self.said:
             line = self.process.stdout.readline()
             if not line:

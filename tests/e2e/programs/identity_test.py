@@ -4,12 +4,11 @@ import base64
 import errno
 import json
 import os
-import socket
 import unittest
 import urllib.error
 import urllib.request
 
-from harness import Case, FakeRegistry, wait_until
+from harness import Case, FakeRegistry, closed_port, wait_until
 
 TOKEN = "token-of-az"
 
@@ -21,12 +20,6 @@ def jwt(**claims):
 
 
 PERSON = jwt(tid="contoso", oid="1111-2222", upn="kim@contoso.com")
-
-
-def closed_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 class EntraId(Case):

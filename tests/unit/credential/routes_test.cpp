@@ -71,6 +71,16 @@ TEST(RoutesTest, TheClosestRouteWinsWhateverTheOrder) {
   }
 }
 
+TEST(RoutesTest, HostsThatTheConfigurationSaysAreAcrLeadToEntraToo) {
+  const CredentialConfig config{.acr_hosts = {"acr.example.com", "127.0.0.1:5000"}};
+  for (const char* acr : {"acr.example.com", "https://ACR.example.com/app", "127.0.0.1:5000"}) {
+    EXPECT_EQ(route_for(config, *parse_server_key(acr)).kind, RouteKind::entra) << acr;
+  }
+  for (const char* other : {"x.acr.example.com", "acr.example.com:5000", "127.0.0.1"}) {
+    EXPECT_EQ(route_for(config, *parse_server_key(other)).kind, RouteKind::store) << other;
+  }
+}
+
 TEST(RoutesTest, WithoutARouteAcrHostsOfEveryCloudLeadToEntraAndOthersToTheStore) {
   for (const char* acr : {"my.azurecr.io", "my.azurecr.cn", "my.azurecr.us", "my.azurecr.de"}) {
     EXPECT_EQ(route_for({}, *parse_server_key(acr)).kind, RouteKind::entra) << acr;

@@ -16,6 +16,8 @@ struct FileChange {
   std::filesystem::path file;
   std::optional<std::string> before;
   std::optional<std::string> after;
+  /// What to show of the change, where the file's own lines would tell secrets.
+  std::optional<std::vector<std::string>> shown{};
 };
 
 /// What making a tool ask berth, or undoing it, comes to.
@@ -33,8 +35,8 @@ struct SetupRequest {
 
 /// docker's config.json ($DOCKER_CONFIG, else ~/.docker): credsStore, or credHelpers for registries
 /// that are named whole. The members that berth replaces are kept in config.json.berth-undo beside
-/// it. Keys that are not berth's, and their order, stay. Errors: invalid_argument for a pattern,
-/// which docker cannot match.
+/// it. All else stays as its bytes are. Errors: invalid_argument for a pattern, which docker cannot
+/// match; corrupt for a file that is no JSON object, or has one of these members twice.
 Result<SetupPlan> plan_docker(const SetupRequest& request);
 
 /// podman, buildah and skopeo: a file of berth's own, registries.conf.d/50-berth.conf, that names
@@ -43,11 +45,11 @@ Result<SetupPlan> plan_docker(const SetupRequest& request);
 Result<SetupPlan> plan_podman(const SetupRequest& request);
 
 /// The kubelet's CredentialProviderConfig (YAML): a provider between two comments of berth's,
-/// before the ones that are there. Without --registry for ACR's hosts.
+/// before the ones that are there. Without --registry for ACR's hosts. Errors: invalid_argument for
+/// what is no pattern; unsupported where the list of providers cannot be found.
 Result<SetupPlan> plan_kubelet(const SetupRequest& request);
 
-/// The lines that go and come, "-" and "+" before them; secrets of a credentials file are no part
-/// of a change.
+/// What goes and comes, "-" and "+" before it: lines, or members of a file that may hold secrets.
 std::string show_change(const FileChange& change);
 
 /// Writes what the plan says, each file complete or not at all, and a link's target in its place.
