@@ -22,20 +22,43 @@ constexpr int kFullDiskEvictions = 4;
 
 }  // namespace
 
-std::optional<Partial::Impl::Owner> Partial::Impl::claim(std::uint64_t index, bool fresh) {
+bool Partial::Impl::owns(std::uint64_t index, const Chunk& chunk) const {
+  const auto mine = owners.find(index);
+  return mine != owners.end() && mine->second.generation == chunk.generation;
+}
+
+bool Partial::Impl::is_slow(std::uint64_t index) {
+  MutexLock lock(mutex);
+  const Chunk chunk = ingest.map.chunk(index);
+  if (chunk.written >= chunk_size(index)) return false;
+  if (owns(index, chunk)) return is_stalled(ingest.map.stamp(index));
+  const auto rate = watch.look(index, chunk, ticks());
+  return rate && *rate < kSlowRate;
+}
+
+bool Partial::Impl::may_pass(std::uint64_t index, const Chunk& chunk, std::uint64_t own_rate) {
+  const bool own = owns(index, chunk);
+  const auto rate = own || own_rate == 0 ? std::nullopt : watch.look(index, chunk, ticks());
+  if (is_stalled(ingest.map.stamp(index))) return true;
+  // One that is slow and alive ends its write soon: passed by then, it spoils nothing. Who is not
+  // faster would only be passed by in turn.
+  return rate && *rate < kSlowRate && *rate < own_rate / 2 && !chunk.writing;
+}
+
+std::optional<Partial::Impl::Owner> Partial::Impl::claim(std::uint64_t index, bool fresh,
+                                                         std::uint64_t own_rate) {
   MapFile& map = ingest.map;
   MutexLock lock(mutex);
   if (map.has(MapFile::kClosed | MapFile::kFailed)) return {};
   const Chunk before = map.chunk(index);
   if (before.written >= chunk_size(index) || (fresh && before.written > 0)) return {};
   Chunk after = before;
-  const auto mine = owners.find(index);
-  const bool own_alive = mine != owners.end() && mine->second.generation == before.generation;
   const std::uint64_t byte = lock_byte::of_chunk(index, before.generation);
-  const bool pass = own_alive || !try_lock(ingest.map_fd.get(), LockKind::exclusive, byte);
+  const bool pass =
+      owns(index, before) || !try_lock(ingest.map_fd.get(), LockKind::exclusive, byte);
   after.writing = false;
   if (pass) {
-    if (fresh || !is_stalled(map.stamp(index))) return {};
+    if (fresh || !may_pass(index, before, own_rate)) return {};
     // The lock of the next generation: of several that pass by, one does it.
     after.generation = static_cast<std::uint16_t>(before.generation + 1);
     if (!try_lock(ingest.map_fd.get(), LockKind::exclusive,
@@ -51,9 +74,10 @@ std::optional<Partial::Impl::Owner> Partial::Impl::claim(std::uint64_t index, bo
     return {};
   }
   if (pass) {
-    log::debug(
-        fmt::format("cache: passed by a stalled download of chunk {} of {}", index, digest.text()));
+    log::debug(fmt::format("cache: passed by a stalled or slow download of chunk {} of {}", index,
+                           digest.text()));
   }
+  watch.forget(index);
   map.stamp(index).store(ticks());
   const Owner owner{++last_token, after.generation};
   owners[index] = owner;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -22,10 +23,12 @@ struct Download::Impl {
   std::uint64_t end = 0;
   std::uint64_t index = 0;
   std::optional<Partial::Impl::Owner> owner;
+  std::optional<Partial::Impl::Owner> next;  ///< of chunk `index` + 1
   bool keeps_front = false;
 
   ~Impl() {
     give_back();
+    if (next) partial->give_back(index + 1, *next);
     if (keeps_front) partial->release_front();
   }
 
@@ -36,8 +39,10 @@ struct Download::Impl {
 
   /// The chunk at `position`, with its room. False: somebody else's.
   Result<bool> enter() {
-    index = position / kChunk;
-    owner = partial->claim(index, true);
+    if (!owner) {
+      index = position / kChunk;
+      owner = partial->claim(index, true);
+    }
     if (!owner) return false;
     auto reserved = partial->reserve(index, *owner);
     if (!reserved) {
@@ -48,6 +53,10 @@ struct Download::Impl {
   }
 
   Result<bool> step(ByteView bytes) {
+    const std::uint64_t after = position + bytes.size();
+    // Before the bytes that fill this one: whoever they wake would find the next one free, and
+    // begin a second download of what this one is about to bring.
+    if (after % kChunk == 0 && after < end) next = partial->claim(index + 1, true);
     if (!TRY(partial->write_chunk(index, *owner, bytes))) return false;
     // While bytes continue the front this process stays the one that hashes.
     const std::uint64_t offset = position;
@@ -57,7 +66,11 @@ struct Download::Impl {
       keeps_front = true;
     }
     partial->hash_written(bytes, offset);
-    if (partial->is_full(index)) give_back();
+    if (partial->is_full(index)) {
+      give_back();
+      owner = std::exchange(next, std::nullopt);
+      ++index;
+    }
     return true;
   }
 };
@@ -70,6 +83,8 @@ Download::~Download() = default;
 std::uint64_t Download::position() const noexcept { return impl_->position; }
 std::uint64_t Download::end() const noexcept { return impl_->end; }
 
+void Download::end_at(std::uint64_t end) noexcept { impl_->end = end; }
+
 Result<bool> Download::write(ByteView bytes) {
   Partial::Impl& partial = *impl_->partial;
   while (!bytes.empty()) {
@@ -79,7 +94,7 @@ Result<bool> Download::write(ByteView bytes) {
                    fmt::format("{} is longer than the {} bytes that were promised",
                                partial.digest.text(), partial.size()));
     }
-    if (!impl_->owner && !TRY(impl_->enter())) {
+    if (!TRY(impl_->enter())) {
       return partial.state() == State::failed ? Result<bool>(partial.dropped())
                                               : Result<bool>(false);
     }
@@ -94,14 +109,16 @@ Result<bool> Download::write(ByteView bytes) {
   return true;
 }
 
-Result<std::optional<Download>> Partial::begin_download(std::uint64_t offset) {
+Result<std::optional<Download>> Partial::begin_download(std::uint64_t offset,
+                                                        std::uint64_t own_rate) {
   if (state() == State::failed) return impl_->dropped();
   for (std::uint64_t index = offset / kChunk; index < impl_->ingest.map.chunks(); ++index) {
     if (state() != State::filling) break;
     if (impl_->is_full(index)) continue;
-    auto owner = impl_->claim(index, false);
+    auto owner = impl_->claim(index, false, own_rate);
     // It may have become full meanwhile: then the next one counts.
     if (!owner && impl_->is_full(index)) continue;
+    if (!owner && own_rate > 0 && impl_->is_slow(index)) continue;
     if (!owner) break;
     auto download = std::make_unique<Download::Impl>();
     download->partial = impl_;

@@ -113,6 +113,9 @@ bool Partial::tainted() const {
 }
 std::uint64_t Partial::available(std::uint64_t offset) const { return impl_->available(offset); }
 int Partial::fd() const noexcept { return impl_->read_fd(); }
+bool Partial::is_slow(std::uint64_t offset) const {
+  return offset < size() && impl_->is_slow(offset / kChunk);
+}
 std::uint64_t Partial::hashed() const { return impl_->ingest.map.hashed(); }
 
 Result<void> Partial::read(std::span<std::byte> out, std::uint64_t offset) const {

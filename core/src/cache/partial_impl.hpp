@@ -8,6 +8,7 @@
 #include "berth/cache/partial.hpp"
 
 #include "cache/ingest.hpp"
+#include "cache/slow_watch.hpp"
 
 namespace berth::cache {
 
@@ -38,8 +39,13 @@ struct Partial::Impl {
 
   // claims.cpp: who may write a chunk.
   /// The token of the claim; nullopt when it is full, closed or somebody else's. `fresh`: only a
-  /// chunk that holds nothing yet.
-  std::optional<Owner> claim(std::uint64_t index, bool fresh);
+  /// chunk that holds nothing yet. `own_rate`: as Partial::begin_download's.
+  std::optional<Owner> claim(std::uint64_t index, bool fresh, std::uint64_t own_rate = 0);
+  /// May the live holder of this chunk be passed by?
+  bool may_pass(std::uint64_t index, const Chunk& chunk, std::uint64_t own_rate)
+      BERTH_REQUIRES(mutex);
+  bool owns(std::uint64_t index, const Chunk& chunk) const BERTH_REQUIRES(mutex);
+  bool is_slow(std::uint64_t index);
   void give_back(std::uint64_t index, const Owner& owner);
   /// Reserves the chunk's room in the quota and on the disk.
   Result<void> reserve(std::uint64_t index, const Owner& owner);
@@ -77,6 +83,7 @@ struct Partial::Impl {
   Mutex mutex;
   std::unordered_map<std::uint64_t, Owner> owners BERTH_GUARDED_BY(mutex);
   std::uint64_t last_token BERTH_GUARDED_BY(mutex) = 0;
+  SlowWatch watch BERTH_GUARDED_BY(mutex);
   bool hashing BERTH_GUARDED_BY(mutex) = false;
   unsigned front_keepers BERTH_GUARDED_BY(mutex) = 0;
   std::optional<std::uint64_t> front_locked BERTH_GUARDED_BY(mutex);  ///< the byte

@@ -17,6 +17,9 @@ constexpr std::chrono::milliseconds kParked{200};
 constexpr std::chrono::milliseconds kParkedAtLeast{20};  ///< however many readers urge it
 /// How long readers go past a cache that had no room before it is asked again.
 constexpr std::chrono::seconds kRefused{5};
+/// What is shorter, in bytes and in time, says little about how fast its source is.
+constexpr std::uint64_t kTellingBytes = 1024 * 1024;
+constexpr std::chrono::seconds kTellingTime{1};
 /// Ranges of one blob beside its stream.
 constexpr std::size_t kRanges = 8;
 /// Failures that are remembered for who has not looked yet.
@@ -232,14 +235,14 @@ Fetch::Outcome Fetch::fill_from(const std::shared_ptr<Attempt>& shared,
   };
   while (context.check() && partial.state() == cache::State::filling) {
     const std::uint64_t changes = partial.changes();
-    auto begun = partial.begin_download(0);
+    auto begun = partial.begin_download(0, own_rate());
     if (!begun) {
       cache_failed(attempt, std::move(begun).error(), kEverything);
       return Outcome::ended;
     }
     if (!*begun) {
-      // All is there, or another process is filling on: one download, not two that take turns. Of
-      // parts that are on their way the bytes are hashed as they come.
+      // All is there, or another process is filling on, and is not found slow: one download, not
+      // two that take turns. Of parts that are on their way the bytes are hashed as they come.
       const Outcome outcome = advance(attempt, context);
       if (outcome != Outcome::parked || !spread->is_busy()) return outcome;
       moved(partial.available(0));
@@ -248,8 +251,7 @@ Fetch::Outcome Fetch::fill_from(const std::shared_ptr<Attempt>& shared,
     }
     cache::Download& download = **begun;
     moved(download.position());
-    PumpEnd end =
-        pump(*origin, digest_, size_, download, download.end(), core_->counting, moved, context);
+    PumpEnd end = transfer(*origin, download, download.end(), moved, context);
     if (end.kind == PumpEnd::Kind::source_failed) {
       failures.push_back({std::move(*end.error), false, origin});
       return Outcome::ended;
@@ -261,6 +263,24 @@ Fetch::Outcome Fetch::fill_from(const std::shared_ptr<Attempt>& shared,
   }
   if (partial.state() == cache::State::failed) note_failed(attempt);
   return Outcome::ended;
+}
+
+PumpEnd Fetch::transfer(const Origin& origin, cache::Download& download, std::uint64_t end,
+                        const std::function<void(std::uint64_t)>& moved, const Context& context) {
+  const std::uint64_t from = download.position();
+  const Clock::SteadyTime began = core_->options.clock->ticks();
+  PumpEnd ended = pump(origin, digest_, size_, download, end, core_->counting, moved, context);
+  const std::uint64_t bytes = download.position() - from;
+  const std::chrono::duration<double> took = core_->options.clock->ticks() - began;
+  if (bytes < kTellingBytes && took < kTellingTime) return ended;
+  MutexLock lock(mutex_);
+  own_rate_ = static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(took.count(), 1e-3));
+  return ended;
+}
+
+std::uint64_t Fetch::own_rate() const {
+  MutexLock lock(mutex_);
+  return own_rate_;
 }
 
 Fetch::Outcome Fetch::advance(Attempt& attempt, const Context& context) {
@@ -306,12 +326,12 @@ void Fetch::fill_range(Attempt& attempt, Range range, const Context& context) {
   for (const auto& origin : origins()) {
     std::uint64_t at = range.begin;
     while (at < range.end && context.check() && partial.state() == cache::State::filling) {
-      auto begun = partial.begin_download(at);
+      auto begun = partial.begin_download(at, own_rate());
       if (!begun) return cache_failed(attempt, std::move(begun).error(), range);
       if (!*begun || (*begun)->position() >= range.end) return;
       cache::Download& download = **begun;
-      PumpEnd end = pump(
-          *origin, digest_, size_, download, std::min(download.end(), range.end), core_->counting,
+      PumpEnd end = transfer(
+          *origin, download, std::min(download.end(), range.end),
           [this](std::uint64_t) { core_->sync_when_due(); }, context);
       at = download.position();
       if (end.kind == PumpEnd::Kind::cache_failed) {

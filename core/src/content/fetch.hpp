@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -92,6 +93,11 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   Outcome fill_from(const std::shared_ptr<Attempt>& attempt,
                     const std::shared_ptr<const Origin>& origin, std::vector<Failure>& failures,
                     const Context& context);
+  /// pump(), timed: how fast the sources of this process are.
+  PumpEnd transfer(const Origin& origin, cache::Download& download, std::uint64_t end,
+                   const std::function<void(std::uint64_t)>& moved, const Context& context);
+  /// Bytes a second of the last transfer that tells; cache::kUnknownRate before.
+  std::uint64_t own_rate() const BERTH_EXCLUDES(mutex_);
   void fill_range(Attempt& attempt, Range range, const Context& context);
   /// What others left to hash.
   Outcome advance(Attempt& attempt, const Context& context);
@@ -116,6 +122,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   Clock::SteadyTime parked_at_ BERTH_GUARDED_BY(mutex_){};
   std::optional<std::uint64_t> stream_position_ BERTH_GUARDED_BY(mutex_);
   std::vector<Range> ranges_ BERTH_GUARDED_BY(mutex_);
+  std::uint64_t own_rate_ BERTH_GUARDED_BY(mutex_) = cache::kUnknownRate;
   std::uint64_t failures_ BERTH_GUARDED_BY(mutex_) = 0;
   /// The last ones, the newest at the end: it is number `failures_`.
   std::deque<FailedTransfer> last_failures_ BERTH_GUARDED_BY(mutex_);

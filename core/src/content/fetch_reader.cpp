@@ -32,8 +32,6 @@ struct FetchReader::Wait {
   std::shared_ptr<Attempt> attempt;  ///< that it waits for, while the reader is not bound
   int failed_attempts = 0;
   std::chrono::milliseconds look = kFirstLook;
-  std::uint64_t missing = UINT64_MAX;  ///< the first byte that was not there, and since when
-  Clock::SteadyTime missing_since{};
 
   std::uint64_t end() const { return offset + length; }
 };
@@ -193,16 +191,12 @@ std::shared_ptr<Bypass> FetchReader::go_past(const std::shared_ptr<Attempt>& att
 }
 
 // Sees to it that somebody brings what this read waits for.
-void FetchReader::drive(const Attempt& attempt, Wait& wait, std::uint64_t missing) {
+void FetchReader::drive(const Attempt& attempt, const Wait& wait, std::uint64_t missing) {
   fetch_->want_stream();
-  const Clock::SteadyTime now = core_->options.clock->ticks();
-  if (missing != wait.missing) {
-    wait.missing = missing;
-    wait.missing_since = now;
-  }
   // The last byte waits for all others, and what is verified first is short: the stream does both.
   if (missing == wait.end() || wait.end() >= size() || verifies_first_) return;
-  const bool stuck = now - wait.missing_since > cache::kStall;
+  // Also bytes that trickle: another process's slow source is nobody's to wait for.
+  const bool stuck = attempt.partial().is_slow(missing);
   if (missing <= fetch_->front(attempt) + kNear && !stuck) return;
   const std::uint64_t begin = missing / cache::kChunk * cache::kChunk;
   MutexLock lock(mutex_);

@@ -39,7 +39,8 @@ class FetchReader final : public BlobReader {
   std::shared_ptr<Bypass> bypass() const BERTH_EXCLUDES(mutex_);
   std::shared_ptr<Bypass> go_past(const std::shared_ptr<Attempt>& attempt, const Error& why)
       BERTH_EXCLUDES(mutex_);
-  void drive(const Attempt& attempt, Wait& wait, std::uint64_t missing) BERTH_EXCLUDES(mutex_);
+  void drive(const Attempt& attempt, const Wait& wait, std::uint64_t missing)
+      BERTH_EXCLUDES(mutex_);
   void read_ahead(const Attempt& attempt, std::uint64_t end) BERTH_EXCLUDES(mutex_);
   Error dropped() const;
   Error lied(int attempts) const;

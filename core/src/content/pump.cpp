@@ -45,6 +45,7 @@ PumpEnd pump(const Origin& origin, const Digest& digest, std::uint64_t size,
              const std::function<void(std::uint64_t)>& moved, const Context& context,
              WithoutRanges otherwise) {
   const std::uint64_t begin = download.position();
+  download.end_at(end);
   const auto length = end < size ? std::optional(end - begin) : std::nullopt;
   auto opened = open_stream(origin, digest, size, begin, length, context, otherwise);
   if (!opened) return source_failed(std::move(opened).error());

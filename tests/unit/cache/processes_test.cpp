@@ -213,6 +213,72 @@ TEST_F(ProcessesTest, AStoppedDownloaderIsPassedByAfterFiveSeconds) {
   expect_blobs_verified();
 }
 
+TEST_F(ProcessesTest, ATricklingDownloaderIsPassedByWhoIsFaster) {
+  constexpr std::size_t kDrop = 1000;
+  Signals signals;
+  Child writer([&] {
+    const auto cache = open();
+    const auto partial = join(*cache);
+    auto download = partial->begin_download(0);
+    for (std::size_t at = 0;; at += kDrop) {
+      while (static_cast<std::size_t>(signals.number(0)) * kDrop <= at) ::usleep(500);
+      const auto more = (*download)->write(as_bytes(bytes_.substr(at, kDrop)));
+      if (!more) return 2;
+      if (!*more) return 0;
+      signals.number(1) += 1;
+    }
+  });
+  const auto drip = [&] {
+    const std::int64_t drops = ++signals.number(0);
+    for (int i = 0; i < 20000 && signals.number(1) < drops; ++i) ::usleep(1000);
+  };
+  const auto cache = open();
+  const auto partial = join(*cache);
+  drip();
+  ASSERT_EQ(partial->available(0), kDrop);
+  // Somebody who has seen no more than this of it waits; it never stands still.
+  for (int second = 0; second < 5; ++second) {
+    const auto early = partial->begin_download(0, kUnknownRate);
+    ASSERT_THAT(early, IsOk());
+    EXPECT_FALSE(early->has_value()) << second;
+    clock_.pass(std::chrono::seconds(1));
+    drip();
+  }
+  EXPECT_THAT(partial->begin_download(0), IsOkAndHolds(::testing::Eq(std::nullopt)))
+      << "only who asks for it passes by";
+  {
+    // Who is as slow goes on behind it, and does not take turns with it.
+    const auto behind = partial->begin_download(0, 1500);
+    ASSERT_THAT(behind, IsOk());
+    ASSERT_TRUE(behind->has_value());
+    EXPECT_EQ((*behind)->position(), kChunk);
+  }
+  auto passing = partial->begin_download(0, kUnknownRate);
+  ASSERT_THAT(passing, IsOk());
+  ASSERT_TRUE(passing->has_value());
+  EXPECT_EQ((*passing)->position(), 6 * kDrop) << "no byte twice";
+  signals.number(0) += 1;
+  EXPECT_EQ(writer.wait(), 0) << "it lost the chunk";
+  ASSERT_THAT((*passing)->write(as_bytes(bytes_.substr(6 * kDrop))), IsOkAndHolds(true));
+  EXPECT_TRUE(partial->settled()) << "nobody was in the middle of a write";
+  expect_blobs_verified();
+}
+
+TEST_F(ProcessesTest, WhoFillsAtAnOrdinaryPaceIsWaitedFor) {
+  const auto other = open();
+  const auto first = join(*other);
+  auto download = first->begin_download(0);
+  const auto cache = open();
+  const auto partial = join(*cache);
+  for (std::size_t at = 0; at + kMiB < bytes_.size(); at += kMiB) {
+    const auto second = partial->begin_download(0, kUnknownRate);
+    ASSERT_THAT(second, IsOk());
+    EXPECT_FALSE(second->has_value()) << at;
+    ASSERT_THAT((*download)->write(as_bytes(bytes_.substr(at, kMiB))), IsOkAndHolds(true));
+    clock_.pass(std::chrono::seconds(1));
+  }
+}
+
 TEST_F(ProcessesTest, OneStoppedInTheMiddleOfAWriteCannotChangeThePublishedBlob) {
   fault_hook = stop_here;
   Child writer([&] {

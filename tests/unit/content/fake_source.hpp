@@ -53,6 +53,30 @@ class Barrier {
   int waiting_ BERTH_GUARDED_BY(mutex_) = 0;
 };
 
+/// Lets pieces of bodies through one by one, as a slow line does. Thread safe.
+class Drip {
+ public:
+  void let_one() {
+    MutexLock lock(mutex_);
+    ++let_;
+    changed_.notify_all();
+  }
+  Result<void> pass(const Context& context) {
+    MutexLock lock(mutex_);
+    while (let_ == 0) {
+      if (auto running = context.check(); !running) return running;
+      changed_.wait(mutex_, context);
+    }
+    --let_;
+    return {};
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int let_ BERTH_GUARDED_BY(mutex_) = 0;
+};
+
 /// What one answer does besides being right.
 struct Script {
   std::optional<Error> error;               ///< instead of an answer
@@ -60,6 +84,8 @@ struct Script {
   std::optional<std::uint64_t> cut_at;      ///< the body ends before this byte
   std::optional<std::uint64_t> stall_at;    ///< waits at `gate` before this byte
   std::shared_ptr<Barrier> gate;
+  std::shared_ptr<Drip> drip;  ///< each piece waits there
+  std::uint64_t piece = 256 * 1024;
   std::uint64_t longer = 0;            ///< more bytes than the total says
   std::optional<std::uint64_t> total;  ///< what the answer says the whole blob has
   bool no_ranges = false;
@@ -205,10 +231,14 @@ class FakeSource final : public content::Source {
         if (auto passed = script_.gate->pass(context); !passed) return std::move(passed).error();
         script_.stall_at.reset();
       }
+      if (script_.drip) {
+        if (auto passed = script_.drip->pass(context); !passed) return std::move(passed).error();
+      }
       std::uint64_t stop = end_;
       if (script_.cut_at) stop = std::min(stop, *script_.cut_at);
       if (script_.stall_at) stop = std::min(stop, *script_.stall_at);
-      const std::uint64_t count = std::min<std::uint64_t>(kPiece, stop - std::min(stop, at_));
+      const std::uint64_t count =
+          std::min<std::uint64_t>(script_.piece, stop - std::min(stop, at_));
       if (count == 0 && script_.longer > 0 && at_ >= blob_->size()) {
         piece_.assign(std::exchange(script_.longer, 0), '?');
         return as_bytes(piece_);
@@ -222,7 +252,6 @@ class FakeSource final : public content::Source {
     }
 
    private:
-    static constexpr std::uint64_t kPiece = 256 * 1024;
     const Blob blob_;
     std::uint64_t at_;
     const std::uint64_t end_;

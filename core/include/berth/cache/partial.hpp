@@ -18,6 +18,10 @@ class Partial;
 inline constexpr std::uint64_t kChunk = 4 * 1024 * 1024;
 /// A lock whose chunk has not grown for this long is passed by.
 inline constexpr std::chrono::seconds kStall{5};
+/// Bytes a second. Over kStall a chunk grew more slowly: nobody needs to wait for who fills it.
+inline constexpr std::uint64_t kSlowRate = 512 * 1024;
+/// The rate of a downloader that has not downloaded anything yet.
+inline constexpr std::uint64_t kUnknownRate = UINT64_MAX;
 
 /// The right to download from one offset on: the lock on the chunk that holds it. Not thread safe.
 /// Destroying it gives the lock back; what was written stays.
@@ -33,6 +37,8 @@ class Download {
   /// How far it makes sense to ask the server for: the end of the last chunk in a row that nobody
   /// holds or fills.
   std::uint64_t end() const noexcept;
+  /// Bytes are asked for up to here: no chunk beyond it is held for what comes next.
+  void end_at(std::uint64_t end) noexcept;
   /// Writes what arrived at position() and moves on; hashes it too while this process holds the
   /// front and the bytes continue it. Crossing into the next chunk takes its lock (and reserves its
   /// room): `false` when that chunk is held or being filled by another, so stop here.
@@ -85,7 +91,15 @@ class Partial {
   /// is missing there, or a live downloader fills that chunk: wait(), or ask kChunk further on. A
   /// stalled one's chunk is passed by. Reserves the chunk's room: no_space; conflict: this attempt
   /// was dropped.
-  Result<std::optional<Download>> begin_download(std::uint64_t offset);
+  ///
+  /// `own_rate`, in bytes a second, is for who asks again until it gets something: then a chunk
+  /// that another process filled more slowly than kSlowRate for kStall is passed by, when it was
+  /// slower than half of `own_rate`, too; else the first chunk behind it that nobody holds is
+  /// given.
+  Result<std::optional<Download>> begin_download(std::uint64_t offset, std::uint64_t own_rate = 0);
+  /// For who waits for this byte, and asks again and again: its chunk, not this process's own, grew
+  /// more slowly than kSlowRate for kStall; or it is this process's own, and stalled.
+  bool is_slow(std::uint64_t offset) const;
 
   /// Hashes, in order, what is available and not hashed yet, when no other live process holds the
   /// front; publishes the blob when its last byte is hashed. Cheap when there is nothing to do.
