@@ -4,7 +4,7 @@
 
 usage: layers.py SOURCE_ROOT [--self-test]
 Includes are followed file by file, so that a forbidden layer is found also behind an allowed header of a lower one.
-Links are read from the CMake lists (berth_layer(... USES ...)).
+Links are read from the CMake lists of core, fuse and plugin, and followed target by target.
 """
 import pathlib
 import re
@@ -98,14 +98,38 @@ def describe(root, chain, number, name, why):
     return f"{steps} (line {number}: {name}): {why}"
 
 
+def read_links(root):
+    """target -> the targets of ours that it links, from berth_layer(... USES ...) and target_link_libraries(...)."""
+    links = {}
+    for cmake in [p for top in ("core/src", "fuse", "plugin") for p in sorted((root / top).rglob("CMakeLists.txt"))]:
+        text = re.sub(r"#.*", "", cmake.read_text())
+        for name, body in re.findall(r"berth_layer\(\s*(\w+)([^)]*)\)", text):
+            used = re.search(r"USES\s+([\w\s]*?)(?:PRIVATE|SOURCES|$)", body)
+            links.setdefault(name, set()).update(used.group(1).split() if used else [])
+        for name, body in re.findall(r"target_link_libraries\(\s*(\S+)([^)]*)\)", text):
+            links.setdefault(name.removeprefix("berth_"), set()).update(re.findall(r"\bberth_(\w+)", body))
+    return links
+
+
 def check_links(root, uses):
-    problems = []
-    for cmake in sorted((root / "core/src").glob("*/CMakeLists.txt")):
-        for name, body in re.findall(r"berth_layer\(\s*(\w+)([^)]*)\)", cmake.read_text()):
-            linked = re.search(r"USES\s+([\w\s]*?)(?:PRIVATE|SOURCES|$)", body)
-            for other in (linked.group(1).split() if linked else []):
-                if other not in closure(uses, name):
-                    problems.append(f"{cmake.relative_to(root)}: {name} -> {other}: {name} may not link {other}")
+    """The whole way from a target to a layer that it may not have, whoever on the way linked it."""
+    links, problems = read_links(root), []
+    # The libraries are named as the layers; a program may have what its library may.
+    programs = {"berth": "cli", "berthfs": "fuse", "${name}": "helper"}
+    for start in links:
+        layer = programs.get(start, start)
+        allowed = closure(uses, layer) if layer in uses else {start}
+        stack, seen = [[start]], {start}
+        while stack:
+            chain = stack.pop()
+            for other in sorted(links.get(chain[-1], ())):
+                if other in seen or other not in uses:
+                    continue
+                seen.add(other)
+                if other not in allowed:
+                    problems.append(f"{' -> '.join(chain + [other])}: {layer} may not link {other}")
+                else:
+                    stack.append(chain + [other])
     return problems
 
 
@@ -139,10 +163,13 @@ def self_test(root):
         (copy / "core/src/base/planted.hpp").write_text('#include "berth/http/url.hpp"\n')
         (copy / "core/src/json/planted.cpp").write_text('#include "base/planted.hpp"\n#include <curl/curl.h>\n')
         (copy / "core/src/base/CMakeLists.txt").write_text("berth_layer(base USES tree)\n")
+        (copy / "plugin").mkdir()
+        (copy / "plugin/CMakeLists.txt").write_text("target_link_libraries(berth_helper PUBLIC berth_credential PRIVATE berth_json)\n"
+                                                    "target_link_libraries(${name} PRIVATE berth_helper)\n")
         uses, third = read_rules(root / "tests/lint/layers.txt")
         found = check_links(copy, uses)
         found += check_file(copy, uses, third, copy / "core/src/json/planted.cpp")
-        expected = ("base -> tree", "json may not use http", "json may not use this library")
+        expected = ("base -> tree", "${name} -> helper -> json", "credential -> base -> tree", "json may not use http", "json may not use this library")
         missed = [e for e in expected if not any(e in f for f in found)]
         chain = any("json/planted.cpp -> core/src/base/planted.hpp -> core/include/berth/http/url.hpp" in f for f in found)
         for line in found:
