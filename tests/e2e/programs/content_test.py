@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import pushed
-from harness import Case, tool
+from harness import Case, tool, wait_until
 from registry import OCI_MANIFEST
 
 
@@ -295,6 +296,21 @@ class ManyNames(Case):
             before = r.requests()
             self.sh(f"{again} {mnt}/many/tags >/dev/null")
             self.assertEqual(r.requests() - before, 0)
+
+    def test_heads_of_a_listing_go_sixteen_at_once(self):
+        r = self.fake_registry("--tags", "100", faults=[{"method": "HEAD", "target": "/v2/library/many/manifests/*", "times": 0, "action": "stall_head"}])
+        mnt = self.mount(r.host, "plain_http")
+        self.assertEqual(len(os.listdir(mnt / "library/many")), 100)
+        r.requests()
+        # Each is answered by nothing, so what has come is what is under way.
+        looking = subprocess.Popen(["ls", "-l", str(mnt / "library/many")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(looking.wait)
+        self.addCleanup(looking.kill)
+        heads = []
+        wait_until(lambda: heads.extend(each for each in r.requests() if each[1] == "HEAD") or len(heads) >= 16, what="16 requests")
+        time.sleep(0.5)
+        heads += [each for each in r.requests() if each[1] == "HEAD"]
+        self.assertEqual(len(heads), 16)
 
     def test_five_thousand_repositories(self):
         # In memory: to delete so many folders takes some disks minutes.
