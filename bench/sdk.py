@@ -33,22 +33,24 @@ class Bench:
     def probes(self, ca):
         return {"the SDK": lambda: Probe.sdk(self.sdk, ca=ca), "berth": lambda: Probe.berth(self.bin, ca=ca)}
 
-    def interleave(self, case, ca, run, size=None):
-        """run(probe, who): the seconds of the operation."""
-        results = {"berth": [], "the SDK": []}
+    def interleave(self, case, ca, run, size=None, others=None):
+        """run(probe, who): the seconds of the operation. others: who -> a function that gives seconds, CPU seconds and peak memory."""
+        def measured(start, who):
+            probe = start()
+            try:
+                return run(probe, who), *probe.cost()
+            finally:
+                probe.close()
+        contenders = {who: lambda who=who, start=start: measured(start, who) for who, start in self.probes(ca).items()} | (others or {})
+        results = {who: [] for who in sorted(contenders, key=lambda who: who != "berth")}
         for turn in range(self.rounds):
-            for who, start in sorted(self.probes(ca).items(), reverse=turn % 2 == 1):
-                probe = start()
-                try:
-                    seconds = run(probe, who)
-                    results[who].append((seconds, *probe.cost()))
-                finally:
-                    probe.close()
-                print(f"  {case} {turn + 1}: {who} {seconds:.3f} s", file=sys.stderr)
+            for who in sorted(contenders, reverse=turn % 2 == 1):
+                results[who].append(contenders[who]())
+                print(f"  {case} {turn + 1}: {who} {results[who][-1][0]:.3f} s", file=sys.stderr)
         medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in results.items()}
         for who, runs in results.items():
             walls = [run[0] for run in runs]
-            self.rows.append((case, who, medians[who], (min(walls), max(walls)), size, [a / b for a, b in zip(medians["the SDK"], medians["berth"])]))
+            self.rows.append((case, who, medians[who], (min(walls), max(walls)), size, [a / b for a, b in zip(medians[who], medians["berth"])]))
 
     def blobs(self, size):
         registry = Registry(self.folder / "registry", "tls")
@@ -78,7 +80,22 @@ class Bench:
                 target.unlink()
                 return seconds
 
-            self.interleave(f"upload of a file of {size // MIB} MiB", registry.ca, upload, size)
+            def by_curl():
+                """What the registry takes: one PUT of a file whose digest is known beforehand."""
+                number[0] += 1
+                curl = ["curl", "-sf", "--cacert", str(registry.ca)]
+                begun = subprocess.run([*curl, "-X", "POST", "-D", "-", "-o", "/dev/null", f"https://{registry.host}/v2/bench/up{number[0]}/blobs/uploads/"],
+                                       capture_output=True, text=True, check=True).stdout
+                place = next(line.split(": ", 1)[1].strip() for line in begun.splitlines() if line.lower().startswith("location:"))
+                process = subprocess.Popen([*curl, "-H", "Expect:", "-H", "Content-Type: application/octet-stream", "-o", "/dev/null", "-w", "%{time_total}",
+                                            "-T", str(file), f"https://{registry.host}{place}&digest={digest}"], stdout=subprocess.PIPE, text=True)
+                said = process.stdout.read()
+                _, status, usage = os.wait4(process.pid, 0)
+                if os.waitstatus_to_exitcode(status) != 0:
+                    raise RuntimeError("curl failed")
+                return float(said), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+            self.interleave(f"upload of a file of {size // MIB} MiB", registry.ca, upload, size, {"curl, one PUT": by_curl})
             self.interleave(f"download of {size // MIB} MiB to a file", registry.ca, download, size)
         finally:
             registry.close()
