@@ -103,6 +103,7 @@ std::string_view remedy_for(std::string_view code) {
 
 std::vector<std::string_view> known_refusals() {
   std::vector<std::string_view> codes;
+  codes.reserve(std::size(kRemedies));
   for (const auto& row : kRemedies) codes.emplace_back(row.first);
   return codes;
 }
