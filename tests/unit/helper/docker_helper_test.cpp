@@ -244,6 +244,76 @@ TEST_F(DockerHelperTest, S239_HelpersThatRouteToEachOtherAreNamed) {
   EXPECT_THAT(said.out, HasSubstr("in a circle (other -> berth -> other)"));
 }
 
+TEST_F(DockerHelperTest, S304_AnIdentityTokenThatIsEmptyIsNotKept) {
+  Said said = run({"store"}, R"({"ServerURL":"a.r","Username":"<token>","Secret":""})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("stands for an identity token, and there is none"));
+  store("good.example", "u", "s");
+  // One that somebody else damaged hides no other.
+  home.secret_file("home/.local/share/berth/credentials.json",
+                   R"({"auths":{"bad.example":{"auth":"Og=="},"good.example":{"auth":"dTpz"}}})");
+  said = run({"list"}, "unused");
+  EXPECT_EQ(said.out, "{\"good.example\":\"u\"}\n");
+  EXPECT_THAT(said.err, HasSubstr("bad.example has no user name"));
+  EXPECT_EQ(run({"get"}, "bad.example").status, 1);
+}
+
+TEST_F(DockerHelperTest, S305_WhatAFileCannotTellApartIsRefused) {
+  Said said = run({"store"}, R"({"ServerURL":"a.r","Username":"a:b","Secret":"c"})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("the user name has a colon"));
+  said = run({"store"}, R"({"ServerURL":"a.r","Username":"a","Secret":"s3cret\u0000"})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("ends with a NUL"));
+  EXPECT_THAT(said.out + said.err, Not(HasSubstr("s3cret")));
+  EXPECT_EQ(run({"get"}, "a.r").out, kNotFound);
+  store("a.r", "a", "c:d");
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"Secret\":\"c:d\""));
+}
+
+TEST_F(DockerHelperTest, S306_WhatWasStoredLastIsAnsweredWhereverAnOlderOneLay) {
+  store("a.r", "old", "s");
+  config("");
+  home.variables["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/there";
+  const std::string ring = (home.folder / "ring").string();
+  home.folder.write("bin/docker-credential-secretservice",
+                    "#!/bin/sh\ncase $1 in store) cat > " + ring + ";; get) cat " + ring +
+                        " 2>/dev/null || { echo credentials not found in native keychain; exit 1; "
+                        "};; esac\n");
+  ::chmod((home.folder / "bin/docker-credential-secretservice").c_str(), 0755);
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"old\""));
+  store("a.r", "new", "s");
+  EXPECT_THAT(home.read("ring"), HasSubstr("new"));
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"new\""));
+}
+
+TEST_F(DockerHelperTest, S307_AKeyRingThatNobodyNamedAndNobodyCanReachIsPassedOver) {
+  config("");
+  home.variables["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/there";
+  const std::string log = (home.folder / "log").string();
+  for (const char* words :
+       {"Could not connect: Connection refused", "Cannot autolaunch D-Bus without X11 $DISPLAY",
+        "GDBus.Error:org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.secrets "
+        "was not provided by any .service files"}) {
+    home.helper("secretservice", "echo x >> " + log + "; echo '" + words + "'; exit 1");
+    const Said said = run({"get"}, "h.example/a/b");
+    EXPECT_EQ(said.status, 1);
+    EXPECT_EQ(said.out, kNotFound) << words;
+    EXPECT_THAT(said.err, HasSubstr("the key ring is passed over")) << words;
+    EXPECT_EQ(run({"list"}, "unused").out, "{}\n");
+    EXPECT_EQ(run({"erase"}, "h.example").status, 0);
+  }
+  EXPECT_EQ(home.read("log"), "x\nx\nx\nx\nx\nx\nx\nx\nx\n");
+  // What it cannot keep is said.
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":"a.r","Username":"u","Secret":"s"})").status, 1);
+  // A locked one may hold what is asked for, and one that is named is meant.
+  home.helper("secretservice", "echo 'Cannot unlock the collection'; exit 1");
+  EXPECT_THAT(run({"get"}, "h.example").out, HasSubstr("Cannot unlock"));
+  config("[credential]\nstore = \"secretservice\"\n");
+  home.helper("secretservice", "echo 'Could not connect: Connection refused'; exit 1");
+  EXPECT_THAT(run({"get"}, "h.example").out, HasSubstr("Could not connect"));
+}
+
 TEST_F(DockerHelperTest, WithoutAHomeItSaysSo) {
   home.variables.erase("HOME");
   for (const char* action : {"get", "store", "erase", "list"}) {
