@@ -314,6 +314,57 @@ TEST_F(DockerHelperTest, S307_AKeyRingThatNobodyNamedAndNobodyCanReachIsPassedOv
   EXPECT_THAT(run({"get"}, "h.example").out, HasSubstr("Could not connect"));
 }
 
+TEST_F(DockerHelperTest, S308_AHostThatNoRegistryCanHaveIsNotFound) {
+  for (const char* odd : {"a.example.",
+                          "\xEF\xBB\xBF"
+                          "a.example",
+                          "b\xC3\xBC"
+                          "cher.example",
+                          "a.example:99999", "https://a.example:99999/v2/", "a b"}) {
+    EXPECT_EQ(run({"get"}, odd).out, kNotFound) << odd;
+    EXPECT_EQ(run({"erase"}, odd).status, 0) << odd;
+    const Said said = run({"store"}, R"({"ServerURL":")" + std::string(odd) +
+                                         R"(","Username":"u","Secret":"s3cret"})");
+    EXPECT_EQ(said.status, 1) << odd;
+    EXPECT_THAT(said.out, HasSubstr("no host that can be one")) << odd;
+  }
+}
+
+TEST_F(DockerHelperTest, S309_StandardInputThatDoesNotEndIsAnErrorInTime) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd reading(ends[0]);
+  const Fd writing(ends[1]);
+  const Fd out(::memfd_create("out", MFD_CLOEXEC));
+  const Streams streams{.in = reading.get(), .out = out.get(), .err = out.get()};
+  for (const char* action : {"get", "store", "erase"}) {
+    EXPECT_EQ(run_docker_helper({action}, streams, home.environment(), "",
+                                Context().with_timeout(std::chrono::milliseconds(20))),
+              1);
+  }
+  EXPECT_THAT(all_of(out.get()), HasSubstr("standard input did not end in time"));
+}
+
+// Golden: what comes in is as large as it may be, larger, or lacks what must be there.
+TEST_F(DockerHelperTest, LargeAndIncompleteInputs) {
+  const std::string secret(100 * 1024, 'x');
+  store("a.r", "u", secret);
+  EXPECT_EQ(run({"get"}, "a.r").out,
+            "{\"ServerURL\":\"a.r\",\"Username\":\"u\",\"Secret\":\"" + secret + "\"}\n");
+  for (const char* action : {"store", "get", "erase"}) {
+    const Said said = run({action}, std::string(1024 * 1024 + 1, 'y'));
+    EXPECT_EQ(said.status, 1);
+    EXPECT_EQ(said.out, "standard input gave more than 1 MiB\n") << action;
+  }
+  EXPECT_EQ(run({"get"}, std::string(3000, 'h')).out.find("too long") != std::string::npos, true);
+  EXPECT_EQ(run({"store"}, R"({"Username":"u","Secret":"s"})").out, "no credentials server URL\n");
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":"a.r","Secret":"s"})").out, "no credentials username\n");
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":null,"Username":"u"})").out,
+            "no credentials server URL\n");
+  EXPECT_EQ(run({"store"}, "{}").out, "no credentials server URL\n");
+  EXPECT_THAT(run({"store"}, "").out, HasSubstr("is not valid JSON"));
+}
+
 TEST_F(DockerHelperTest, WithoutAHomeItSaysSo) {
   home.variables.erase("HOME");
   for (const char* action : {"get", "store", "erase", "list"}) {
