@@ -61,15 +61,16 @@ class DockerHelper {
  private:
   Result<void> get() {
     const std::string url = TRY(server_url());
-    const ServerKey key = TRY(credential::parse_server_key(url));
-    const auto found = TRY(router_.get(key, context_));
+    const auto key = TRY(credential::parse_asked_key(url));
+    if (!key) return words(credential::kNotFoundWords);
+    const auto found = TRY(router_.get(*key, context_));
     if (!found || found->is_anonymous()) return words(credential::kNotFoundWords);
     print(streams_, credential::get_answer(url, *found));
     return {};
   }
 
   Result<void> store() {
-    const std::string input = TRY(read_input(streams_));
+    const std::string input = TRY(read_input(streams_, context_));
     credential::StoreRequest request = TRY(credential::parse_store_request(input));
     if (text::trim(request.server_url).empty()) return words(credential::kNoServerUrlWords);
     if (request.username.empty()) return words(credential::kNoUsernameWords);
@@ -82,8 +83,8 @@ class DockerHelper {
 
   Result<void> erase() {
     const std::string url = TRY(server_url());
-    const ServerKey key = TRY(credential::parse_server_key(url));
-    TRY(router_.erase(key, context_));
+    const auto key = TRY(credential::parse_asked_key(url));
+    if (key) TRY(router_.erase(*key, context_));
     return {};
   }
 
@@ -97,7 +98,7 @@ class DockerHelper {
   }
 
   Result<std::string> server_url() {
-    const std::string input = TRY(read_input(streams_));
+    const std::string input = TRY(read_input(streams_, context_));
     const std::string_view url = text::trim(input);
     if (url.empty()) return words(credential::kNoServerUrlWords);
     return std::string(url);

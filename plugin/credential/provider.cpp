@@ -114,7 +114,7 @@ class Provider {
 
 Result<void> act(const Streams& streams, const Environment& environment, const std::string& berth,
                  const Context& context) {
-  const std::string input = TRY(read_input(streams));
+  const std::string input = TRY(read_input(streams, context));
   const KubeletRequest request = TRY(parse_kubelet_request(input));
   const credential::ServerKey key = TRY(registry_of_image(request.image));
   const auto answer = TRY(Provider(request, environment, berth).run(key, context));

@@ -1,22 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "streams.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
+#include "berth/base/try.hpp"
 #include "berth/credential/protocol.hpp"
 
 namespace berth::helper {
 
-Result<std::string> read_input(const Streams& streams) {
+namespace {
+
+/// Whoever started this may keep the pipe open and say nothing.
+Result<void> wait_for_input(int fd, const Context& context) {
+  constexpr std::chrono::minutes kStep{1};
+  while (context.check()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(context.remaining(kStep));
+    pollfd wait{.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&wait, 1, static_cast<int>(left.count()));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return Error::from_errno(errno, "reading standard input");
+  }
+  return Error(Errc::timeout,
+               "standard input did not end in time: whatever runs this must close it");
+}
+
+}  // namespace
+
+Result<std::string> read_input(const Streams& streams, const Context& context) {
   std::string text;
   std::array<char, 16 * 1024> buffer;
   while (true) {
+    TRY(wait_for_input(streams.in, context));
     const ssize_t got = ::read(streams.in, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error::from_errno(errno, "reading standard input");

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "berth/base/context.hpp"
 #include "berth/base/result.hpp"
 
 namespace berth::helper {
@@ -15,8 +16,8 @@ struct Streams {
   int err = 2;
 };
 
-/// All of standard input; Errc::too_large beyond 1 MiB.
-Result<std::string> read_input(const Streams& streams);
+/// All of standard input; Errc::too_large beyond 1 MiB, Errc::timeout when it does not end in time.
+Result<std::string> read_input(const Streams& streams, const Context& context);
 
 /// One write, so that what several processes say does not mix. Who does not listen has what it
 /// wanted.

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/config.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <optional>
 
 #define TOML_EXCEPTIONS 0
@@ -9,6 +16,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "berth/base/context.hpp"
 #include "berth/base/fd.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -23,6 +31,7 @@ namespace {
 using std::filesystem::path;
 
 constexpr std::size_t kFileLimit = 1024 * 1024;
+constexpr std::chrono::seconds kPipeTime{5};
 
 /// Where in which file, for every message.
 struct Reader {
@@ -184,12 +193,43 @@ Result<Config> read_config(const path& file, std::string_view text,
   return config;
 }
 
+/// A shell's <(...) is a pipe, and so is what nobody will ever write to: it is given a while.
+Result<std::string> read_pipe(const path& file) {
+  const Context limited = Context().with_timeout(kPipeTime);
+  const Fd fd = TRY(open_at(AT_FDCWD, file, O_RDONLY | O_NONBLOCK));
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (text.size() <= kFileLimit) {
+    TRY(limited.check());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(limited.remaining(kPipeTime));
+    pollfd wait{.fd = fd.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&wait, 1, static_cast<int>(left.count())) <= 0) continue;
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got == 0) return text;
+    if (got > 0) text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (got < 0 && errno != EINTR && errno != EAGAIN) {
+      return Error::from_errno(errno, file.native());
+    }
+  }
+  return Error(Errc::too_large, fmt::format("{} gave more than 1 MiB", file.native()));
+}
+
+Result<std::string> read_named(const path& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) {
+    return read_file(file, kFileLimit);
+  }
+  auto text = read_pipe(file);
+  if (text || text.error().code() != Errc::timeout) return text;
+  return Error(Errc::timeout, fmt::format("{} is a pipe that nobody writes to", file.native()));
+}
+
 }  // namespace
 
 Result<Config> load_config(const Environment& environment) {
   if (const auto named = environment("BERTH_CONFIG")) {
     const path file(*named);
-    Result<std::string> text = read_file(file, kFileLimit);
+    Result<std::string> text = read_named(file);
     if (!text) {
       // Not "not found": that would be the registry's word for what was asked of it.
       const Errc code = text.error().code();

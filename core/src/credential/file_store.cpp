@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "berth/base/atomic_file.hpp"
+#include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/store.hpp"
@@ -26,6 +27,19 @@ std::string key_of(const AuthEntry& entry) {
   return key ? key->text() : entry.key;
 }
 
+/// docker's form is "user:password", and old versions of it padded with NULs: what it would tell
+/// apart otherwise is refused, as no registry could be shown it either (RFC 7617 section 2).
+Result<void> check_pair(const Credential& credential) {
+  if (credential.username.find(':') != std::string::npos) {
+    return Error(Errc::invalid_argument,
+                 "the user name has a colon: HTTP cannot carry it, so no registry can have it");
+  }
+  if (credential.password.reveal().ends_with('\0')) {
+    return Error(Errc::invalid_argument, "the secret ends with a NUL, which a file does not keep");
+  }
+  return {};
+}
+
 class FileStore : public Store {
  public:
   FileStore(std::filesystem::path file, std::string shown)
@@ -47,6 +61,7 @@ class FileStore : public Store {
     if (!credential.identity_token.empty()) {
       entry["identitytoken"] = credential.identity_token.reveal();
     } else {
+      TRY(check_pair(credential));
       const std::string pair = credential.username + ":" + credential.password.reveal();
       entry["auth"] = text::to_base64(as_bytes(pair));
     }
@@ -66,8 +81,13 @@ class FileStore : public Store {
     const AuthFile file = TRY(load());
     std::map<std::string, std::string> entries;
     for (const AuthEntry& entry : file.auths) {
-      const auto credential = TRY(to_credential(entry, shown_));
-      if (credential) entries[key_of(entry)] = user_of(*credential);
+      const auto credential = to_credential(entry, shown_);
+      if (!credential) {
+        // One that is damaged does not hide the others.
+        log::warning(credential.error().describe());
+      } else if (*credential) {
+        entries[key_of(entry)] = user_of(**credential);
+      }
     }
     return entries;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/router.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -116,12 +117,18 @@ Router::Found Router::renewed(Credential held, const std::string& registry, cons
 
 Result<std::string> Router::put(const ServerKey& key, const Credential& credential,
                                 const Context& context, const std::string& store) {
+  if (credential.is_anonymous()) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("the user name \"{}\" stands for an identity token, and there is none",
+                             kTokenUser));
+  }
   const Route chosen = route(key);
   const Context limited = context.with_timeout(options_.config.helper_timeout);
   const bool is_own = !store.empty() || chosen.kind == RouteKind::store || chosen.is_default;
   if (is_own) {
     const auto target = TRY(store_to_write(options_.config, store, options_.environment));
     TRY(target->put(key, credential, limited));
+    TRY(erase_earlier(key, *target, limited));
     return target->name();
   }
   if (chosen.kind == RouteKind::helper) {
@@ -137,6 +144,24 @@ Result<std::string> Router::put(const ServerKey& key, const Credential& credenti
       fmt::format("the credential of {} was not kept: {} says that it would never be used; "
                   "change that line, or remove it",
                   key.text(), route_words(chosen)));
+}
+
+/// What is looked at before the place that was written would answer in its stead.
+Result<void> Router::erase_earlier(const ServerKey& key, const Store& target,
+                                   const Context& context) const {
+  const auto stores = TRY(stores_to_read(options_.config, options_.environment));
+  const auto is_target = [&](const auto& store) { return store->name() == target.name(); };
+  if (std::ranges::none_of(stores, is_target)) return {};
+  for (const auto& store : stores) {
+    if (is_target(store)) break;
+    auto erased = store->erase(key, context);
+    if (!erased) {
+      return Error(std::move(erased).error())
+          .with_context(fmt::format("it was kept in {}, but {} comes first and may hold another",
+                                    target.name(), store->name()));
+    }
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> Router::erase(const ServerKey& key, const Context& context) {

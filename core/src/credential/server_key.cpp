@@ -75,7 +75,7 @@ std::vector<std::string> ServerKey::candidates() const {
   return scoped_keys(host, path);
 }
 
-Result<ServerKey> parse_server_key(std::string_view text) {
+Result<std::optional<ServerKey>> parse_asked_key(std::string_view text) {
   const std::string_view given = text::trim(text);
   if (given.size() > kLimit) return refusal(given, "is too long");
   if (has_control(given)) return refusal(given, "has control characters");
@@ -87,12 +87,18 @@ Result<ServerKey> parse_server_key(std::string_view text) {
   if (authority.find('@') != std::string_view::npos) return refusal(given, "names a user");
   const std::string host = without_default_port(text::to_lower(authority), scheme);
   if (host.empty()) return refusal(given, "has no host");
-  if (!oci::is_registry(host)) return refusal(given, "has no host that can be one");
+  if (!oci::is_registry(host)) return std::optional<ServerKey>();
   ServerKey key{.host = canonical_host(host), .path = {}, .is_url = !scheme.empty()};
   if (slash != std::string_view::npos) key.path = without_slashes(rest.substr(slash));
   // The API's own root stands for the host.
   if (key.path == "v1" || key.path == "v2") key.path.clear();
-  return key;
+  return std::optional(std::move(key));
+}
+
+Result<ServerKey> parse_server_key(std::string_view text) {
+  auto key = TRY(parse_asked_key(text));
+  if (!key) return refusal(text::trim(text), "has no host that can be one");
+  return *std::move(key);
 }
 
 }  // namespace berth::credential

@@ -3,8 +3,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <functional>
+
 #include <fmt/format.h>
 
+#include "berth/base/log.hpp"
 #include "berth/base/process.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/helper.hpp"
@@ -53,6 +59,46 @@ class HelperStore : public Store {
  private:
   std::string helper_;
   Environment environment_;
+};
+
+/// What libsecret says where there is nobody to ask: no session bus, or one without key ring.
+bool is_unreachable(const Error& error) {
+  constexpr std::array<std::string_view, 4> kWords = {
+      "Could not connect: ", "Cannot autolaunch D-Bus", "Cannot spawn a message bus",
+      "was not provided by any .service files"};
+  return std::ranges::any_of(kWords, [&](std::string_view words) {
+    return error.message().find(words) != std::string::npos;
+  });
+}
+
+/// A key ring that nobody named: it looked as if it were there. Machines without a screen have a
+/// bus and no key ring, and must pull from public registries all the same.
+class DetectedRing : public HelperStore {
+ public:
+  using HelperStore::HelperStore;
+  Result<std::optional<Credential>> get(const ServerKey& key, const Context& context) override {
+    return or_nothing<std::optional<Credential>>([&] { return HelperStore::get(key, context); });
+  }
+  Result<std::map<std::string, std::string>> list(const Context& context) override {
+    return or_nothing<std::map<std::string, std::string>>(
+        [&] { return HelperStore::list(context); });
+  }
+
+ private:
+  template <class T>
+  Result<T> or_nothing(const std::function<Result<T>()>& ask) {
+    if (is_gone_) return T();
+    Result<T> found = ask();
+    if (found || !is_unreachable(found.error())) return found;
+    is_gone_ = true;
+    log::warning(
+        fmt::format("the key ring is passed over: {}; write store = \"file\" under [credential] in "
+                    "berth's configuration where there is none",
+                    found.error().message()));
+    return T();
+  }
+
+  std::atomic<bool> is_gone_ = false;
 };
 
 bool is_installed(const Environment& environment, const std::string& helper) {
@@ -121,7 +167,7 @@ Result<std::vector<std::unique_ptr<Store>>> stores_to_read(const CredentialConfi
     stores.push_back(make_file_store(*file, environment));
   }
   if (const std::string ring = find_key_ring(environment); !ring.empty()) {
-    stores.push_back(make_helper_store(ring, environment));
+    stores.push_back(std::make_unique<DetectedRing>(ring, environment));
   }
   return stores;
 }

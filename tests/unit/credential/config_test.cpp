@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/config.hpp"
 
+#include <thread>
+
 #include "credential/certs.hpp"
 #include "unit/credential/keychain_fixture.hpp"
 
@@ -138,6 +140,20 @@ TEST_F(ConfigTest, ARegistryOfAzureUnderANameOfItsOwn) {
   EXPECT_FALSE(registry_config(*config, "other.example", home.environment()).acr);
   EXPECT_THAT(load("[registry.'images.example']\nacr = 'yes'\n"),
               test::HasCode(Errc::invalid_argument));
+}
+
+TEST(ConfigPipeTest, S309_APipeIsReadToItsEnd) {
+  const Home home;
+  const auto pipe = home.folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const Environment environment = [&](const std::string& name) -> std::optional<std::string> {
+    return name == "BERTH_CONFIG" ? std::optional(pipe.string()) : std::nullopt;
+  };
+  std::thread writer([&] { std::ofstream(pipe) << "[credential]\nstore = \"pass\"\n"; });
+  const auto config = load_config(environment);
+  writer.join();
+  ASSERT_THAT(config, test::IsOk());
+  EXPECT_EQ(config->credential.store, "pass");
 }
 
 }  // namespace

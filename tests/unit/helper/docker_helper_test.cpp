@@ -244,6 +244,127 @@ TEST_F(DockerHelperTest, S239_HelpersThatRouteToEachOtherAreNamed) {
   EXPECT_THAT(said.out, HasSubstr("in a circle (other -> berth -> other)"));
 }
 
+TEST_F(DockerHelperTest, S304_AnIdentityTokenThatIsEmptyIsNotKept) {
+  Said said = run({"store"}, R"({"ServerURL":"a.r","Username":"<token>","Secret":""})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("stands for an identity token, and there is none"));
+  store("good.example", "u", "s");
+  // One that somebody else damaged hides no other.
+  home.secret_file("home/.local/share/berth/credentials.json",
+                   R"({"auths":{"bad.example":{"auth":"Og=="},"good.example":{"auth":"dTpz"}}})");
+  said = run({"list"}, "unused");
+  EXPECT_EQ(said.out, "{\"good.example\":\"u\"}\n");
+  EXPECT_THAT(said.err, HasSubstr("bad.example has no user name"));
+  EXPECT_EQ(run({"get"}, "bad.example").status, 1);
+}
+
+TEST_F(DockerHelperTest, S305_WhatAFileCannotTellApartIsRefused) {
+  Said said = run({"store"}, R"({"ServerURL":"a.r","Username":"a:b","Secret":"c"})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("the user name has a colon"));
+  said = run({"store"}, R"({"ServerURL":"a.r","Username":"a","Secret":"s3cret\u0000"})");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.out, HasSubstr("ends with a NUL"));
+  EXPECT_THAT(said.out + said.err, Not(HasSubstr("s3cret")));
+  EXPECT_EQ(run({"get"}, "a.r").out, kNotFound);
+  store("a.r", "a", "c:d");
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"Secret\":\"c:d\""));
+}
+
+TEST_F(DockerHelperTest, S306_WhatWasStoredLastIsAnsweredWhereverAnOlderOneLay) {
+  store("a.r", "old", "s");
+  config("");
+  home.variables["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/there";
+  const std::string ring = (home.folder / "ring").string();
+  home.folder.write("bin/docker-credential-secretservice",
+                    "#!/bin/sh\ncase $1 in store) cat > " + ring + ";; get) cat " + ring +
+                        " 2>/dev/null || { echo credentials not found in native keychain; exit 1; "
+                        "};; esac\n");
+  ::chmod((home.folder / "bin/docker-credential-secretservice").c_str(), 0755);
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"old\""));
+  store("a.r", "new", "s");
+  EXPECT_THAT(home.read("ring"), HasSubstr("new"));
+  EXPECT_THAT(run({"get"}, "a.r").out, HasSubstr("\"new\""));
+}
+
+TEST_F(DockerHelperTest, S307_AKeyRingThatNobodyNamedAndNobodyCanReachIsPassedOver) {
+  config("");
+  home.variables["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/there";
+  const std::string log = (home.folder / "log").string();
+  for (const char* words :
+       {"Could not connect: Connection refused", "Cannot autolaunch D-Bus without X11 $DISPLAY",
+        "GDBus.Error:org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.secrets "
+        "was not provided by any .service files"}) {
+    home.helper("secretservice", "echo x >> " + log + "; echo '" + words + "'; exit 1");
+    const Said said = run({"get"}, "h.example/a/b");
+    EXPECT_EQ(said.status, 1);
+    EXPECT_EQ(said.out, kNotFound) << words;
+    EXPECT_THAT(said.err, HasSubstr("the key ring is passed over")) << words;
+    EXPECT_EQ(run({"list"}, "unused").out, "{}\n");
+    EXPECT_EQ(run({"erase"}, "h.example").status, 0);
+  }
+  EXPECT_EQ(home.read("log"), "x\nx\nx\nx\nx\nx\nx\nx\nx\n");
+  // What it cannot keep is said.
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":"a.r","Username":"u","Secret":"s"})").status, 1);
+  // A locked one may hold what is asked for, and one that is named is meant.
+  home.helper("secretservice", "echo 'Cannot unlock the collection'; exit 1");
+  EXPECT_THAT(run({"get"}, "h.example").out, HasSubstr("Cannot unlock"));
+  config("[credential]\nstore = \"secretservice\"\n");
+  home.helper("secretservice", "echo 'Could not connect: Connection refused'; exit 1");
+  EXPECT_THAT(run({"get"}, "h.example").out, HasSubstr("Could not connect"));
+}
+
+TEST_F(DockerHelperTest, S308_AHostThatNoRegistryCanHaveIsNotFound) {
+  for (const char* odd : {"a.example.",
+                          "\xEF\xBB\xBF"
+                          "a.example",
+                          "b\xC3\xBC"
+                          "cher.example",
+                          "a.example:99999", "https://a.example:99999/v2/", "a b"}) {
+    EXPECT_EQ(run({"get"}, odd).out, kNotFound) << odd;
+    EXPECT_EQ(run({"erase"}, odd).status, 0) << odd;
+    const Said said = run({"store"}, R"({"ServerURL":")" + std::string(odd) +
+                                         R"(","Username":"u","Secret":"s3cret"})");
+    EXPECT_EQ(said.status, 1) << odd;
+    EXPECT_THAT(said.out, HasSubstr("no host that can be one")) << odd;
+  }
+}
+
+TEST_F(DockerHelperTest, S309_StandardInputThatDoesNotEndIsAnErrorInTime) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd reading(ends[0]);
+  const Fd writing(ends[1]);
+  const Fd out(::memfd_create("out", MFD_CLOEXEC));
+  const Streams streams{.in = reading.get(), .out = out.get(), .err = out.get()};
+  for (const char* action : {"get", "store", "erase"}) {
+    EXPECT_EQ(run_docker_helper({action}, streams, home.environment(), "",
+                                Context().with_timeout(std::chrono::milliseconds(20))),
+              1);
+  }
+  EXPECT_THAT(all_of(out.get()), HasSubstr("standard input did not end in time"));
+}
+
+// Golden: what comes in is as large as it may be, larger, or lacks what must be there.
+TEST_F(DockerHelperTest, LargeAndIncompleteInputs) {
+  const std::string secret(100 * 1024, 'x');
+  store("a.r", "u", secret);
+  EXPECT_EQ(run({"get"}, "a.r").out,
+            "{\"ServerURL\":\"a.r\",\"Username\":\"u\",\"Secret\":\"" + secret + "\"}\n");
+  for (const char* action : {"store", "get", "erase"}) {
+    const Said said = run({action}, std::string(1024 * 1024 + 1, 'y'));
+    EXPECT_EQ(said.status, 1);
+    EXPECT_EQ(said.out, "standard input gave more than 1 MiB\n") << action;
+  }
+  EXPECT_EQ(run({"get"}, std::string(3000, 'h')).out.find("too long") != std::string::npos, true);
+  EXPECT_EQ(run({"store"}, R"({"Username":"u","Secret":"s"})").out, "no credentials server URL\n");
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":"a.r","Secret":"s"})").out, "no credentials username\n");
+  EXPECT_EQ(run({"store"}, R"({"ServerURL":null,"Username":"u"})").out,
+            "no credentials server URL\n");
+  EXPECT_EQ(run({"store"}, "{}").out, "no credentials server URL\n");
+  EXPECT_THAT(run({"store"}, "").out, HasSubstr("is not valid JSON"));
+}
+
 TEST_F(DockerHelperTest, WithoutAHomeItSaysSo) {
   home.variables.erase("HOME");
   for (const char* action : {"get", "store", "erase", "list"}) {

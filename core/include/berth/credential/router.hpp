@@ -37,6 +37,8 @@ struct RouterOptions {
   Clock* clock = &real_clock();  ///< must outlive the router
 };
 
+class Store;
+
 /// Answers for every registry by berth's routes: from berth's own store, another helper, or Entra
 /// ID. What docker-credential-berth does for tools, and the Keychain for berth itself. Thread safe;
 /// blocks while a helper or a fetch runs; a helper is given `helper_timeout`.
@@ -78,6 +80,8 @@ class Router {
                     std::vector<Tried>* tried);
   Found renewed(Credential held, const std::string& registry, const Context& context,
                 std::vector<Tried>* tried);
+  Result<void> erase_earlier(const ServerKey& key, const Store& target,
+                             const Context& context) const;
   void list_stores(const Context& context, std::map<std::string, std::string>& entries,
                    std::vector<Error>& failures);
   void list_helpers(const Context& context, std::map<std::string, std::string>& entries,

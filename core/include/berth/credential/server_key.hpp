@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,10 @@ struct ServerKey {
 /// user name before an @, no host, and more than 2048 bytes. Query and fragment are dropped, white
 /// space around it too. The empty text has no host.
 Result<ServerKey> parse_server_key(std::string_view text);
+
+/// For who only asks: nullopt where no registry can have such a host (a dot at its end, a port
+/// beyond 65535, not ASCII), and so nobody has a credential for it. Errors as above.
+Result<std::optional<ServerKey>> parse_asked_key(std::string_view text);
 
 /// Control characters of ASCII, DEL included.
 bool has_control(std::string_view text) noexcept;
