@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads docs/sdk-parity.md: every test that it names exists, and, where the official SDK is fetched (tests/peers_sdk.sh), the table
-"Every type and its members" has a row for each type that the SDK exports, naming each public member and option.
+"""Reads docs/sdk-parity.md: every row names a test, every test that it names exists, and, where the official SDK is fetched
+(tests/peers_sdk.sh), the table "Every type and its members" has a row for each type that the SDK exports, naming each public member and
+option, and models.hpp has each value of its enums.
 
 usage: parity.py ROOT tests|sdk. Exits 77 when the SDK is not there and is not required."""
 import os
@@ -33,6 +34,8 @@ def tests_that_are_missing():
         row = cells(line) if line.startswith("|") else []
         if len(row) < 3 or set(row[0]) <= set("- "):
             continue
+        if not row[-1]:
+            yield f"a row that shows nothing: {line[:100]}"
         suite = ""
         for word in re.findall(r"`([A-Za-z]*\.?\w+)`", row[-1]):
             suite = word.split(".")[0] or suite
@@ -101,6 +104,21 @@ def members_that_are_missing():
             yield f"the row of {name} lacks {' '.join(sorted(lacking))}"
 
 
-problems = list(tests_that_are_missing() if what == "tests" else members_that_are_missing())
+def values_that_are_missing():
+    registry = root / "build/peers/sdk/node_modules/@azure/container-registry/dist/esm"
+    header = "".join((root / f"core/include/berth/{file}.hpp").read_text() for file in ("acr/models", "oci/media_type"))
+    ours, values = set(re.findall(r'\bk\w+\s*=\s*"([^"]+)"', header)), {}
+    for path in registry.rglob("*.d.ts"):
+        for name, body in re.findall(r"export declare enum (Known(?:Artifact|Manifest|ContainerRegistry)\w+) \{(.*?)\n\}", path.read_text(), re.S):
+            values[name] = set(re.findall(r'^ *\w+ = "([^"]+)"', body, re.M))
+    print(f"{len(values)} enums, {sum(map(len, values.values()))} values")
+    if len(values) < 4:
+        yield "the SDK's enums are not read as they should be"
+    for name, of_theirs in sorted(values.items()):
+        if lacking := of_theirs - ours:
+            yield f"{name}: no constant is {' '.join(sorted(lacking))}"
+
+
+problems = list(tests_that_are_missing()) if what == "tests" else [*members_that_are_missing(), *values_that_are_missing()]
 print("\n".join(problems) or "complete")
 sys.exit(1 if problems else 0)

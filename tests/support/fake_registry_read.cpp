@@ -208,24 +208,15 @@ HttpReply FakeRegistry::Impl::serve_blob(const HttpRequest& request, const Targe
   return blob_reply(request, target.reference, content);
 }
 
-/// As a shared access signature has it: until when (milliseconds of the steady clock), and a
-/// secret.
+/// As a shared access signature has it: until when, and a secret.
 std::string FakeRegistry::Impl::storage_query() const {
   if (behaviour.storage_seconds == 0) return "?signature=secret";
-  const auto until =
-      std::chrono::steady_clock::now() + std::chrono::seconds(behaviour.storage_seconds);
-  return "?se=" +
-         std::to_string(
-             std::chrono::duration_cast<std::chrono::milliseconds>(until.time_since_epoch())
-                 .count()) +
-         "&signature=secret";
+  return "?se=" + std::to_string(unix_time() + behaviour.storage_seconds) + "&signature=secret";
 }
 
 bool FakeRegistry::Impl::storage_link_expired(const HttpRequest& request) const {
   const std::string until = request.query("se");
-  if (until.empty()) return false;
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() > std::stoll(until);
+  return !until.empty() && unix_time() >= std::stoll(until);
 }
 
 HttpReply FakeRegistry::Impl::serve_storage(const HttpRequest& request) {

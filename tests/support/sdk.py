@@ -117,6 +117,7 @@ def operations(folder, digests):
         ("download a blob of 9 MiB", "downloadBlob", {**mine, "digest": big_digest}),
         ("set manifest by tag", "setManifest", {**mine, "text": manifest, "tag": "demo"}),
         ("set manifest by digest", "setManifest", {**mine, "text": other}),
+        ("set manifest as an object", "setManifest", {**mine, "object": image(config, layer, annotations={"org.opencontainers.image.title": "an object"}), "tag": "object"}),
         ("get manifest by tag", "getManifest", {**mine, "reference": "demo"}),
         ("get manifest by digest", "getManifest", {**mine, "reference": digest_of(other.encode())}),
         ("get an index", "getManifest", {**multi, "reference": "latest"}),

@@ -102,7 +102,9 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       endpoint_(base_.origin().text()),
       name_(without_scheme(endpoint_)),
       pipeline_(options_, base_.origin()),
-      http_(pipeline_, {.retry = retry_policy(options_.retry), .clock = options_.clock}),
+      http_(pipeline_, {.retry = retry_policy(options_.retry),
+                        .max_redirects = options_.max_redirects,
+                        .clock = options_.clock}),
       keychain_(keychain_of(options_)),
       tokens_(options_.tokens != nullptr
                   ? options_.tokens

@@ -116,10 +116,10 @@ Result<Response> Client::send(Request request, const Context& context) {
   for (int followed = 0;; ++followed) {
     Response response = TRY(send_with_retries(request, context));
     if (!wants_redirect(request, response)) return response;
-    if (followed >= limits::kRedirects) {
+    if (followed >= options_.max_redirects) {
       return Error(Errc::corrupt,
-                   fmt::format("{} {}: more than {} redirects: the server leads in a circle",
-                               request.method, request.url.redacted(), limits::kRedirects));
+                   fmt::format("{} {}: more than {} redirects, perhaps in a circle", request.method,
+                               request.url.redacted(), options_.max_redirects));
     }
     const std::string from = fmt::format("{} {}", request.method, request.url.redacted());
     if (Result<void> ok = redirect(request, response); !ok) {

@@ -148,7 +148,12 @@ void UploadSession::cancel() noexcept {
   const Context moment = Context().with_timeout(kCancelTime);
   const http::Url url = *std::exchange(location_, std::nullopt);
   if (url.origin() != endpoints_.registry().base.origin()) return;
-  const Call call = this->call("DELETE", "cancelling the upload of");
+  Call call = this->call("DELETE", "cancelling the upload of");
+  // Azure wants that right for it. Asked for here and now, or its refusal would be remembered, and
+  // every later push ask for more than it needs.
+  if (quirks::knows_delete_action(url.origin().host)) {
+    call.scopes.add(auth::Scopes::remove(repository_));
+  }
   auto response = endpoints_.send_to(endpoints_.registry(), call, url, moment);
   log::debug(fmt::format("{}: {}", call.operation,
                          response ? std::to_string(response->status) : response.error().message()));

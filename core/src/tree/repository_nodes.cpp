@@ -221,7 +221,7 @@ Result<bool> RepositoryFolder::search_catalogue(Model& model, Search& search,
   if (!search.can_be_folder) return false;
   const auto catalogue = model.listings.repositories(place_.registry, context);
   if (!catalogue) {
-    TRY(search.note(catalogue.error()));
+    TRY(search.note(Error(catalogue.error()).with_context("looking for it")));
     return false;
   }
   search.listed = catalogue->complete;

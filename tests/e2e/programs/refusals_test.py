@@ -142,6 +142,11 @@ class EveryRefusal(RefusalCase):
         self.read("tag $R/library/hello:v1 w", 1, "push of manifest $R/library/hello:w: the registry wants fewer requests (HTTP 429 TOOMANYREQUESTS: too many "
                   "requests); try again in 300 s (correlation id N)", faults=[fault(429, "TOOMANYREQUESTS", "too many requests", "PUT", **{"Retry-After": "300"})])
 
+        # Whether it is a repository at all is told by the list of them.
+        self.read("ls $R/library/hello", 1, "$R/library/hello: looking for it: repositories of $R: the registry wants fewer requests (HTTP 429 "
+                  "TOOMANYREQUESTS: too many requests); try again in 300 s (correlation id N)",
+                  faults=[fault(429, "TOOMANYREQUESTS", "too many requests", "GET", "*_catalog*", **{"Retry-After": "300"})])
+
     def test_404_no_such_api(self):  # S286
         self.read("deleted ls $R", 1, "deleted repositories of $R: $R has no such API: it is no Azure container registry, or the address is not its own "
                   "(HTTP 404)", faults=[{"method": "GET", "target": "/acr/*", "times": 0, "action": "status", "status": 404, "body": "Not found"}])

@@ -272,7 +272,12 @@ const std::map<std::string, Operation> kContentOperations = {
          acr::SetManifestOptions options;
          options.tag = c.value("tag", "");
          options.media_type = c.value("mediaType", "");
-         return content.set_manifest(c.at("text").get<std::string>(), kContext, options);
+         const std::string object = c.value("object", "");
+         if (object.empty()) {
+           return content.set_manifest(c.at("text").get<std::string>(), kContext, options);
+         }
+         const auto read = oci::parse_manifest(object, "", std::nullopt);
+         return content.set_manifest(*read->manifest(), kContext, options);
        });
      }},
     {"getManifest",

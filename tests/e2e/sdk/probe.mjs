@@ -81,7 +81,7 @@ const operations = {
     await pipeline(result.content, createWriteStream(c.file));
     return { digest: result.digest };
   },
-  setManifest: (c) => content(c).setManifest(Buffer.from(c.text), { tag: c.tag, mediaType: c.mediaType }),
+  setManifest: (c) => content(c).setManifest(c.object ? JSON.parse(c.object) : Buffer.from(c.text), { tag: c.tag, mediaType: c.mediaType }),
   getManifest: async (c) => {
     const { digest, mediaType, content: bytes, manifest } = await content(c).getManifest(c.reference);
     return { digest, mediaType, content: bytes.toString(), layers: manifest.layers, config: manifest.config };

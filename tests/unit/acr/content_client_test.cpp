@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 
+#include <atomic>
 #include <fstream>
 #include <string>
 
 #include "berth/oci/media_type.hpp"
 
 #include "support/temp_dir.hpp"
+#include "support/test_client.hpp"
 #include "unit/acr/acr_fixture.hpp"
 
 namespace berth::test {
@@ -154,19 +156,33 @@ TEST_F(ContentClientTest, ABrokenDownloadIsTakenUp) {
 }
 
 TEST_F(ContentClientTest, ALinkToTheStorageThatLapsedIsAskedForAnew) {
-  change([](auto& behaviour) {
+  std::atomic<std::int64_t> now = 1'700'000'000;
+  change([&](auto& behaviour) {
     behaviour.redirect_blobs = true;
-    behaviour.storage_seconds = 1;
+    behaviour.storage_seconds = 20 * 60;
+    behaviour.unix_time = [&] { return now.load(); };
   });
   const std::string bytes = pattern_bytes(2'000'000);
   const Digest blob = digest(fake_.add_blob(kName, bytes));
   fake_.fault(fake_.storage(), {.method = "GET"}, fault::cut(1'200'000));
   const auto result = content().download_blob(blob, context_);
   ASSERT_THAT(result, IsOk());
-  EXPECT_THAT(read(result), IsOkAndHolds(bytes));
-  for (const auto& request : fake_.storage().log()) {
-    EXPECT_FALSE(request.has_header("Authorization"));
-  }
+  ASSERT_THAT(result->content->next(context_), IsOk());
+  now += 21 * 60;  // in the middle of it
+  const auto served = fake_.storage().log();
+  ASSERT_EQ(served.size(), 1U);
+  const TestClient storage(fake_.storage().origin());
+  EXPECT_EQ(storage.get(served[0].target).status, 403);
+  fake_.storage().clear_log();
+  const auto rest = http::read_all(*result->content, 1 << 26, context_);
+  ASSERT_THAT(rest, IsOk());
+  EXPECT_TRUE(bytes.ends_with(*rest));
+  EXPECT_EQ(fake_.server().count("GET", "*/blobs/*"), 2);
+  const auto again = fake_.storage().log();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_NE(again[0].target, served[0].target);
+  EXPECT_EQ(again[0].header("Range"), "bytes=1200000-1999999");
+  EXPECT_FALSE(again[0].has_header("Authorization"));
 }
 
 TEST_F(ContentClientTest, SetsAndGetsManifestsAsBytes) {

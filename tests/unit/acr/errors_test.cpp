@@ -189,6 +189,34 @@ TEST_F(ErrorsTest, TimesAndDigestsThatCannotBeReadAreNothingToActUpon) {
   }
 }
 
+TEST_F(ErrorsTest, WhateverPlatformTheServiceStatesIsShown) {
+  namespace arch = acr::known_architecture;
+  namespace os = acr::known_operating_system;
+  const std::pair<std::string_view, const char*> architectures[] = {
+      {arch::k386, "386"},         {arch::kAmd64, "amd64"},       {arch::kArm, "arm"},
+      {arch::kArm64, "arm64"},     {arch::kMips, "mips"},         {arch::kMipsle, "mipsle"},
+      {arch::kMips64, "mips64"},   {arch::kMips64le, "mips64le"}, {arch::kPpc64, "ppc64"},
+      {arch::kPpc64le, "ppc64le"}, {arch::kRiscv64, "riscv64"},   {arch::kS390x, "s390x"},
+      {arch::kWasm, "wasm"}};
+  const std::pair<std::string_view, const char*> systems[] = {
+      {os::kAix, "aix"},         {os::kAndroid, "android"},
+      {os::kDarwin, "darwin"},   {os::kDragonFly, "dragonfly"},
+      {os::kFreeBsd, "freebsd"}, {os::kIllumos, "illumos"},
+      {os::kIos, "ios"},         {os::kJs, "js"},
+      {os::kLinux, "linux"},     {os::kNetBsd, "netbsd"},
+      {os::kOpenBsd, "openbsd"}, {os::kPlan9, "plan9"},
+      {os::kSolaris, "solaris"}, {os::kWindows, "windows"}};
+  for (std::size_t i = 0; i < std::size(systems); ++i) {
+    const auto& architecture = architectures[i % std::size(architectures)];
+    const auto made =
+        fake_.add_image(kName, "platform", {}, systems[i].second, architecture.second);
+    const auto shown = artifact(made.digest).get_manifest_properties(context_);
+    ASSERT_THAT(shown, IsOk());
+    EXPECT_EQ(shown->architecture, architecture.first);
+    EXPECT_EQ(shown->operating_system, systems[i].first);
+  }
+}
+
 TEST_F(ErrorsTest, WhatTheServiceIsKnownToLeaveOut) {
   const std::string item = R"({"digest":")" + one_.digest +
                            R"(","createdTime":"2023-03-07T02:03:10Z",)"

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/acr/options.hpp"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "berth/base/fd.hpp"
+#include "berth/base/log.hpp"
+
 #include "support/temp_dir.hpp"
 #include "unit/acr/acr_fixture.hpp"
 
@@ -188,6 +194,74 @@ TEST_F(OptionsTest, TimeoutsAndCancellation) {
   gate->open();
 }
 
+// A port that takes connections and says nothing.
+class SilentPort {
+ public:
+  SilentPort()
+      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    ::bind(listener_.get(), generic, size);
+    ::listen(listener_.get(), 4);
+    ::getsockname(listener_.get(), generic, &size);
+    origin = "https://127.0.0.1:" + std::to_string(::ntohs(address.sin_port));
+  }
+  std::string origin;
+
+ private:
+  Fd listener_;
+};
+
+TEST_F(OptionsTest, TheTimeToConnect) {
+  const SilentPort silent;
+  auto with = options();
+  with.retry.max_retries = 0;
+  with.connect_timeout = std::chrono::milliseconds(100);
+  const auto client = acr::ContainerRegistryClient::create(silent.origin, with).value();
+  EXPECT_THAT(client.list_repository_names(context_).all(), HasCode(Errc::unavailable));
+}
+
+TEST_F(OptionsTest, Redirects) {
+  change([](auto& behaviour) { behaviour.redirect_blobs = true; });
+  auto with = options();
+  const auto download = [&] {
+    const auto content = client(with).content(kName).value();
+    const auto result = content.download_blob(digest(one_.layer_digests[0]), context_);
+    return result ? Result<void>() : result.error();
+  };
+  with.max_redirects = 1;
+  EXPECT_THAT(download(), IsOk());
+  with.max_redirects = 0;
+  const auto refused = download();
+  ASSERT_THAT(refused, HasCode(Errc::corrupt));
+  EXPECT_THAT(refused.error().message(), HasSubstr("more than 0 redirects"));
+}
+
+TEST_F(OptionsTest, LogsOfTheProcess) {
+  std::vector<std::string> lines;
+  log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); },
+                log::Level::debug);
+  EXPECT_THAT(ask(options()), IsOk());
+  log::set_sink({}, log::Level::error);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_THAT(lines[0], StartsWith("http: GET " + fake_.origin() + kPath + ": 200 in "));
+}
+
+TEST_F(OptionsTest, WhatTracingIsToldByAPolicy) {
+  // One span for each request, with its beginning, its end and what it bears between.
+  std::vector<std::string> notes;
+  auto with = options();
+  with.additional_policies.push_back([&notes](http::Transport& next) {
+    return std::make_unique<Noting>(next, "Traceparent", notes);
+  });
+  ASSERT_THAT(ask(with), IsOk());
+  EXPECT_THAT(notes, ElementsAre("Traceparent asks", "Traceparent got 200"));
+  EXPECT_EQ(header("X-Traceparent"), "yes");
+}
+
 TEST_F(OptionsTest, AKeychainForWhoeverIsLoggedIn) {
   change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
   credential::KeychainOptions keychain;
@@ -244,10 +318,18 @@ TEST_F(OptionsTest, TheAudienceOfAnEntraIdToken) {
   auto with = options();
   const auto identity = std::make_shared<EntraCredential>("entra-token");
   with.token_credential = identity;
-  with.audience = acr::known_audience::kChina;
-  EXPECT_THAT(ask(with), IsOk());
-  EXPECT_THAT(identity->scopes,
-              ::testing::ElementsAre("https://management.chinacloudapi.cn/.default"));
+  const std::pair<std::string_view, const char*> audiences[] = {
+      {acr::known_audience::kContainerRegistry, "https://containerregistry.azure.net/.default"},
+      {acr::known_audience::kPublicCloud, "https://management.azure.com/.default"},
+      {acr::known_audience::kGovernment, "https://management.usgovcloudapi.net/.default"},
+      {acr::known_audience::kChina, "https://management.chinacloudapi.cn/.default"},
+      {acr::known_audience::kGermany, "https://management.microsoftazure.de/.default"},
+  };
+  for (const auto& [audience, scope] : audiences) {
+    with.audience = audience;
+    EXPECT_THAT(ask(with), IsOk());
+    EXPECT_THAT(identity->scopes, ElementsAre(scope));
+  }
 }
 
 TEST_F(OptionsTest, AnAccessTokenIsSentAsItIs) {

@@ -443,6 +443,27 @@ TEST_F(UploadsTest, BytesThatAreChangedEachTimeAreSaidToBe) {
   EXPECT_EQ(refused.error().http()->correlation_id, "abc-1");
 }
 
+TEST_F(UploadsTest, ThatOneWasCancelledIsNoReasonToAskForMoreLater) {
+  // As of Azure, which wants the right to delete for it.
+  FakeRegistry azure({.auth = RegistryBehaviour::Auth::bearer, .acr = true});
+  RegistryRig rig({azure.origin()}, {.credential = alice(), .clock = &clock_});
+  const auto push_one = [&](const std::string& bytes) {
+    const auto source = registry::blob_of_bytes(as_bytes(bytes));
+    return rig->push_blob("r", *source, {}, context_);
+  };
+  azure.fault({.method = "PUT"}, fault::error(400, "NAME_INVALID"));
+  EXPECT_THAT(push_one("first"), HasCode(Errc::invalid_argument));
+  EXPECT_EQ(azure.open_uploads(), 0);
+  clock_.advance(std::chrono::minutes(10));  // until the tokens have ended
+  azure.server().clear_log();
+  EXPECT_THAT(push_one("second"), IsOk());
+  std::vector<std::string> scopes;
+  for (const HttpRequest& request : azure.server().log()) {
+    if (request.path() == "/oauth2/token") scopes.push_back(request.query("scope"));
+  }
+  EXPECT_THAT(scopes, testing::ElementsAre("repository:r:pull,push"));
+}
+
 TEST_F(UploadsTest, AStopCancelsTheSession) {
   const auto gate = std::make_shared<Gate>();
   fake_.body_fault({.method = "PATCH"}, {.gate = gate, .gate_at = 1'000'000});

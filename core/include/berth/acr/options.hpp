@@ -48,6 +48,9 @@ struct ContainerRegistryClientOptions {
   std::string service_version = "2021-07-01";                ///< api-version
 
   RetryOptions retry{};
+  /// Of one request, for GET and HEAD; one too many is Errc::corrupt. A blob takes one. A
+  /// credential never goes with it to another origin.
+  int max_redirects = http::limits::kRedirects;
   /// For what a Context does not limit: connecting, and silence in the middle of an answer.
   std::chrono::milliseconds connect_timeout = http::limits::kConnectTimeout;
   std::chrono::milliseconds stall_timeout = http::limits::kStallTimeout;

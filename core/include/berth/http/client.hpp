@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "berth/base/clock.hpp"
+#include "berth/http/limits.hpp"
 #include "berth/http/policy.hpp"
 #include "berth/http/transport.hpp"
 
@@ -12,6 +13,7 @@ namespace berth::http {
 
 struct ClientOptions {
   RetryPolicy retry;
+  int max_redirects = limits::kRedirects;
   Clock* clock = &real_clock();  ///< must outlive the client
 };
 
