@@ -80,6 +80,7 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
                                                 const std::optional<WorkloadToken>& workload,
                                                 const Environment& environment,
                                                 const Context& context) {
+  auth::SessionOptions options = TRY(session_options(registry, workload, environment));
   const auto transport =
       http::make_curl_transport({.user_agent = std::string("berth/") + kVersion});
   http::Client client(*transport);
@@ -87,8 +88,7 @@ Result<credential::RefreshToken> identity_token(const std::string& registry,
   none.environment = environment;
   credential::Keychain keychain(std::move(none));
   auth::TokenStore tokens(auth::token_folder(environment));
-  auth::Session session(client, keychain, tokens,
-                        TRY(session_options(registry, workload, environment)));
+  auth::Session session(client, keychain, tokens, std::move(options));
   const auth::RefreshToken token = TRY(session.acr_refresh_token(context));
   return credential::RefreshToken{.value = token.token,
                                   .issued = token.renew_at - (token.expires - token.renew_at),
