@@ -57,12 +57,13 @@ class Purging {
     const acr::Purge purge = TRY(place.management->purge(TRY(options(place))));
     const acr::PurgePlan plan = TRY(purge.plan(workspace_.context()));
     show(plan);
+    const int status = show_closed(plan);
     const bool empty = plan.tags.empty() && plan.manifests.empty();
-    if (command_.dry_run || empty) return finish(kDone);
+    if (command_.dry_run || empty) return finish(status);
     if (!TRY(agreed(plan))) return finish(kFailed);
     const acr::PurgeResult result = purge.execute(plan, workspace_.context());
     forget(plan);
-    return finish(show(result));
+    return finish(worse(status, show(result)));
   }
 
  private:
@@ -163,6 +164,20 @@ class Purging {
                      size));
     json_.set("plan",
               json::Node::object({{"tags", std::move(tags)}, {"manifests", std::move(manifests)}}));
+  }
+
+  /// Repositories that the login may not look into.
+  int show_closed(const acr::PurgePlan& plan) {
+    if (plan.skipped.empty()) return kDone;
+    int status = kDone;
+    json::Node closed = json::Node::array();
+    for (const acr::PurgeSkipped& skipped : plan.skipped) {
+      status = worse(status, report(workspace_, *skipped.error));
+      closed.push_back(json::Node::object(
+          {{"reference", skipped.reference}, {"error", skipped.error->describe()}}));
+    }
+    json_.set("left_out", std::move(closed));
+    return status;
   }
 
   /// A person is asked; a script says --yes, or nothing is deleted.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -62,7 +63,8 @@ struct RegistryBehaviour {
   std::set<std::string> entra_actions{
       "pull",           "push",         "delete",          "metadata_read",
       "metadata_write", "deleted_read", "deleted_restore", "*"};  ///< what the identity may do
-  std::set<std::string> no_delete{};  ///< repositories in which it may not delete
+  /// By repository, what it may not do there though it may elsewhere.
+  std::map<std::string, std::set<std::string>> entra_denials{};
   int refresh_token_seconds = 11'700;
   std::function<std::int64_t()> unix_time{};  ///< what time it is there; absent: the machine's
 };

@@ -132,7 +132,7 @@ struct FakeRegistry::Impl {
   HttpReply give_acr_token(const std::vector<std::string>& asked, bool all,
                            const RefreshToken* entra);
   const RefreshToken* find_refresh_token(const std::string& token) const;
-  bool may_not_delete(const std::string& scope) const;
+  bool is_denied_there(const std::string& scope) const;
 
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);

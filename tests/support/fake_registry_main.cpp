@@ -20,14 +20,15 @@ constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--expired] [--client-cert] [--auth none|basic|bearer] [--page-size N]
               [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
-              [--entra TOKEN] [--abac] [--anonymous-pull] [--rights ACTION,...]
+              [--entra TOKEN] [--abac] [--entra-denies REPOSITORY:ACTION] [--anonymous-pull]
+              [--rights ACTION,...]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". --expired: its certificate is of yesterday. User alice, password wonder. --script: a JSON array of faults,
 [{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
 --entra: an Entra ID token that its exchange takes. --abac: it gives rights by repository, and
-drops the wildcards that Entra ID's identities ask for.
+drops the wildcards that Entra ID's identities ask for; --entra-denies: a right that they lack.
 --acr: it is an Azure container registry, whose blobs are redirected; --soft-delete: one that keeps
 what is deleted. --anonymous-pull: tokens to pull for anybody. --rights: all that alice may do there,
 "pull,metadata_read".
@@ -96,6 +97,11 @@ Arguments parse(int argc, char** argv) {
       }
     } else if (option == "--abac") {
       out.behaviour.abac = true;
+    } else if (option == "--entra-denies") {
+      const std::string denial = value();
+      const std::size_t colon = denial.rfind(':');
+      if (colon == std::string::npos) wrong_use(option + " needs REPOSITORY:ACTION");
+      out.behaviour.entra_denials[denial.substr(0, colon)].insert(denial.substr(colon + 1));
     } else if (option == "--anonymous-pull") {
       out.behaviour.anonymous_pull = true;
     } else if (option == "--soft-delete") {

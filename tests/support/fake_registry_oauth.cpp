@@ -101,9 +101,10 @@ HttpReply FakeRegistry::Impl::exchange_entra_token(const HttpRequest& form) {
   return json_reply(200, {{"refresh_token", token}});
 }
 
-bool FakeRegistry::Impl::may_not_delete(const std::string& scope) const {
-  return std::ranges::any_of(behaviour.no_delete, [&](const std::string& repository) {
-    return scope == "repository:" + repository + ":delete";
+bool FakeRegistry::Impl::is_denied_there(const std::string& scope) const {
+  return std::ranges::any_of(behaviour.entra_denials, [&](const auto& denial) {
+    const std::string prefix = "repository:" + denial.first + ":";
+    return scope.starts_with(prefix) && denial.second.contains(scope.substr(prefix.size()));
   });
 }
 
@@ -119,7 +120,7 @@ HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& ask
     const auto& user = behaviour.user_actions;
     if (entra == nullptr && user && !user->contains(action)) continue;
     if (entra != nullptr && behaviour.abac && wildcard) continue;
-    if (entra != nullptr && action == "delete" && may_not_delete(scope)) continue;
+    if (entra != nullptr && is_denied_there(scope)) continue;
     scopes.insert(scope);
   }
   const std::int64_t now = unix_time();

@@ -41,6 +41,8 @@ struct Purge::Impl {
   std::optional<std::vector<Chosen>> named_repositories() const;
   Result<std::vector<Chosen>> choose(Budget& budget, const Context& context) const;
   Result<bool> matches(const Regex& regex, const std::string& text, Budget& budget) const;
+  Result<void> plan_repository(const Chosen& repository, Timestamp cutoff, Budget& budget,
+                               PurgePlan& plan, const Context& context) const;
   Result<void> plan_tags(const Chosen& repository, Timestamp cutoff, Budget& budget,
                          PurgePlan& plan, const Context& context) const;
 

@@ -144,6 +144,18 @@ Result<void> Purge::Impl::plan_tags(const Chosen& repository, Timestamp cutoff, 
   return {};
 }
 
+Result<void> Purge::Impl::plan_repository(const Chosen& repository, Timestamp cutoff,
+                                          Budget& budget, PurgePlan& plan,
+                                          const Context& context) const {
+  if (options.untagged != PurgeOptions::Untagged::only) {
+    TRY(plan_tags(repository, cutoff, budget, plan, context));
+  }
+  if (options.untagged != PurgeOptions::Untagged::no) {
+    TRY(plan_manifests(repository.name, cutoff, plan, context));
+  }
+  return {};
+}
+
 Result<PurgePlan> Purge::plan(const Context& context) const {
   const PurgeOptions& options = impl_->options;
   const Timestamp now = Timestamp::from(impl_->core->clock().now());
@@ -152,12 +164,15 @@ Result<PurgePlan> Purge::plan(const Context& context) const {
   PurgePlan plan;
   const auto repositories = TRY(impl_->choose(budget, context));
   for (const Impl::Chosen& repository : repositories) {
-    if (options.untagged != PurgeOptions::Untagged::only) {
-      TRY(impl_->plan_tags(repository, cutoff, budget, plan, context));
-    }
-    if (options.untagged != PurgeOptions::Untagged::no) {
-      TRY(impl_->plan_manifests(repository.name, cutoff, plan, context));
-    }
+    const auto tags = static_cast<std::ptrdiff_t>(plan.tags.size());
+    const auto manifests = static_cast<std::ptrdiff_t>(plan.manifests.size());
+    const auto done = impl_->plan_repository(repository, cutoff, budget, plan, context);
+    if (done) continue;
+    if (done.error().code() != Errc::denied) return done.error();
+    plan.tags.erase(plan.tags.begin() + tags, plan.tags.end());
+    plan.manifests.erase(plan.manifests.begin() + manifests, plan.manifests.end());
+    plan.skipped.push_back({fmt::format("{}/{}", impl_->core->name(), repository.name),
+                            PurgeSkipped::Reason::failed, done.error()});
   }
   return plan;
 }

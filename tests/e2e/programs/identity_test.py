@@ -152,6 +152,18 @@ class EntraId(Case):
         self.assertEqual(self.status(registry, "repository:library/hello:pull"), 200)
         self.assertEqual(self.status(registry, "repository:*:*"), 401, "a wildcard is dropped: the token is good for nothing")
 
+    def test_a_purge_goes_on_where_the_identity_lacks_the_right_in_one_repository(self):
+        # S365
+        registry = self.azure("--abac", "--entra-denies", "library/hello:delete", "--entra-denies", "library/multi:metadata_read")
+        self.log_in()
+        done = self.berth("purge", registry.host, "--filter", ".*:.*", "--ago", "0d", "--yes", "-j", "1", status=4)
+        self.assertIn(f"deleted {registry.host}/library/artifact:latest", done.stdout)
+        self.assertIn("1 tag and 0 manifests deleted", done.stdout)
+        for repository in ("library/hello", "library/multi"):
+            self.assertIn(f"does not give it repository:{repository}:", done.stderr)
+        self.assertIn("gives rights by repository (ABAC)", done.stderr)
+        self.assertIn("v1", self.berth("ls", f"{registry.host}/library/hello").stdout)
+
     def status(self, registry, scope):
         """What the registry answers to the list of tags with a token for a scope."""
         header = self.berth("token", "--header", "--scope", scope, registry.host).stdout

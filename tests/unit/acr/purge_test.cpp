@@ -408,7 +408,7 @@ TEST_F(IdentityPurgeTest, ARepositoryWithoutTheRightIsSkippedAndTheOthersArePurg
   fake_.add_image("closed", "c1", {"c1"});
   const auto at = Timestamp::from(clock_.now()).since_1970() - Timestamp::Ticks(24h) * 50;
   fake_.set_times("closed", "c1", at.count(), at.count());
-  change([](auto& behaviour) { behaviour.no_delete = {"closed"}; });
+  change([](auto& behaviour) { behaviour.entra_denials["closed"] = {"delete"}; });
   auto options = old();
   options.filters = {"closed:.*", "app:.*"};
   const auto made = acr::Purge::create(as_identity(), options);
@@ -423,6 +423,27 @@ TEST_F(IdentityPurgeTest, ARepositoryWithoutTheRightIsSkippedAndTheOthersArePurg
   EXPECT_THAT(result.skipped[0].error->message(),
               AllOf(HasSubstr("does not give it repository:closed:delete"),
                     HasSubstr("gives rights by repository (ABAC)")));
+}
+
+// S365
+TEST_F(IdentityPurgeTest, OfARepositoryThatMayNotBeLookedIntoNothingIsPlanned) {
+  fake_.add_image("closed", "c1", {"c1"});
+  const auto at = Timestamp::from(clock_.now()).since_1970() - Timestamp::Ticks(24h) * 50;
+  fake_.set_times("closed", "c1", at.count(), at.count());
+  fake_.add_index("closed", "c2", {fake_.add_image("closed", {}, {"c2"}).digest});
+  // With one its tags may be listed and an index not be read: no tag of it goes either.
+  for (const char* action : {"metadata_read", "pull"}) {
+    change([&](auto& behaviour) { behaviour.entra_denials["closed"] = {action}; });
+    auto options = old();
+    options.filters = {"closed:c1", "app:.*"};
+    options.untagged = PurgeOptions::Untagged::also;
+    const auto planned = acr::Purge::create(as_identity(), options)->plan(context_);
+    ASSERT_THAT(planned, IsOk()) << action;
+    EXPECT_THAT(tags(planned), ElementsAre("a4", "a3", "a2", "a1")) << action;
+    ASSERT_EQ(planned->skipped.size(), 1U) << action;
+    EXPECT_EQ(planned->skipped[0].reference, fake_.host() + "/closed");
+    EXPECT_EQ(planned->skipped[0].error->code(), Errc::denied);
+  }
 }
 
 TEST_F(PurgeTest, StopsWhenTheContextEnds) {

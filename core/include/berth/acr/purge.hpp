@@ -68,12 +68,6 @@ struct PurgeManifest {
   std::vector<Digest> related_artifacts;  ///< what it names, when it is an index
 };
 
-/// What would go. Nothing was changed yet.
-struct PurgePlan {
-  std::vector<PurgeTag> tags;
-  std::vector<PurgeManifest> manifests;
-};
-
 /// What was left, and why.
 struct PurgeSkipped {
   enum class Reason : std::uint8_t {
@@ -85,6 +79,14 @@ struct PurgeSkipped {
   std::string reference;
   Reason reason = Reason::failed;
   std::optional<Error> error{};
+};
+
+/// What would go. Nothing was changed yet.
+struct PurgePlan {
+  std::vector<PurgeTag> tags;
+  std::vector<PurgeManifest> manifests;
+  /// Repositories ("R/a") of which nothing is planned: a known login may not look into them.
+  std::vector<PurgeSkipped> skipped{};
 };
 
 struct PurgeResult {
@@ -105,7 +107,8 @@ class Purge {
   Purge(Purge&&) noexcept;
   Purge& operator=(Purge&&) noexcept;
 
-  /// All of it or an error: nothing is planned on half of what there is.
+  /// All of a repository or nothing of it, and an error unless that is Errc::denied: nothing is
+  /// planned on half of what there is.
   Result<PurgePlan> plan(const Context& context) const;
   /// Tags first, then manifests, each index before what it names. Tokens are renewed on the way.
   PurgeResult execute(const PurgePlan& plan, const Context& context) const;

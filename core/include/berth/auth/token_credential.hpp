@@ -17,7 +17,7 @@ struct AccessToken {
   Secret token;
   Clock::SystemTime expires_on;
   std::optional<Clock::SystemTime> refresh_on;  ///< from when a new one is worth asking for
-  std::string given_by{};                       ///< name() of the member of a chain that had it
+  std::string given_by{};  ///< the one of a chain that gave it; "" where there was no choice
 };
 
 /// What a token is asked for.
