@@ -124,7 +124,7 @@ Layout below(const Layout& outer) {
           .tail = outer.lead};
 }
 
-const Layout kNewFile{.lead = "\n\t", .separator = ",\n\t", .colon = ": ", .tail = "\n"};
+Layout new_file() { return {.lead = "\n\t", .separator = ",\n\t", .colon = ": ", .tail = "\n"}; }
 
 std::string in_quotes(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -193,7 +193,7 @@ std::size_t start_of(std::string_view text) { return std::min(text.find('{'), te
 Result<std::string> with_member(const std::string& text, const JsonPath& path,
                                 std::string_view value) {
   const std::string whole = text::trim(text).empty() ? "{}\n" : text;
-  return set_in(whole, scan(whole, start_of(whole)), path, value, kNewFile, true);
+  return set_in(whole, scan(whole, start_of(whole)), path, value, new_file(), true);
 }
 
 Result<std::string> without_member(const std::string& text, const JsonPath& path) {

@@ -51,12 +51,21 @@ std::string provider_block(const std::vector<std::string>& patterns, const std::
   return block + fmt::format("{}{}\n", indent, kEnd);
 }
 
-/// Between quotes of YAML: what could end them is in no registry's name.
+/// Between quotes of YAML: what could end them is in no registry's name. The kubelet knows stars in
+/// a host's labels alone.
 Result<void> check_image_pattern(const std::string& pattern) {
   TRY(check_pattern(pattern));
-  if (pattern.find_first_of("\"\\ ") == std::string::npos) return {};
-  return Error(Errc::invalid_argument, fmt::format("\"{}\" has characters that no image's name has",
-                                                   text::escape_for_terminal(pattern)));
+  const bool is_text = pattern.find_first_of("\"\\ ") == std::string::npos;
+  const std::size_t host = pattern.find_first_of(":/");
+  const bool has_other_star =
+      host != std::string::npos && pattern.find('*', host) != std::string::npos;
+  if (is_text && !has_other_star && pattern != "*") return {};
+  return Error(
+      Errc::invalid_argument,
+      fmt::format("\"{}\" {}", text::escape_for_terminal(pattern),
+                  is_text ? "would match no image: the kubelet takes a * for characters of "
+                            "one label of the host, as in *.azurecr.io"
+                          : "has characters that no image's name has"));
 }
 
 std::string_view without_comment(std::string_view line) {

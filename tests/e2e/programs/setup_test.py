@@ -189,6 +189,9 @@ class Setup(CredentialCase):
             said = self.berth("setup", "kubelet", "--file", config, "--registry", pattern, status=2).stderr
             self.assertIn("pattern" if '"x' not in pattern else "no image's name", said)
             self.assertEqual(config.read_text(), text)
+        for pattern in ("*", "a.example:*", "a.example/team-*"):
+            said = self.berth("setup", "kubelet", "--file", config, "--registry", pattern, status=2).stderr
+            self.assertIn("would match no image", said)
         config.write_text("providers: []\n")
         self.assertIn("by hand", self.berth("setup", "kubelet", "--file", config, status=1).stderr)
 

@@ -54,6 +54,14 @@ TEST_F(IdentityChainTest, TheFirstThatIsAvailable) {
   EXPECT_EQ(never->asked, 0);
 }
 
+TEST_F(IdentityChainTest, TheTokenSaysWhoGaveIt) {
+  EXPECT_EQ(ask(*FixedCredential::of("alone"))->given_by, "");
+  log_in_to_az();
+  EXPECT_EQ(ask_default()->given_by, "AzureCliCredential");
+  use_secret();
+  EXPECT_EQ(ask_default()->given_by, "EnvironmentCredential");
+}
+
 TEST_F(IdentityChainTest, OneThatFailsEndsIt) {
   const auto never = FixedCredential::of("second");
   ChainedTokenCredential chain({failing(Errc::unauthenticated, "wrong secret"), never}, clock_);
