@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -22,6 +21,7 @@
 #include "log_sink.hpp"
 #include "mount_point.hpp"
 #include "options.hpp"
+#include "server_process.hpp"
 #include "session.hpp"
 #include "tree_view.hpp"
 
@@ -247,29 +247,37 @@ Result<void> check_allow_other(const Options& options) {
   return {};
 }
 
-/// A mount says in .berth/pid who serves it. Any file may bear that name, so only a mount's is
-/// believed, and only a process that is a berthfs is signalled: by its descriptor, so that it is
-/// the one looked at.
 Result<void> refresh(const fs::path& named) {
   const fs::path mount_point = TRY(find_mount_of_berth(named)).mount_point;
   const Error nobody(Errc::not_found, fmt::format("nobody serves {} any more: mount it again",
                                                   mount_point.string()));
-  const auto words = read_file(mount_point / ".berth/pid", 64);
-  if (!words) return nobody;
-  const auto pid = TRY(text::parse_unsigned(text::trim(*words)));
-  if (pid < 2 || pid > static_cast<unsigned long long>(std::numeric_limits<pid_t>::max())) {
-    return nobody;
-  }
-  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
-  const auto name = read_file(fmt::format("/proc/{}/comm", pid), 64);
-  if (!process || !name || !text::trim(*name).starts_with("berthfs")) return nobody;
+  const Fd process = find_server(mount_point);
+  if (!process) return nobody;
   if (::syscall(SYS_pidfd_send_signal, process.get(), SIGHUP, nullptr, 0) == 0) return {};
   if (errno == EPERM) {
     return Error(Errc::denied, fmt::format("{} is served for somebody else: only they and root may "
                                            "refresh it",
                                            mount_point.string()));
   }
-  return Error::from_errno(errno, fmt::format("signalling berthfs (process {})", pid));
+  return Error::from_errno(errno,
+                           fmt::format("signalling the berthfs of {}", mount_point.string()));
+}
+
+/// Who unmounts and then removes the cache, or mounts again, must not meet the server's last words
+/// to it. A lazy one goes on for as long as somebody has files open.
+Result<void> unmount_and_wait(const Options& options) {
+  constexpr std::chrono::seconds kEnd{10};
+  Fd server;
+  if (!options.lazy)
+    server = find_server(TRY(find_mount_of_berth(options.mount_point)).mount_point);
+  TRY(unmount(options.mount_point, options.lazy));
+  if (server && !wait_for_end_of(server, kEnd)) {
+    std::fprintf(stderr,
+                 "berthfs: unmounted; the process that served it has not ended within %lld s, and "
+                 "may still write to the cache\n",
+                 static_cast<long long>(kEnd.count()));
+  }
+  return {};
 }
 
 }  // namespace
@@ -288,9 +296,8 @@ int run_program(std::span<const std::string> arguments) {
     return 0;
   }
   if (options->action == Options::Action::refresh || options->action == Options::Action::unmount) {
-    const auto done = options->action == Options::Action::refresh
-                          ? refresh(options->mount_point)
-                          : unmount(options->mount_point, options->lazy);
+    const auto done = options->action == Options::Action::refresh ? refresh(options->mount_point)
+                                                                  : unmount_and_wait(*options);
     return done ? 0 : complain(done.error(), status_of(done.error(), exit_status));
   }
   if (options->fake) return 0;

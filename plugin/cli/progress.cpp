@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "berth/base/clock.hpp"
+#include "berth/base/context.hpp"
 #include "berth/base/text.hpp"
 
 namespace berth::cli {
@@ -17,26 +19,35 @@ constexpr auto kEvery = 100ms;
 
 ProgressBar::ProgressBar(Workspace& workspace, std::string what, bool data_to_out)
     : io_(workspace.io()),
-      what_(text::escape_for_terminal(what)),
-      wanted_(io_.err_is_terminal() && !(data_to_out && io_.out_is_terminal()) &&
-              !workspace.options().json && !workspace.options().no_progress) {}
+      what_(text::escape_for_terminal(what)) {
+  const bool wanted = io_.err_is_terminal() && !(data_to_out && io_.out_is_terminal()) &&
+                      !workspace.options().json && !workspace.options().no_progress;
+  if (wanted) drawing_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
 
 ProgressBar::~ProgressBar() {
+  if (!drawing_.joinable()) return;
+  drawing_.request_stop();
+  drawing_.join();
   if (drawn_) io_.error_text("\r\033[K");
 }
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
-  if (!wanted_) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - start_ < kFirst || now - last_ < kEvery) return;
-  last_ = now;
-  draw(done, total, now);
+  done_ = done;
+  total_ = total;
 }
 
-void ProgressBar::draw(std::uint64_t done, std::uint64_t total,
-                       std::chrono::steady_clock::time_point now) {
-  const double seconds = std::chrono::duration<double>(now - start_).count();
-  io_.error_text("\r" + progress_line(what_, done, total, seconds, io_.err_width()) + "\033[K");
+void ProgressBar::run(const std::stop_token& stop) {
+  const Context context = Context().with_stop(stop);
+  if (!real_clock().sleep(kFirst, context)) return;
+  do draw();
+  while (real_clock().sleep(kEvery, context));
+}
+
+void ProgressBar::draw() {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  io_.error_text("\r" + progress_line(what_, done_, total_, seconds, io_.err_width()) + "\033[K");
   drawn_ = true;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "workspace.hpp"
 
@@ -11,7 +14,8 @@ namespace berth::cli {
 
 /// A bar on the terminal of errors for what takes longer than a second; nothing in a pipe, with
 /// --json, --no-progress, or when the data itself goes to the same terminal. Erases itself at the
-/// end. Calls must come from one thread at a time.
+/// end. It is drawn by time, by a thread of its own: a transfer that stands still shows that it
+/// does. Thread safe.
 class ProgressBar {
  public:
   /// `data_to_out`: the command's data goes to standard output, so a bar beside it would be in the
@@ -25,14 +29,16 @@ class ProgressBar {
   void update(std::uint64_t done, std::uint64_t total);
 
  private:
-  void draw(std::uint64_t done, std::uint64_t total, std::chrono::steady_clock::time_point now);
+  void run(const std::stop_token& stop);
+  void draw();
 
   Io& io_;
-  std::string what_;
-  bool wanted_;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point last_ = start_;
+  const std::string what_;
+  bool drawn_ = false;  ///< the thread's
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::atomic<std::uint64_t> done_ = 0;
+  std::atomic<std::uint64_t> total_ = 0;
+  std::jthread drawing_;  ///< the last member: it uses the others
 };
 
 /// "[=====>    ] 42% 430 MiB/s ETA 0:12" for a terminal of `width` columns. Pure: for tests.

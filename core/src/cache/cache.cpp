@@ -77,7 +77,16 @@ std::shared_ptr<Store> Cache::Impl::store() const {
 
 Result<std::shared_ptr<Store>> Cache::Impl::live_store() {
   MutexLock lock(mutex);
-  if (!current->state().removed()) return current;
+  if (!current->state().removed()) {
+    if (current->folder().is_open_to_others() && !warned_open) {
+      warned_open = true;
+      log::warning(
+          fmt::format("the cache {0} was opened to other users: what is in use goes on, "
+                      "and nobody can open it anew; close it with: chmod 700 {0}",
+                      options.folder.string()));
+    }
+    return current;
+  }
   log::info(fmt::format("cache: {} was removed; making it again", options.folder.string()));
   current = TRY(Store::open(options));
   return current;

@@ -30,6 +30,7 @@ struct Cache::Impl {
   const Options options;
   mutable Mutex mutex;
   std::shared_ptr<Store> current BERTH_GUARDED_BY(mutex);
+  bool warned_open BERTH_GUARDED_BY(mutex) = false;
   /// This process opens each partial blob once: the locks of two would not see one another.
   SingleFlight<std::shared_ptr<Partial>> joins;
   Mutex join_mutex;

@@ -23,12 +23,23 @@ constexpr const char* kFormatFile = "berth-cache";
 constexpr std::string_view kFormat = "berth cache format 1\n";
 
 // Those of the OCI layout are first: the rest is berth's own.
-constexpr const char* kSubfolders[] = {"blobs",  "blobs/sha256", "blobs/sha384", "blobs/sha512",
-                                       "ingest", "layers",       "remembered"};
+constexpr std::string_view kSubfolders[] = {
+    "blobs", "blobs/sha256", "blobs/sha384", "blobs/sha512", "ingest", "layers", "remembered"};
 
 Result<std::string> kernel_boot_id() {
   std::string id = TRY(read_file("/proc/sys/kernel/random/boot_id", 256));
   return std::string(text::trim(id));
+}
+
+/// What a process that ended while its cache was being removed may have put back: an index that
+/// lists nothing that is there, and folders with nothing in them.
+bool is_left_over(int root, const std::string& name) {
+  if (name.starts_with(".berth")) return true;
+  struct stat info{};
+  if (::fstatat(root, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+  if (S_ISREG(info.st_mode)) return name == "oci-layout" || name == "index.json";
+  return S_ISDIR(info.st_mode) && std::ranges::find(kSubfolders, name) != std::end(kSubfolders) &&
+         names_in(root, name).empty();
 }
 
 bool is_read_only_errno(int error) { return error == EROFS || error == EACCES || error == EPERM; }
@@ -104,10 +115,22 @@ Result<void> Folder::check_format() {
                            path_.string(), text::escape_for_terminal(text::trim(*found))));
 }
 
+bool Folder::is_gone() const noexcept {
+  struct stat info{};
+  if (::fstat(root_.get(), &info) != 0 || info.st_nlink == 0) return true;
+  return ::faccessat(root_.get(), kFormatFile, F_OK, 0) != 0 && errno == ENOENT;
+}
+
+bool Folder::is_open_to_others() const noexcept {
+  struct stat info{};
+  return ::fstat(root_.get(), &info) == 0 && (info.st_mode & 077) != 0;
+}
+
 Result<void> Folder::create_format() {
-  // Somebody's own files must not end up below an eviction: only an empty folder becomes a cache.
+  // Somebody's own files must not end up below an eviction: only a folder without any becomes a
+  // cache.
   for (const std::string& name : names_in(root_.get(), ".")) {
-    if (name.starts_with(".berth")) continue;
+    if (is_left_over(root_.get(), name)) continue;
     // Another process was faster, and has filled the folder since this one looked.
     if (::faccessat(root_.get(), kFormatFile, F_OK, 0) == 0) return {};
     return Error(Errc::corrupt,
@@ -130,8 +153,8 @@ Result<void> Folder::create_format() {
 }
 
 Result<void> Folder::make_subfolders() {
-  for (const char* name : kSubfolders) {
-    if (::mkdirat(root_.get(), name, 0700) == 0 || errno == EEXIST) continue;
+  for (const std::string_view name : kSubfolders) {
+    if (::mkdirat(root_.get(), name.data(), 0700) == 0 || errno == EEXIST) continue;
     if (!is_read_only_errno(errno)) {
       return Error::from_errno(errno, fmt::format("making {}/{}", path_.string(), name));
     }

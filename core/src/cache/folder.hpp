@@ -21,6 +21,10 @@ class Folder {
   int root() const noexcept { return root_.get(); }
   /// The file system or its permissions allow no change.
   bool read_only() const noexcept { return read_only_; }
+  /// It is no cache any more: somebody removes it, or has removed it.
+  bool is_gone() const noexcept;
+  /// Others may look into it: its mode was changed since it was opened.
+  bool is_open_to_others() const noexcept;
   const std::string& boot_id() const noexcept { return boot_id_; }
   Clock& clock() const noexcept { return *clock_; }
 

@@ -15,6 +15,7 @@
 #include "berth/oci/layout.hpp"
 
 #include "cache/append_file.hpp"
+#include "cache/fault_point.hpp"
 #include "cache/remembered_lines.hpp"
 
 namespace berth::cache {
@@ -99,8 +100,15 @@ Result<void> write_index(Store& store) {
   std::ranges::sort(listed, {}, [](const oci::Descriptor& descriptor) {
     return descriptor.annotations.front().second;
   });
-  TRY(write_changed(store, kLayout, std::string(oci::kLayoutFile)));
-  return write_changed(store, kIndex, oci::write_index(listed));
+  if (store.folder().is_gone()) return {};
+  fault_point("index.write");
+  auto written = write_changed(store, kLayout, std::string(oci::kLayoutFile));
+  if (written) written = write_changed(store, kIndex, oci::write_index(listed));
+  // Somebody removes it meanwhile, and did not see these come: they would stay alone, and keep
+  // the folder.
+  if (!store.folder().is_gone()) return written;
+  for (const char* name : {kLayout, kIndex}) ::unlinkat(store.root(), name, 0);
+  return {};
 }
 
 }  // namespace berth::cache

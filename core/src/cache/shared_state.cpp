@@ -164,11 +164,11 @@ void SharedState::begin_boot(const Folder& folder) noexcept {
               std::min(folder.boot_id().size(), sizeof data().boot_id - 1));
 }
 
-bool SharedState::trusts(const Folder& folder, std::int64_t change_time) const noexcept {
+bool SharedState::trusts(const Folder& folder, std::int64_t modified) const noexcept {
   if (!is_of_boot(folder)) return false;  // whoever should begin this boot is stopped
   return std::any_of(std::begin(data().trusted), std::end(data().trusted),
-                     [change_time](const TrustedTime& time) {
-                       return time.begin.load() <= change_time && change_time < time.end.load();
+                     [modified](const TrustedTime& time) {
+                       return time.begin.load() <= modified && modified < time.end.load();
                      });
 }
 

@@ -10,7 +10,7 @@
 namespace berth::cache {
 
 /// A time in which what was linked is on the disk for certain: of one boot, up to its last sync
-/// point. In ns since 1970, by the file system's change times.
+/// point. In ns since 1970, by the modification times that seal() gives.
 struct TrustedTime {
   std::atomic<std::int64_t> begin;
   std::atomic<std::int64_t> end;
@@ -58,8 +58,8 @@ class SharedState {
   bool removed() const noexcept;
   std::uint64_t next_attempt() const noexcept;
 
-  /// Was a blob with this change time linked before a sync point of its boot?
-  bool trusts(const Folder& folder, std::int64_t change_time) const noexcept;
+  /// Was a blob with this modification time linked before a sync point of its boot?
+  bool trusts(const Folder& folder, std::int64_t modified) const noexcept;
   /// A sync point: what was linked before `time` is on the disk.
   void set_synced(const Folder& folder, std::int64_t time) const noexcept;
   /// Something is linked at `time`: a clock that was set back must not make it look trusted.
@@ -85,7 +85,7 @@ class SharedState {
   bool writable_ = false;
 };
 
-/// The clock that change times are made from, in ns since 1970.
+/// The clock that modification times are made from, in ns since 1970.
 std::int64_t file_system_now() noexcept;
 
 }  // namespace berth::cache

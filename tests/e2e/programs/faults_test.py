@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong credentials, missing things, killed processes, broken servers and disks: the right status, and a mount that goes on."""
+import contextlib
 import errno
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -294,15 +297,16 @@ class Interrupted(Case):
         blobs = self.folder / "cache/blobs/sha256"
         mnt = self.folder / "mnt"
         checked = set()
+        cut = 0
         for turn in range(200):
-            if turn % 25 == 24:
-                self.berth("cache", "prune")
+            # Else all is cached after a few turns, and an idle daemon is killed.
+            self.berth("cache", "prune")
             self.mount(r.host)
             reader = subprocess.Popen(["bash", "-c", f"cat {mnt}/kills/.blobs/sha256/{{{','.join(b['digest'][7:] for b in rng.sample(layers, 6))}}}"],
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(rng.uniform(0.0, 0.25))
             os.kill(self.daemon(mnt), signal.SIGKILL)
-            reader.wait(timeout=30)
+            cut += reader.wait(timeout=30) != 0
             self.mounts.remove(mnt)
             for file in blobs.glob("*") if blobs.exists() else []:
                 # The same inode was looked at before: nothing under blobs/ ever changes.
@@ -311,6 +315,7 @@ class Interrupted(Case):
                     self.assertEqual(digest_of(file.read_bytes()), "sha256:" + file.name)
                     checked.add(key)
         self.assertGreater(len(checked), 10, "some were complete when the process died")
+        self.assertGreater(cut, 50, "most died while they were read from")
         self.mount(r.host)
         self.assertEqual(json.loads(self.berth("--json", "cache", "verify").stdout)["bad"], [])
 
@@ -321,6 +326,40 @@ class Interrupted(Case):
         self.assertIn("lss", self.berth("lss", status=2).stderr)
 
 
+class SlowLine:
+    """A way to a registry on this machine by which answers come at so many bytes a second."""
+
+    def __init__(self, port, rate):
+        self.target, self.rate, self.sent = port, rate, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.target))
+                threading.Thread(target=self.carry, args=(client, server, None), daemon=True).start()
+                threading.Thread(target=self.carry, args=(server, client, self.rate), daemon=True).start()
+
+    def carry(self, source, sink, rate):
+        with contextlib.suppress(OSError):
+            while data := source.recv(8192 if rate else 65536):
+                sink.sendall(data)
+                if rate:
+                    self.sent += len(data)
+                    time.sleep(len(data) / rate)
+        # Also wakes the other direction, which closes what it reads from.
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+    def close(self):
+        self.listener.close()
+
+
 class Cache(Case):
     def test_a_full_quota_and_a_full_disk_bypass_the_cache(self):
         r = self.registry()
@@ -328,16 +367,24 @@ class Cache(Case):
         blob = r.push_blob("app", data)
         r.push_image("app", ["v1"], [blob])
         self.berth("cache", "limit", "6MiB")
-        self.assertEqual(self.sh(f"berth cat {r.host}/app:v1/layers/00.tar.gz | sha256sum").split()[0], blob["digest"].split(":")[1])
+        self.assertEqual(self.cat_past_the_cache(r), blob["digest"].split(":")[1])
         self.assertLessEqual(json.loads(self.berth("--json", "cache", "status").stdout)["used"], 6 << 20)
         small = self.folder / "small"
         small.mkdir()
         self.sh(f"mount -t tmpfs -o size=8m,mode=0700 berth-test {small}")
         self.addCleanup(lambda: subprocess.run(["umount", "-l", str(small)]))
         env = {"BERTH_CACHE": str(small / "cache")}
-        self.assertEqual(self.sh(f"berth cat {r.host}/app:v1/layers/00.tar.gz | sha256sum", **env).split()[0], blob["digest"].split(":")[1])
+        self.assertEqual(self.cat_past_the_cache(r, **env), blob["digest"].split(":")[1])
         mnt = self.mount(r.host, env=env)
         self.assertEqual(self.sh(f"sha256sum < {mnt}/app/v1/layers/00.tar.gz").split()[0], blob["digest"].split(":")[1])
+        self.assertIn("is read past the cache, and not kept", (mnt / ".berth/log").read_text())
+
+    def cat_past_the_cache(self, registry, **env):
+        """The hash of the layer; it was not kept, and that was said."""
+        words = self.folder / "words"
+        hashed = self.sh(f"berth -v cat {registry.host}/app:v1/layers/00.tar.gz 2>{words} | sha256sum", **env).split()[0]
+        self.assertIn("is read past the cache, and not kept", words.read_text())
+        return hashed
 
     def test_a_far_read_beyond_what_a_full_cache_can_fetch_again_is_enospc(self):
         # S101
@@ -390,6 +437,60 @@ class Cache(Case):
         self.sh(f"rm -rf {self.folder}/cache")
         self.assertEqual((mnt / "late/v1/layers/00.tar.gz").read_bytes(), b"later")
         self.assertEqual((mnt / "app/v1/layers/00.tar.gz").read_bytes(), first)
+        self.assertIn("was removed; making it again", (mnt / ".berth/log").read_text())
+        self.assertTrue((self.folder / "cache/berth-cache").exists())
+
+    def test_a_cache_opened_to_others_while_mounted_is_not_opened_anew(self):
+        # S384
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"seen"])
+        r.push_image("late", ["v1"], [b"later"])
+        mnt = self.mount(r.host)
+        self.assertEqual((mnt / "app/v1/layers/00.tar.gz").read_bytes(), b"seen")
+        os.chmod(self.folder / "cache", 0o777)
+        self.assertEqual((mnt / "app/v1/layers/00.tar.gz").read_bytes(), b"seen")
+        self.assertEqual((mnt / "late/v1/layers/00.tar.gz").read_bytes(), b"later", "what is in use goes on")
+        said = (mnt / ".berth/log").read_text()
+        self.assertIn("was opened to other users", said)
+        self.assertEqual(said.count("chmod 700"), 1, "said once")
+        self.assertIn("chmod 700", self.berth("cache", "status", status=4).stderr)
+        os.chmod(self.folder / "cache", 0o700)
+        self.berth("cache", "status")
+
+    def test_a_cache_removed_after_unmounting_stays_removed(self):
+        # S383
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"layer"])
+        for _ in range(10):
+            mnt = self.mount(r.host)
+            self.assertEqual((mnt / "app/v1/layers/00.tar.gz").read_bytes(), b"layer")
+            daemon = self.daemon(mnt)
+            self.mounts.remove(mnt)
+            # At once, as a script does it.
+            self.sh(f"berth unmount {mnt} && rm -rf {self.folder}/cache")
+            self.assertIsNone(self.daemon(mnt), "unmount waits for the end of the server")
+            self.assertFalse(pathlib.Path(f"/proc/{daemon}").exists() and not is_zombie(daemon))
+            self.assertFalse((self.folder / "cache").exists())
+
+    def test_a_process_on_a_slow_line_holds_up_nobody(self):
+        # S380
+        r = self.registry()
+        blob = r.push_blob("app", os.urandom(24 << 20))
+        r.push_image("app", ["v1"], [blob])
+        slow = SlowLine(r.port, 200 << 10)
+        self.addCleanup(slow.close)
+        layer = "app:v1/layers/00.tar.gz"
+        self.berth("cat", f"{slow.host}/app:v1/manifest.json")
+        first = self.start("cat", f"{slow.host}/{layer}", stdout=subprocess.DEVNULL)
+        self.addCleanup(first.communicate)
+        self.addCleanup(first.kill)
+        wait_until(lambda: list((self.folder / "cache/ingest").glob("sha256-*/map")) and slow.sent > 300_000, what="the slow download")
+        begun = time.monotonic()
+        self.assertEqual(self.sh(f"berth cat {r.host}/{layer} | sha256sum").split()[0], blob["digest"].split(":")[1])
+        # Alone the slow line takes two minutes.
+        self.assertLess(time.monotonic() - begun, 60)
+        self.assertEqual(first.wait(timeout=60), 0, "it reads what the fast one brought")
+        self.assertLess(slow.sent, 20 << 20)
 
     def test_a_wrong_byte_in_the_cache_is_found_by_verify(self):
         r = self.registry()

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -165,6 +166,25 @@ class Errors(Case):
         self.assertIn("did you mean berth ls?", self.berth("sl", status=2).stderr)
         self.assertIn("did you mean r.io/app?", self.berth("ls", "https://r.io/app", status=2).stderr)
         self.assertIn("did you mean", self.berth("mount", "https://r.io/app", self.folder, status=2).stderr)
+
+
+class Progress(Case):
+    def test_a_transfer_that_stands_still_shows_its_bar(self):
+        # S386
+        r = self.fake_registry("--big", 9 << 20, faults=[{"method": "GET", "target": "*/blobs/*", "times": 0, "action": "stall_body", "at": 0}])
+        mine, theirs = pty.openpty()
+        self.addCleanup(os.close, mine)
+        running = subprocess.Popen(["berth", "cp", f"{r.host}/library/big:latest/layers/00.tar.gz", str(self.folder / "copy")], env=self.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        shown = ""
+        while shown.count("\r") < 3:
+            self.assertTrue(select.select([mine], [], [], 20)[0], f"nothing is drawn: {shown!r}")
+            shown += os.read(mine, 4096).decode()
+        self.assertIn("big", shown)
+        self.assertIn("0 B", shown, "and says that nothing comes")
 
 
 class Completion(Case):

@@ -126,6 +126,31 @@ TEST_F(CacheTest, RefusesAFolderWithSomebodysFiles) {
   EXPECT_THAT(Cache::open(options()), HasCode(Errc::corrupt));
 }
 
+TEST_F(CacheTest, TakesAFolderInWhichNothingButAnEmptyIndexIsLeft) {  // S383
+  dir_.write("cache/oci-layout", "{}");
+  dir_.write("cache/index.json", "{}");
+  std::filesystem::create_directory(folder() / "ingest");
+  ASSERT_EQ(::chmod(folder().c_str(), 0700), 0);
+  EXPECT_THAT(Cache::open(options()), IsOk());
+}
+
+TEST_F(CacheTest, RefusesSomebodysLayout) {
+  dir_.write("cache/oci-layout", "{}");
+  dir_.write("cache/index.json", "{}");
+  dir_.write("cache/blobs/sha256/0123", "theirs");
+  ASSERT_EQ(::chmod(folder().c_str(), 0700), 0);
+  EXPECT_THAT(Cache::open(options()), HasCode(Errc::corrupt));
+}
+
+TEST_F(CacheTest, OpenedToOthersWhileInUseItGoesOnAndIsNotOpenedAnew) {  // S384
+  const auto cache = open();
+  ASSERT_EQ(::chmod(folder().c_str(), 0777), 0);
+  const Digest digest = digest_of(as_bytes("more"));
+  EXPECT_THAT(cache->put(digest, as_bytes("more")), IsOk());
+  EXPECT_EQ(read_blob(*cache, digest), "more");
+  EXPECT_THAT(Cache::open(options()), HasCode(Errc::denied));
+}
+
 TEST_F(CacheTest, RefusesAnotherFormatVersionWithTheRemedy) {
   open();
   std::ofstream(folder() / "berth-cache") << "berth cache format 2\n";

@@ -15,17 +15,20 @@
 #include "cache/fault_point.hpp"
 #include "cache/ingest.hpp"
 #include "unit/cache/cache_fixture.hpp"
+#include "unit/cache/disk.hpp"
 
 namespace berth::cache::test {
 namespace {
 
 class CrashTest : public CacheTest {
  protected:
-  /// The machine ends: another boot, and of each map only garbage reached the disk.
+  /// The machine ends: another boot, of each map only garbage reached the disk, and of `data` what
+  /// was synced.
   void end_machine(const std::string& boot) {
     boot_ = boot;
     for (const auto& entry : std::filesystem::directory_iterator(folder() / "ingest")) {
       if (!std::filesystem::exists(entry.path() / "map")) continue;
+      disk_.lose_unsynced(entry.path() / "data");
       const int fd = ::open((entry.path() / "map").c_str(), O_WRONLY);
       const std::string garbage = content(512, 99);
       EXPECT_EQ(::pwrite(fd, garbage.data(), garbage.size(), 1024), 512);
@@ -65,6 +68,8 @@ class CrashTest : public CacheTest {
     EXPECT_THAT(partial, IsOk());
     return *partial;
   }
+
+  const Disk disk_{dir_ / "disk"};
 };
 
 TEST_F(CrashTest, TwoHundredKillsLeaveNoUnverifiedBlob) {
@@ -257,6 +262,58 @@ TEST_F(CrashTest, APartialBlobCountsUpToItsLastSyncPoint) {
   EXPECT_EQ(partial->hashed(), 6 * kMiB);
   EXPECT_EQ(fill(*partial, bytes), 7 * kMiB);
   EXPECT_EQ(read_blob(*cache, digest), bytes);
+}
+
+TEST_F(CrashTest, DataIsSyncedBeforeTheRecordThatSpeaksOfIt) {
+  const std::string bytes = content(9 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  const auto cache = open();
+  const auto partial = join(*cache, digest, bytes);
+  auto download = partial->begin_download(0);
+  static std::filesystem::path record;
+  static std::string before;
+  static int looked;
+  record = ingest_path(digest) / "synced";
+  looked = 0;
+  const auto text = [] {
+    std::ostringstream now;
+    now << std::ifstream(record, std::ios::binary).rdbuf();
+    return now.str();
+  };
+  static std::string (*read_record)();
+  read_record = text;
+  fault_hook = [](const char* point) {
+    if (std::string_view(point) != "partial.synced") return;
+    ++looked;
+    EXPECT_EQ(read_record(), before) << "the record of what was only just synced is there already";
+  };
+  for (int turn = 0; turn < 2; ++turn) {
+    before = text();
+    ASSERT_THAT((*download)->write(
+                    as_bytes(bytes.substr(static_cast<std::size_t>(turn) * 3 * kMiB, 3 * kMiB))),
+                IsOkAndHolds(true));
+    ASSERT_THAT(cache->sync_data(), IsOk());
+    EXPECT_TRUE(disk_.has(ingest_path(digest) / "data"));
+    EXPECT_NE(text(), before);
+  }
+  fault_hook = nullptr;
+  EXPECT_EQ(looked, 2);
+}
+
+TEST_F(CrashTest, NothingIsSyncedForABlob) {
+  const std::string bytes = content(9 * kMiB, 8);
+  const Digest digest = digest_of(as_bytes(bytes));
+  const auto cache = open();
+  const int before = Disk::syncs();
+  for (int i = 0; i < 50; ++i) {
+    const std::string small = content(5000, static_cast<unsigned>(i) + 100);
+    ASSERT_THAT(cache->put(digest_of(as_bytes(small)), as_bytes(small)), IsOk());
+  }
+  fill(*join(*cache, digest, bytes), bytes);
+  EXPECT_TRUE(cache->contains(digest));
+  EXPECT_EQ(Disk::syncs(), before);
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_GT(Disk::syncs(), before) << "the sync point is seen";
 }
 
 TEST_F(CrashTest, AProcessThatEndsLeavesItsPartialBlobsSynced) {

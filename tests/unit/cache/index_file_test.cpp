@@ -9,6 +9,7 @@
 
 #include "berth/oci/layout.hpp"
 
+#include "cache/fault_point.hpp"
 #include "unit/cache/cache_fixture.hpp"
 
 namespace berth::cache::test {
@@ -125,6 +126,32 @@ TEST_F(IndexFileTest, AReferenceLeadsToItsLastImage) {
   ASSERT_THAT(cache->sync(), IsOk());
   EXPECT_EQ(index().find(first.text()), std::string::npos);
   EXPECT_NE(index().find(second.text()), std::string::npos);
+}
+
+// As `rm -rf` finds it: the names that it had read are gone, and what comes now it never sees.
+TEST_F(IndexFileTest, IsNotPutBackIntoAFolderThatIsBeingRemoved) {  // S383
+  static std::filesystem::path removed;
+  removed = folder();
+  for (const bool meanwhile : {false, true}) {
+    auto cache = open();
+    set_tag(*cache, "v1", put_image(*cache, "layer"));
+    const auto remove = [] {
+      for (const char* name : {"berth-cache", "oci-layout", "index.json", "state"}) {
+        std::filesystem::remove(removed / name);
+      }
+    };
+    static void (*at_the_last_moment)();
+    at_the_last_moment = remove;
+    fault_hook = [](const char* point) {
+      if (std::string_view(point) == "index.write") at_the_last_moment();
+    };
+    if (!meanwhile) remove();
+    cache.reset();
+    fault_hook = nullptr;
+    EXPECT_FALSE(std::filesystem::exists(folder() / "oci-layout")) << meanwhile;
+    EXPECT_FALSE(std::filesystem::exists(folder() / "index.json")) << meanwhile;
+    std::filesystem::remove_all(folder());
+  }
 }
 
 TEST_F(IndexFileTest, SurvivesTheProcess) {
