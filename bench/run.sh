@@ -11,7 +11,7 @@ if [ $# -eq 0 ]; then
     "$program" --benchmark_min_time=0.5 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
       --benchmark_out="build/bench/$(basename "$program").json" --benchmark_out_format=json
   done
-  python3 bench/helpers.py --bin "$bin" || true
+  python3 bench/helpers.py --bin "$bin" --readme bench/README.md || true
 fi
 if [ $# -eq 0 ] || [ "$1" = sdk ]; then
   python3 bench/sdk.py --bin "$bin" --sdk build/peers/sdk --readme bench/README.md
