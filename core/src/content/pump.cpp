@@ -42,16 +42,21 @@ PumpEnd source_failed(Error error) { return {PumpEnd::Kind::source_failed, std::
 
 PumpEnd pump(const Origin& origin, const Digest& digest, std::uint64_t size,
              cache::Download& download, std::uint64_t end, Counting& counting,
-             const std::function<void(std::uint64_t)>& moved, const Context& context,
-             WithoutRanges otherwise) {
+             const std::function<void(std::uint64_t)>& moved, const Context& context) {
   const std::uint64_t begin = download.position();
-  download.end_at(end);
   const auto length = end < size ? std::optional(end - begin) : std::nullopt;
-  auto opened = open_stream(origin, digest, size, begin, length, context, otherwise);
+  auto opened = open_stream(origin, digest, size, begin, length, context);
   if (!opened) return source_failed(std::move(opened).error());
-  std::uint64_t at = opened->offset;
+  return pour(origin, digest, *opened, download, end, counting, moved, context);
+}
+
+PumpEnd pour(const Origin& origin, const Digest& digest, registry::BlobStream& stream,
+             cache::Download& download, std::uint64_t end, Counting& counting,
+             const std::function<void(std::uint64_t)>& moved, const Context& context) {
+  download.end_at(end);
+  std::uint64_t at = stream.offset;
   while (download.position() < end) {
-    auto piece = opened->body->next(context);
+    auto piece = stream.body->next(context);
     if (!piece) return source_failed(std::move(piece).error());
     if (piece->empty()) {
       return source_failed(

@@ -47,7 +47,11 @@ struct PumpEnd {
 /// new position.
 PumpEnd pump(const Origin& origin, const Digest& digest, std::uint64_t size,
              cache::Download& download, std::uint64_t end, Counting& counting,
-             const std::function<void(std::uint64_t)>& moved, const Context& context,
-             WithoutRanges otherwise = WithoutRanges::from_start);
+             const std::function<void(std::uint64_t)>& moved, const Context& context);
+
+/// The same of a stream that is open, at the Download's position or before it.
+PumpEnd pour(const Origin& origin, const Digest& digest, registry::BlobStream& stream,
+             cache::Download& download, std::uint64_t end, Counting& counting,
+             const std::function<void(std::uint64_t)>& moved, const Context& context);
 
 }  // namespace berth::content

@@ -94,20 +94,28 @@ std::optional<Spread::Part> Spread::take() {
   }
 }
 
+bool Spread::no_more(const Error& error) const {
+  if (context_.check()) log::debug(fmt::format("no more parts: {}", error.message()));
+  return false;
+}
+
 bool Spread::fill(Part part) {
   for (std::uint64_t at = part.begin; at < part.end;) {
+    // First the answer, then the claim: the stream must not stop at a chunk of somebody who has
+    // nothing to put there, as at a server without ranges.
+    auto stream =
+        open_stream(*origin_, partial().digest(), partial().size(), at,
+                    part.end < partial().size() ? std::optional(part.end - at) : std::nullopt,
+                    context_, WithoutRanges::fail);
+    if (!stream) return no_more(stream.error());
     auto begun = attempt_->partial().begin_download(at);
     if (!begun) return false;
     if (!*begun || (*begun)->position() >= part.end) return true;  // others have it
     cache::Download& download = **begun;
-    const PumpEnd end = pump(
-        *origin_, partial().digest(), partial().size(), download,
-        std::min(download.end(), part.end), core_->counting, [](std::uint64_t) {}, context_,
-        WithoutRanges::fail);
-    if (end.kind == PumpEnd::Kind::source_failed || end.kind == PumpEnd::Kind::cache_failed) {
-      if (context_.check()) log::debug(fmt::format("no more parts: {}", end.error->message()));
-      return false;
-    }
+    const PumpEnd end = pour(
+        *origin_, partial().digest(), *stream, download, std::min(download.end(), part.end),
+        core_->counting, [](std::uint64_t) {}, context_);
+    if (end.error) return no_more(*end.error);
     at = download.position();
   }
   return true;

@@ -38,6 +38,8 @@ class Spread : public std::enable_shared_from_this<Spread> {
   std::optional<Part> take() BERTH_EXCLUDES(mutex_);
   /// False: parts cannot be had.
   bool fill(Part part);
+  /// Says why; false.
+  bool no_more(const Error& error) const;
   const cache::Partial& partial() const noexcept { return attempt_->partial(); }
 
   const std::shared_ptr<Core> core_;
