@@ -70,8 +70,7 @@ Result<http::Response> Exchange::run(http::Request request) {
 }
 
 Result<void> Exchange::authorize_as_remembered(http::Request& request) {
-  std::optional<AuthScheme> scheme = tokens_.scheme(origin_);
-  if (!scheme) scheme = TRY(presumed_scheme());
+  const auto scheme = tokens_.scheme(origin_);
   if (!scheme) return {};
   TRY(look_up());
   Result<void> done = authorize(request, *scheme);
@@ -81,21 +80,6 @@ Result<void> Exchange::authorize_as_remembered(http::Request& request) {
   request.authorization = Secret();
   shown_ = Shown{};
   return {};
-}
-
-/// An Azure container registry gives nothing without a token, and asks for one in one way alone:
-/// who comes with an identity need not be told so first.
-Result<std::optional<AuthScheme>> Exchange::presumed_scheme() {
-  if (!options_.is_acr || options_.token_credential == nullptr || options_.anonymous_first) {
-    return std::optional<AuthScheme>();
-  }
-  TRY(look_up());
-  if (!is_by_identity()) return std::optional<AuthScheme>();
-  return std::optional(
-      AuthScheme{.kind = AuthScheme::Kind::bearer,
-                 .server = TokenServer{.realm = options_.registry.with_path("/oauth2/token"),
-                                       .service = service_name(options_),
-                                       .registry_peer = {}}});
 }
 
 Result<void> Exchange::authorize(http::Request& request, const AuthScheme& scheme) {

@@ -41,7 +41,6 @@ class Exchange {
   /// As the registry was last known to ask. What it said then may be wrong by now: when no token
   /// can be had so, nothing is shown and the registry is asked anew.
   Result<void> authorize_as_remembered(http::Request& request);
-  Result<std::optional<AuthScheme>> presumed_scheme();
   Result<void> authorize_basic(http::Request& request);
   Result<void> authorize_bearer(http::Request& request, const TokenServer& server);
   Result<TokenCache::Issued> token_for(const TokenServer& server, const Scopes& all);
