@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from credentials_test import HELPER, CredentialCase
+from credential_case import HELPER, CredentialCase
 from harness import tool
 
 TOKEN = "an-entra-id-token"

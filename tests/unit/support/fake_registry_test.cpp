@@ -135,7 +135,7 @@ TEST(FakeRegistryTest, TakesPushesAndDeletes) {
   EXPECT_EQ(registry.tag_target("r", "v1"), std::nullopt);
   EXPECT_EQ(
       client.send("PUT", "/v2/r/manifests/x", {}, R"({"config":{"digest":"sha256:0"}})").status,
-      404);
+      400);
 }
 
 TEST(FaultTest, ComesAtTheScriptedTurn) {
