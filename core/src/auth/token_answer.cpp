@@ -2,7 +2,6 @@
 #include "auth/token_answer.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
 
 #include "berth/base/text.hpp"
@@ -60,21 +59,15 @@ std::optional<Clock::SystemTime> parse_token_date(std::string_view given) {
   if (const auto time = text::parse_rfc3339(given)) {
     return std::chrono::system_clock::from_time_t(*time);
   }
-  std::tm fields{};
-  char half[3] = "";
   const std::string text(given.substr(0, 40));
-  const int count =
-      std::sscanf(text.c_str(), "%2d/%2d/%4d %2d:%2d:%2d %2s", &fields.tm_mon, &fields.tm_mday,
-                  &fields.tm_year, &fields.tm_hour, &fields.tm_min, &fields.tm_sec, half);
-  const bool fine = count >= 6 && fields.tm_mon >= 1 && fields.tm_mon <= 12 &&
-                    fields.tm_mday >= 1 && fields.tm_mday <= 31 && fields.tm_hour <= 23 &&
-                    text.ends_with("+00:00");
-  if (!fine) return std::nullopt;
-  if (std::string_view(half) == "PM" && fields.tm_hour < 12) fields.tm_hour += 12;
-  if (std::string_view(half) == "AM" && fields.tm_hour == 12) fields.tm_hour = 0;
-  fields.tm_mon -= 1;
-  fields.tm_year -= 1900;
-  return std::chrono::system_clock::from_time_t(::timegm(&fields));
+  for (const char* form : {"%m/%d/%Y %I:%M:%S %p +00:00", "%m/%d/%Y %H:%M:%S +00:00"}) {
+    std::tm fields{};
+    const char* end = ::strptime(text.c_str(), form, &fields);
+    if (end != nullptr && *end == '\0') {
+      return std::chrono::system_clock::from_time_t(::timegm(&fields));
+    }
+  }
+  return std::nullopt;
 }
 
 Result<AccessToken> parse_token_answer(std::string_view body, Clock::SystemTime now) {
