@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <limits>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -54,7 +55,10 @@ std::string read_pid(const fs::path& mount_point) {
       child > 0 && is_ready(in.get(), kAnswer) ? ::read(in.get(), words, sizeof words) : 0;
   if (child > 0) {
     ::kill(child, SIGKILL);
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    // Who waits for a server that took its request and answers nothing cannot be killed: it is left
+    // behind then, and ends with the mount.
+    for (int i = 0; i < 50 && ::waitpid(child, nullptr, WNOHANG) == 0; ++i) {
+      std::this_thread::sleep_for(10ms);
     }
   }
   return {words, got > 0 ? static_cast<std::size_t>(got) : 0};

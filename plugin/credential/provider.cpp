@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "berth/base/try.hpp"
+#include "berth/credential/acr_token.hpp"
 #include "berth/credential/router.hpp"
 
 #include "fetch.hpp"
@@ -82,9 +83,7 @@ class Provider {
     auto found = TRY(router.get(key, context));
     if (!found || found->is_anonymous()) return std::optional<Answer>();
     if (found->username == credential::kAcrUser && is_entra) {
-      // What somebody logged in with may be all that there is.
-      auto by_identity = TRY(entra(router, key, context));
-      if (by_identity) return by_identity;
+      return acr_answer(router, key, *found, context);
     }
     if (found->username.empty()) {
       return Error(
@@ -97,15 +96,34 @@ class Provider {
   }
 
  private:
+  /// The registry's token, for as long as it says that it holds; or as long as is known of one that
+  /// berth fetched.
+  Result<std::optional<Answer>> acr_answer(credential::Router& router,
+                                           const credential::ServerKey& key,
+                                           const credential::Credential& found,
+                                           const Context& context) {
+    if (const auto token = credential::acr_token(found)) {
+      return std::optional(Answer{.credential = found, .cached = cached(*token)});
+    }
+    auto fetched = entra(router, key, context);
+    if (fetched && *fetched && (*fetched)->credential.password == found.password) return fetched;
+    return std::optional(Answer{.credential = found, .cached = kStoreCached});
+  }
+
+  std::chrono::seconds cached(const credential::RefreshToken& token) const {
+    const auto left =
+        std::chrono::duration_cast<seconds>(token.expires - options_.clock->now() - kMargin);
+    return std::clamp(left, seconds(0), kMostCached);
+  }
+
   Result<std::optional<Answer>> entra(credential::Router& router, const credential::ServerKey& key,
                                       const Context& context) {
     auto token = TRY(router.entra_token(key.host, context));
     if (!token) return std::optional<Answer>();
-    const auto left =
-        std::chrono::duration_cast<seconds>(token->expires - options_.clock->now() - kMargin);
+    const seconds life = cached(*token);
     return std::optional(Answer{.credential = {.username = std::string(credential::kAcrUser),
                                                .password = std::move(token->value)},
-                                .cached = std::clamp(left, seconds(0), kMostCached)});
+                                .cached = life});
   }
 
   const KubeletRequest& request_;

@@ -23,6 +23,7 @@ constexpr const char* kFormatFile = "berth-cache";
 constexpr std::string_view kFormat = "berth cache format 1\n";
 
 // Those of the OCI layout are first: the rest is berth's own.
+constexpr std::size_t kIndexLimit = 4 << 20;
 constexpr std::string_view kSubfolders[] = {
     "blobs", "blobs/sha256", "blobs/sha384", "blobs/sha512", "ingest", "layers", "remembered"};
 
@@ -37,7 +38,14 @@ bool is_left_over(int root, const std::string& name) {
   if (name.starts_with(".berth")) return true;
   struct stat info{};
   if (::fstatat(root, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
-  if (S_ISREG(info.st_mode)) return name == "oci-layout" || name == "index.json";
+  if (S_ISREG(info.st_mode)) {
+    const auto says = [&](const char* file, std::string_view word) {
+      if (name != file) return false;
+      const auto text = read_file_at(root, name, kIndexLimit);
+      return text && text->find(word) != std::string::npos;
+    };
+    return says("oci-layout", "\"imageLayoutVersion\"") || says("index.json", "\"manifests\"");
+  }
   return S_ISDIR(info.st_mode) && std::ranges::find(kSubfolders, name) != std::end(kSubfolders) &&
          names_in(root, name).empty();
 }

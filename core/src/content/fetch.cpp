@@ -272,9 +272,12 @@ PumpEnd Fetch::transfer(const Origin& origin, cache::Download& download, std::ui
   PumpEnd ended = pump(origin, digest_, size_, download, end, core_->counting, moved, context);
   const std::uint64_t bytes = download.position() - from;
   const std::chrono::duration<double> took = core_->options.clock->ticks() - began;
-  if (bytes < kTellingBytes && took < kTellingTime) return ended;
+  // A source that failed says how long it failed, and not how fast another is.
+  const bool failed = ended.kind == PumpEnd::Kind::source_failed;
+  if (bytes < kTellingBytes && (failed || took < kTellingTime)) return ended;
+  const double rate = static_cast<double>(bytes) / std::max(took.count(), 1e-3);
   MutexLock lock(mutex_);
-  own_rate_ = static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(took.count(), 1e-3));
+  own_rate_ = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rate));
   return ended;
 }
 

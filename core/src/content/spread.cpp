@@ -101,8 +101,14 @@ bool Spread::no_more(const Error& error) const {
 
 bool Spread::fill(Part part) {
   for (std::uint64_t at = part.begin; at < part.end;) {
-    // First the answer, then the claim: the stream must not stop at a chunk of somebody who has
-    // nothing to put there, as at a server without ranges.
+    {
+      const auto missing = attempt_->partial().begin_download(at);
+      if (!missing) return false;
+      if (!*missing || (*missing)->position() >= part.end) return true;  // others have it
+      at = (*missing)->position();
+    }
+    // First the answer, then the claim that lasts: the stream must not stop at a chunk of somebody
+    // who has nothing to put there, as at a server without ranges.
     auto stream =
         open_stream(*origin_, partial().digest(), partial().size(), at,
                     part.end < partial().size() ? std::optional(part.end - at) : std::nullopt,
@@ -110,7 +116,7 @@ bool Spread::fill(Part part) {
     if (!stream) return no_more(stream.error());
     auto begun = attempt_->partial().begin_download(at);
     if (!begun) return false;
-    if (!*begun || (*begun)->position() >= part.end) return true;  // others have it
+    if (!*begun || (*begun)->position() >= part.end) return true;
     cache::Download& download = **begun;
     const PumpEnd end = pour(
         *origin_, partial().digest(), *stream, download, std::min(download.end(), part.end),

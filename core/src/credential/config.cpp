@@ -189,6 +189,7 @@ Result<Config> read_config(const path& file, std::string_view text,
   }
   for (const auto& [host, registry] : config.registries) {
     if (registry.acr == true) config.credential.acr_hosts.push_back(host);
+    if (registry.acr == false) config.credential.not_acr_hosts.push_back(host);
   }
   return config;
 }

@@ -66,7 +66,9 @@ EntraTokens::Found EntraTokens::renew(TokenFiles& files, const std::string& regi
     return best;
   }
   const auto lock = files.lock(registry, identity_, lasts ? context.nonblocking() : context);
-  if (!lock && best) {
+  const bool is_held =
+      !lock && (lock.error().code() == Errc::would_block || lock.error().code() == Errc::timeout);
+  if (is_held && best) {
     say(tried, "a token that is kept, while another process renews it");
     return best;
   }

@@ -9,6 +9,7 @@
 #include "berth/base/try.hpp"
 #include "berth/credential/acr_token.hpp"
 #include "berth/credential/helper.hpp"
+#include "berth/credential/jwt.hpp"
 #include "berth/credential/protocol.hpp"
 #include "berth/credential/store.hpp"
 
@@ -98,8 +99,21 @@ Result<std::optional<RefreshToken>> Router::entra_token(const std::string& regis
   return EntraTokens(options_).get(registry, std::nullopt, context, tried);
 }
 
+namespace {
+
+/// Whether both are of one account, as far as they say whose they are.
+bool is_same_account(const Secret& one, const Secret& other) {
+  const auto left = read_jwt(one.reveal());
+  const auto right = read_jwt(other.reveal());
+  return left && right && !left->subject.empty() && left->subject == right->subject &&
+         left->tenant == right->tenant;
+}
+
+}  // namespace
+
 /// A registry's token that somebody logged in with is renewed as one that berth fetched: `az acr
-/// login` leaves one behind, and nobody renews it.
+/// login` leaves one behind, and nobody renews it. As long as it holds another account's is none of
+/// its kind, whoever the machine is.
 Router::Found Router::renewed(Credential held, const std::string& registry, const Context& context,
                               std::vector<Tried>* tried) {
   std::optional<RefreshToken> token = acr_token(held);
@@ -112,6 +126,10 @@ Router::Found Router::renewed(Credential held, const std::string& registry, cons
   auto best = TRY(EntraTokens(options_).get(registry, std::move(token), context, tried));
   if (!best) return std::optional<Credential>();
   if (old && best->value == *old) return std::optional(std::move(held));
+  if (old && !is_same_account(*old, best->value)) {
+    say(tried, held.source, "not renewed: the identity that is there is another account");
+    return std::optional(std::move(held));
+  }
   return std::optional(acr_credential(std::move(best->value)));
 }
 

@@ -172,9 +172,11 @@ Route route_for(const CredentialConfig& config, const ServerKey& key) {
     if (best == nullptr || closeness(route) > closeness(*best)) best = &route;
   }
   if (best != nullptr) return *best;
-  const auto& named = config.acr_hosts;
+  const auto stands_in = [&](const std::vector<std::string>& hosts) {
+    return std::ranges::find(hosts, key.host) != hosts.end();
+  };
   const bool is_acr =
-      is_acr_host(key.host) || std::find(named.begin(), named.end(), key.host) != named.end();
+      (is_acr_host(key.host) && !stands_in(config.not_acr_hosts)) || stands_in(config.acr_hosts);
   return {.pattern = key.host,
           .kind = is_acr ? RouteKind::entra : RouteKind::store,
           .is_default = true};

@@ -87,7 +87,6 @@ class Edit {
     TRY(take(with_member(text_, where, kHelper)));
     if (before.is_string()) shown_.push_back("- " + shown_member(where, before.get<std::string>()));
     shown_.push_back("+ " + shown_member(where, kHelper));
-    if (member(undo_, where) != nullptr) return {};
     ordered_json& kept = where.size() == 1 ? undo_ : undo_[where.front()];
     kept[where.back()] = before;
     return {};

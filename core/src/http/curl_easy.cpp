@@ -226,7 +226,7 @@ void EasyHandle::set_tls(const ConnectionOptions& options) {
   set_blob(CURLOPT_CAINFO_BLOB, settings_.tls.ca);
   char* bundle = nullptr;
   if (!settings_.tls.ca_folder.empty()) {
-    if (settings_.tls.ca == nullptr) set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
+    if (!settings_.tls.bundle) set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
     set(CURLOPT_CAPATH, settings_.tls.ca_folder.c_str());
   } else if (curl_.easy_getinfo(easy_, CURLINFO_CAINFO, &bundle) == CURLE_OK && bundle != nullptr) {
     // curl keeps the parsed bundle between connections only when no folder is searched as well.

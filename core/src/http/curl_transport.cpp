@@ -111,14 +111,15 @@ class CurlTransport final : public Transport {
     TRY(url_policy::check_plain_http(request.url, request.allow_plain_http));
     Running* const running = TRY(this->running());
     const std::string proxy = TRY(running->proxies.proxy_for(request.url));
-    bool whole = running->whole_bundle;
+    const bool whole = running->whole_bundle;
     std::shared_ptr<Transfer> transfer = TRY(submit(*running, request, proxy, whole));
     auto head = exchange(*running, transfer, request, context);
-    if (!whole && is_unknown_ca(head, *transfer)) {
-      if (request.source != nullptr) TRY(request.source->rewind());
-      transfer = TRY(submit(*running, request, proxy, whole = true));
+    const bool more = !whole && running->tls_files.has_folder();
+    if (more && is_unknown_ca(head, *transfer) &&
+        (request.source == nullptr || request.source->rewind())) {
+      transfer = TRY(submit(*running, request, proxy, true));
       head = exchange(*running, transfer, request, context);
-      if (!is_unknown_ca(head, *transfer)) running->whole_bundle = true;
+      if (head && *head != nullptr) running->whole_bundle = true;
     }
     if (!head) {
       running->loop->cancel(transfer);

@@ -70,8 +70,9 @@ Result<Text> TlsFiles::joined(const ConnectionOptions& options, bool whole) {
 
 Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options, bool whole) {
   TlsBlobs blobs;
-  if (!whole) blobs.ca_folder = system_.folder;
-  if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.ca_folder.empty()));
+  blobs.ca_folder = system_.folder;
+  blobs.bundle = whole || !has_folder();
+  if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.bundle));
   if (options.client_cert_file.empty()) return blobs;
   blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
   blobs.client_key = options.client_key_file.empty()

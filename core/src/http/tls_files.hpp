@@ -25,7 +25,8 @@ struct SystemTrust {
 /// The PEM bytes that one connection needs; nullptr for those it does not.
 struct TlsBlobs {
   std::shared_ptr<const std::string> ca;  ///< the registry's own, and the system's bundle
-  std::string ca_folder;                  ///< the system's; "": nothing or `ca` stands for it
+  std::string ca_folder;                  ///< the system's; "" where it has none
+  bool bundle = true;                     ///< the system's bundle, too, where `ca` does not hold it
   std::shared_ptr<const std::string> client_cert;
   std::shared_ptr<const std::string> client_key;
 };
@@ -37,8 +38,9 @@ class TlsFiles {
  public:
   explicit TlsFiles(SystemTrust system);
 
-  /// `whole`: with the system's bundle, and not its folder, which need not hold what somebody
+  /// `whole`: with the system's bundle beside its folder, which need not hold what somebody
   /// appended to the bundle.
+  bool has_folder() const noexcept { return !system_.folder.empty(); }
   Result<TlsBlobs> load(const ConnectionOptions& options, bool whole);
 
  private:

@@ -55,7 +55,7 @@ class RegistryTokens(CredentialCase):
         self.assertEqual(self.get()["Secret"], young)
         self.assertEqual(self.exchanges(), [])
         for age, left in ((7200, 3600), (7200, -3600)):
-            old = jwt(iat=now - age, exp=now + left)
+            old = jwt(iat=now - age, exp=now + left, sub="11111111-2222-3333-4444-555555555555")  # as the fake's
             self.store_credential(self.azure.host, NULL_GUID, old)
             self.assertNotEqual(self.get()["Secret"], old)
         self.assertEqual(len(self.exchanges()), 1)

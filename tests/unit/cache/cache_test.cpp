@@ -126,9 +126,15 @@ TEST_F(CacheTest, RefusesAFolderWithSomebodysFiles) {
   EXPECT_THAT(Cache::open(options()), HasCode(Errc::corrupt));
 }
 
+TEST_F(CacheTest, RefusesSomebodysIndex) {
+  dir_.write("cache/index.json", R"({"my":"own file"})");
+  ASSERT_EQ(::chmod(folder().c_str(), 0700), 0);
+  EXPECT_THAT(Cache::open(options()), HasCode(Errc::corrupt));
+}
+
 TEST_F(CacheTest, TakesAFolderInWhichNothingButAnEmptyIndexIsLeft) {  // S383
-  dir_.write("cache/oci-layout", "{}");
-  dir_.write("cache/index.json", "{}");
+  dir_.write("cache/oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+  dir_.write("cache/index.json", R"({"schemaVersion":2,"manifests":[]})");
   std::filesystem::create_directory(folder() / "ingest");
   ASSERT_EQ(::chmod(folder().c_str(), 0700), 0);
   EXPECT_THAT(Cache::open(options()), IsOk());

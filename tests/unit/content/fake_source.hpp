@@ -61,6 +61,10 @@ class Drip {
     ++let_;
     changed_.notify_all();
   }
+  bool is_taken() {
+    MutexLock lock(mutex_);
+    return let_ == 0;
+  }
   Result<void> pass(const Context& context) {
     MutexLock lock(mutex_);
     while (let_ == 0) {

@@ -40,9 +40,10 @@ class RouterTest : public ::testing::Test {
       return Error(Errc::unavailable, "the authority is away");
     };
   }
-  std::string jwt(seconds age, seconds left) const {
+  std::string jwt(seconds age, seconds left, const std::string& subject = "kim") const {
     const auto now = std::chrono::system_clock::to_time_t(clock.now());
-    return test::unsigned_jwt({{"iat", now - age.count()}, {"exp", now + left.count()}});
+    return test::unsigned_jwt(
+        {{"iat", now - age.count()}, {"exp", now + left.count()}, {"sub", subject}});
   }
   void log_in(const std::string& user, const std::string& secret) {
     const Credential credential = user == "<token>"
@@ -90,8 +91,20 @@ TEST_F(RouterTest, S302_ItIsRenewedAtHalfItsLifeAndServesWhileThatFails) {
   identity_fails();
   EXPECT_EQ(get(), old);
   clock.advance(minutes(1));
-  identity_gives("from Entra ID", hours(3));
-  EXPECT_EQ(get(), "from Entra ID");
+  const std::string newer = jwt(seconds(0), hours(3));
+  identity_gives(newer, hours(3));
+  EXPECT_EQ(get(), newer);
+}
+
+TEST_F(RouterTest, S302_AnotherAccountTakesItsPlaceAtItsEndAlone) {
+  const std::string old = jwt(hours(2), hours(1));
+  log_in("<token>", old);
+  const std::string robins = jwt(seconds(0), hours(6), "robin");
+  identity_gives(robins, hours(6));
+  EXPECT_EQ(get(), old);
+  EXPECT_EQ(get(), old);
+  clock.advance(hours(2));
+  EXPECT_EQ(get(), robins);
 }
 
 TEST_F(RouterTest, S302_APasswordAndATokenThatSaysNoEndAreLeftAlone) {

@@ -37,7 +37,8 @@ struct CredentialConfig {
   std::filesystem::path file{};  ///< of the store "file"; "": $XDG_DATA_HOME/berth/credentials.json
   std::chrono::seconds helper_timeout{30};
   std::vector<Route> routes{};
-  std::vector<std::string> acr_hosts{};  ///< `acr = true` under [registry."HOST"]
+  std::vector<std::string> acr_hosts{};      ///< `acr = true` under [registry."HOST"]
+  std::vector<std::string> not_acr_hosts{};  ///< `acr = false`
 };
 
 /// "host[:port][/path]", as kubelet matches images: a `*` stands for characters of one label of the
