@@ -2,14 +2,11 @@
 #include "server_process.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <string>
 #include <thread>
@@ -24,17 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 constexpr auto kAnswer = 2s;
-
-bool is_ready(int fd, std::chrono::milliseconds limit) {
-  pollfd waited{.fd = fd, .events = POLLIN, .revents = 0};
-  const auto end = std::chrono::steady_clock::now() + limit;
-  for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    const int ready = ::poll(&waited, 1, static_cast<int>(std::max(left, 0ms).count()));
-    if (ready >= 0 || errno != EINTR) return ready > 0;
-  }
-}
 
 /// Read by a process of its own: a server that is stopped would hold this one up for ever, and what
 /// it still had open would keep the mount busy.
@@ -51,8 +37,9 @@ std::string read_pid(const fs::path& mount_point) {
   }
   out = Fd();
   char words[64];
-  const ssize_t got =
-      child > 0 && is_ready(in.get(), kAnswer) ? ::read(in.get(), words, sizeof words) : 0;
+  const ssize_t got = child > 0 && wait_readable(in.get(), Context().with_timeout(kAnswer))
+                          ? ::read(in.get(), words, sizeof words)
+                          : 0;
   if (child > 0) {
     ::kill(child, SIGKILL);
     // Who waits for a server that took its request and answers nothing cannot be killed: it is left
@@ -80,7 +67,7 @@ Fd find_server(const fs::path& mount_point) {
 }
 
 bool wait_for_end_of(const Fd& process, std::chrono::milliseconds limit) {
-  return is_ready(process.get(), limit);
+  return wait_readable(process.get(), Context().with_timeout(limit)).has_value();
 }
 
 }  // namespace berth::fuse

@@ -32,6 +32,10 @@ std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<Worklo
       std::move(identity));
 }
 
+std::string giver_of(const auth::AccessToken& token, const auth::TokenCredential& asked) {
+  return token.given_by.empty() ? asked.name() : token.given_by;
+}
+
 /// Sees who of a chain answers.
 class Witness final : public auth::TokenCredential {
  public:
@@ -41,7 +45,7 @@ class Witness final : public auth::TokenCredential {
   Result<auth::AccessToken> get_token(const auth::TokenRequest& request,
                                       const Context& context) override {
     auto token = asked_->get_token(request, context);
-    if (token) given_by_ = token->given_by.empty() ? asked_->name() : token->given_by;
+    if (token) given_by_ = giver_of(*token, *asked_);
     return token;
   }
   std::string name() const override { return asked_->name(); }
@@ -123,8 +127,7 @@ Result<KnownIdentity> known_identity(const auth::SessionOptions& session, const 
   auth::TokenCredential& credential = *session.token_credential;
   const auth::AccessToken token = TRY(
       credential.get_token({.scopes = {session.audience + "/.default"}, .tenant_id = {}}, context));
-  return KnownIdentity{.credential = token.given_by.empty() ? credential.name() : token.given_by,
-                       .claims = auth::claims_of(token)};
+  return KnownIdentity{.credential = giver_of(token, credential), .claims = auth::claims_of(token)};
 }
 
 std::string KnownIdentity::text() const {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "streams.hpp"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 
 #include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
@@ -20,14 +18,8 @@ namespace {
 
 /// Whoever started this may keep the pipe open and say nothing.
 Result<void> wait_for_input(int fd, const Context& context) {
-  constexpr std::chrono::minutes kStep{1};
-  while (context.check()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(context.remaining(kStep));
-    pollfd wait{.fd = fd, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(left.count()));
-    if (ready > 0) return {};
-    if (ready < 0 && errno != EINTR) return Error::from_errno(errno, "reading standard input");
-  }
+  Result<void> ready = wait_readable(fd, context);
+  if (ready || ready.error().code() != Errc::timeout) return ready;
   return Error(Errc::timeout,
                "standard input did not end in time: whatever runs this must close it");
 }

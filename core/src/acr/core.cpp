@@ -88,6 +88,11 @@ void show(const OperationOptions& options, const Call& call, const http::Respons
                        .body = body});
 }
 
+Result<std::string> id_of(const OperationOptions& options) {
+  if (!options.client_request_id.empty()) return options.client_request_id;
+  return new_uuid();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Core>> Core::make(std::string_view endpoint,
@@ -113,8 +118,7 @@ Core::Core(http::Url base, ContainerRegistryClientOptions options)
       registry_(name_, {registry::Endpoint{.base = base_, .session = &session_}}) {}
 
 Result<Pipeline::Dress> Core::dress(const OperationOptions& options) {
-  std::string id = options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
-  return Pipeline::Dress(pipeline_, {.options = &options, .id = std::move(id)});
+  return Pipeline::Dress(pipeline_, {.options = &options, .id = TRY(id_of(options))});
 }
 
 bool Core::is_azure() const {
@@ -137,7 +141,7 @@ std::string Core::query(Parameters parameters) {
   return out;
 }
 
-http::Request Core::request(const Call& call, const std::string& id) const {
+http::Request Core::request(const Call& call) const {
   http::Request request;
   request.method = call.method;
   request.url = base_.with_path(call.target);
@@ -145,19 +149,16 @@ http::Request Core::request(const Call& call, const std::string& id) const {
   request.repeatable = call.repeatable;
   request.headers.add("Accept", "application/json");
   if (!call.body.empty()) request.headers.add("Content-Type", "application/json");
-  const std::string& id_header = options_.client_request_id_header;
-  if (!id_header.empty()) request.headers.add(id_header, id);
   return request;
 }
 
 Result<Answer> Core::send(const Call& call, const OperationOptions& options, const Context& context,
                           bool ignore_not_found) {
-  const std::string id =
-      options.client_request_id.empty() ? TRY(new_uuid()) : options.client_request_id;
+  const std::string id = TRY(id_of(options));
   const Pipeline::Watch watch(pipeline_, id);
   // Shown from here, with its body.
   const Pipeline::Dress dress(pipeline_, {.options = &options, .id = id, .shows = false});
-  auto sent = session_.send(request(call, id), call.scopes, call.repository, context);
+  auto sent = session_.send(request(call), call.scopes, call.repository, context);
   if (!sent) return std::move(sent).error().with_context(call.operation);
   http::Response& response = *sent;
   if (response.status < 200 || response.status > 299) {

@@ -69,7 +69,7 @@ class Core {
 
  private:
   Core(http::Url base, ContainerRegistryClientOptions options);
-  http::Request request(const Call& call, const std::string& id) const;
+  http::Request request(const Call& call) const;
   Error refusal(const Call& call, http::Response& response, const Context& context) const;
 
   const ContainerRegistryClientOptions options_;

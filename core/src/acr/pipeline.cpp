@@ -9,6 +9,7 @@
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/crypto/crypto.hpp"
+#include "berth/registry/quirks.hpp"
 
 namespace berth::acr {
 namespace {
@@ -72,7 +73,7 @@ Result<http::Response> Pipeline::send(const http::Request& request, const Contex
   Result<http::Response> answer = outermost_->send(dressed, context);
   if (answer || answer.error().code() != Errc::would_block) ++requests_;
   if (answer && request.url.origin() == registry_ &&
-      answer->headers.find("X-Ms-Correlation-Request-Id") != nullptr) {
+      registry::quirks::is_azure_answer(answer->headers)) {
     saw_azure_ = true;
   }
   if (worn && worn->shows && answer && worn->options->on_response) {
@@ -82,7 +83,7 @@ Result<http::Response> Pipeline::send(const http::Request& request, const Contex
                                 .headers = answer->headers,
                                 .body = {}});
   }
-  const std::string* id = request.headers.find(id_header_);
+  const std::string* id = dressed.headers.find(id_header_);
   if (id != nullptr) note(*id, answer);
   return answer;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "berth/base/try.hpp"
 
@@ -53,6 +54,19 @@ void wait_until_writable(int fd) {
 }
 
 }  // namespace
+
+Result<void> wait_readable(int fd, const Context& context) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kStep{60'000};
+  pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(context.remaining(kStep));
+    const int ready = ::poll(&wanted, 1, static_cast<int>(std::max(left, milliseconds(0)).count()));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return Error::from_errno(errno, "waiting for input");
+    TRY(context.check());
+  }
+}
 
 void Fd::reset() noexcept {
   // Never retried on EINTR: Linux has closed it, and the number may already be another thread's.

@@ -22,8 +22,8 @@ namespace {
 constexpr const char* kFormatFile = "berth-cache";
 constexpr std::string_view kFormat = "berth cache format 1\n";
 
-// Those of the OCI layout are first: the rest is berth's own.
 constexpr std::size_t kIndexLimit = 4 << 20;
+// Those of the OCI layout are first: the rest is berth's own.
 constexpr std::string_view kSubfolders[] = {
     "blobs", "blobs/sha256", "blobs/sha384", "blobs/sha512", "ingest", "layers", "remembered"};
 

@@ -5,12 +5,13 @@
 
 #include "berth/auth/challenge.hpp"
 #include "berth/base/try.hpp"
+#include "berth/registry/quirks.hpp"
 
 namespace berth::content {
 
 bool is_acr_challenge(const http::Response& response) {
   if (response.status != 401) return false;
-  if (response.headers.find("X-Ms-Correlation-Request-Id") == nullptr) return false;
+  if (!registry::quirks::is_azure_answer(response.headers)) return false;
   return std::ranges::any_of(
       response.headers.all("WWW-Authenticate"), [&](std::string_view header) {
         return std::ranges::any_of(

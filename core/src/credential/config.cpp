@@ -2,7 +2,6 @@
 #include "berth/credential/config.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -201,10 +200,7 @@ Result<std::string> read_pipe(const path& file) {
   std::string text;
   std::array<char, 4096> buffer;
   while (text.size() <= kFileLimit) {
-    TRY(limited.check());
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(limited.remaining(kPipeTime));
-    pollfd wait{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&wait, 1, static_cast<int>(left.count())) <= 0) continue;
+    TRY(wait_readable(fd.get(), limited));
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got == 0) return text;
     if (got > 0) text.append(buffer.data(), static_cast<std::size_t>(got));

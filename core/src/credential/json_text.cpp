@@ -56,4 +56,9 @@ const nlohmann::json* find_ignoring_case(const nlohmann::json& object, std::stri
   return nullptr;
 }
 
+std::string string_member(const nlohmann::json& object, std::string_view name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 }  // namespace berth::credential

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -19,5 +20,8 @@ Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::st
 
 /// A member of an object; an exact name wins over one that differs in case. nullptr when absent.
 const nlohmann::json* find_ignoring_case(const nlohmann::json& object, std::string_view name);
+
+/// "" for a member that is absent or no text.
+std::string string_member(const nlohmann::json& object, std::string_view name);
 
 }  // namespace berth::credential

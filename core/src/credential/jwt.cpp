@@ -9,6 +9,8 @@
 
 #include "berth/base/text.hpp"
 
+#include "credential/json_text.hpp"
+
 namespace berth::credential {
 namespace {
 
@@ -49,11 +51,6 @@ std::optional<std::int64_t> seconds(const json& claims, const char* name) {
   return static_cast<std::int64_t>(std::clamp(number, 0.0, kLastSecond));
 }
 
-std::string string_of(const json& claims, const char* name) {
-  const auto value = claims.find(name);
-  return value != claims.end() && value->is_string() ? value->get<std::string>() : std::string();
-}
-
 std::string audience_of(const json& claims) {
   const auto value = claims.find("aud");
   if (value == claims.end() || value->is_null()) return {};
@@ -62,7 +59,7 @@ std::string audience_of(const json& claims) {
 
 std::string account_of(const json& claims) {
   for (const char* name : {"upn", "appid", "azp"}) {
-    if (std::string value = string_of(claims, name); !value.empty()) return value;
+    if (std::string value = string_member(claims, name); !value.empty()) return value;
   }
   return {};
 }
@@ -79,12 +76,12 @@ Result<JwtClaims> read_jwt(std::string_view token) {
   if (!claims.is_object()) return no_token("its claims are no object");
   return JwtClaims{.issued = seconds(claims, "iat"),
                    .expires = seconds(claims, "exp"),
-                   .tenant = string_of(claims, "tid"),
-                   .object = string_of(claims, "oid"),
+                   .tenant = string_member(claims, "tid"),
+                   .object = string_member(claims, "oid"),
                    .account = account_of(claims),
                    .by_repository = claims.contains("aad_identity"),
-                   .issuer = string_of(claims, "iss"),
-                   .subject = string_of(claims, "sub"),
+                   .issuer = string_member(claims, "iss"),
+                   .subject = string_member(claims, "sub"),
                    .audience = audience_of(claims)};
 }
 

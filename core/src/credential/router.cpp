@@ -34,6 +34,14 @@ std::string route_words(const Route& route) {
   return fmt::format("berth's route \"{}\" = \"{}\"", route.pattern, route.use());
 }
 
+/// Whether both are of one account, as far as they say whose they are.
+bool is_same_account(const Secret& one, const Secret& other) {
+  const auto left = read_jwt(one.reveal());
+  const auto right = read_jwt(other.reveal());
+  return left && right && !left->subject.empty() && left->subject == right->subject &&
+         left->tenant == right->tenant;
+}
+
 }  // namespace
 
 Router::Router(RouterOptions options)
@@ -98,18 +106,6 @@ Result<std::optional<RefreshToken>> Router::entra_token(const std::string& regis
                                                         std::vector<Tried>* tried) {
   return EntraTokens(options_).get(registry, std::nullopt, context, tried);
 }
-
-namespace {
-
-/// Whether both are of one account, as far as they say whose they are.
-bool is_same_account(const Secret& one, const Secret& other) {
-  const auto left = read_jwt(one.reveal());
-  const auto right = read_jwt(other.reveal());
-  return left && right && !left->subject.empty() && left->subject == right->subject &&
-         left->tenant == right->tenant;
-}
-
-}  // namespace
 
 /// A registry's token that somebody logged in with is renewed as one that berth fetched: `az acr
 /// login` leaves one behind, and nobody renews it. As long as it holds another account's is none of

@@ -74,16 +74,12 @@ void set_time(int fd, Clock::SystemTime time) {
 std::optional<KeptToken> parse_kept_token(std::string_view text) {
   const Result<json> root = parse_json(text, "a token");
   if (!root || !root->is_object()) return std::nullopt;
-  const auto string = [&](const char* name) {
-    const auto found = root->find(name);
-    return found != root->end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
   const auto version = root->find("version");
   const bool has_version = version != root->end() && version->is_number_integer();
   KeptToken kept{.version = has_version && *version == kVersion ? kVersion : 0,
-                 .registry = string("registry"),
-                 .identity = string("identity"),
-                 .token = {.value = Secret(string("token")),
+                 .registry = string_member(*root, "registry"),
+                 .identity = string_member(*root, "identity"),
+                 .token = {.value = Secret(string_member(*root, "token")),
                            .issued = time_of(*root, "issued"),
                            .expires = time_of(*root, "expires")}};
   if (kept.token.value.empty()) return std::nullopt;

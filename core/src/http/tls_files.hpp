@@ -38,9 +38,9 @@ class TlsFiles {
  public:
   explicit TlsFiles(SystemTrust system);
 
+  bool has_folder() const noexcept { return !system_.folder.empty(); }
   /// `whole`: with the system's bundle beside its folder, which need not hold what somebody
   /// appended to the bundle.
-  bool has_folder() const noexcept { return !system_.folder.empty(); }
   Result<TlsBlobs> load(const ConnectionOptions& options, bool whole);
 
  private:

@@ -92,6 +92,10 @@ bool knows_delete_action(std::string_view host) noexcept { return host != "quay.
 
 bool is_azure(std::string_view registry) noexcept { return credential::is_acr_host(registry); }
 
+bool is_azure_answer(const http::Headers& headers) noexcept {
+  return headers.find("X-Ms-Correlation-Request-Id") != nullptr;
+}
+
 std::span<const Answer> answers() noexcept { return kAnswers; }
 
 bool means(Meaning meaning, int status, std::string_view code) noexcept {

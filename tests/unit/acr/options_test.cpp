@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/acr/options.hpp"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
-#include "berth/base/fd.hpp"
 #include "berth/base/log.hpp"
 
+#include "support/loopback_listener.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/acr/acr_fixture.hpp"
 
@@ -194,33 +191,13 @@ TEST_F(OptionsTest, TimeoutsAndCancellation) {
   gate->open();
 }
 
-// A port that takes connections and says nothing.
-class SilentPort {
- public:
-  SilentPort()
-      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    ::bind(listener_.get(), generic, size);
-    ::listen(listener_.get(), 4);
-    ::getsockname(listener_.get(), generic, &size);
-    origin = "https://127.0.0.1:" + std::to_string(::ntohs(address.sin_port));
-  }
-  std::string origin;
-
- private:
-  Fd listener_;
-};
-
 TEST_F(OptionsTest, TheTimeToConnect) {
-  const SilentPort silent;
+  const LoopbackListener silent;  // says nothing
   auto with = options();
   with.retry.max_retries = 0;
   with.connect_timeout = std::chrono::milliseconds(100);
-  const auto client = acr::ContainerRegistryClient::create(silent.origin, with).value();
+  const std::string origin = "https://127.0.0.1:" + std::to_string(silent.port());
+  const auto client = acr::ContainerRegistryClient::create(origin, with).value();
   EXPECT_THAT(client.list_repository_names(context_).all(), HasCode(Errc::unavailable));
 }
 

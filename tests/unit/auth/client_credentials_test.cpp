@@ -37,6 +37,13 @@ class ClientCredentialsTest : public IdentityTest {
   ClientCertificateCredential certificate(ClientCertificate given) {
     return {application_, std::move(given), options_};
   }
+  /// Of the assertion by which a request proves who it is.
+  static nlohmann::json assertion_header(const test::HttpRequest& request) {
+    test::HttpRequest form;
+    form.target = "?" + request.body;
+    const std::string assertion = form.query("client_assertion");
+    return nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
+  }
   Application application_;
 };
 
@@ -245,14 +252,10 @@ TEST_F(ClientCredentialsTest, ACertificateSigns) {
     EXPECT_THAT(ask(credential), IsOk()) << path;
   }
   const auto log = authority_.server().log();
-  test::HttpRequest form;
-  form.target = "?" + log[0].body;
-  const std::string assertion = form.query("client_assertion");
-  const auto header =
-      nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
+  const auto header = assertion_header(log[0]);
   EXPECT_EQ(header["alg"], "PS256");
   EXPECT_FALSE(header.contains("x5c"));
-  EXPECT_FALSE(form.target.contains("client_secret"));
+  EXPECT_FALSE(log[0].body.contains("client_secret"));
 }
 
 TEST_F(ClientCredentialsTest, AdFsIsSignedForAsItUnderstands) {
@@ -264,11 +267,7 @@ TEST_F(ClientCredentialsTest, AdFsIsSignedForAsItUnderstands) {
   ASSERT_THAT(ask(credential), IsOk());
   const auto log = authority_.server().log();
   EXPECT_EQ(log[0].target, "/adfs/oauth2/token");
-  test::HttpRequest form;
-  form.target = "?" + log[0].body;
-  const std::string assertion = form.query("client_assertion");
-  const auto header =
-      nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
+  const auto header = assertion_header(log[0]);
   EXPECT_EQ(header["alg"], "RS256");
   EXPECT_FALSE(header.contains("x5t#S256"));
 }

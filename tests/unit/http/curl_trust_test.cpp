@@ -16,6 +16,8 @@
 #include "berth/http/pinned_transport.hpp"
 
 #include "http/proxy.hpp"
+#include "http/tls_files.hpp"
+#include "support/loopback_listener.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tls_certificates.hpp"
@@ -185,23 +187,30 @@ TEST_F(CurlTlsTest, AnExpiredOrOtherNamesCertificateIsUntrusted) {
               HasCode(Errc::untrusted));
 }
 
+TEST(TlsFilesTest, TheFolderStaysWhenTheBundleIsReadToo) {
+  TlsFiles files({.bundle = "/nowhere/bundle.crt", .folder = "/nowhere/certs"});
+  const auto some = files.load({}, false);
+  ASSERT_THAT(some, IsOk());
+  EXPECT_EQ(some->ca_folder, "/nowhere/certs");
+  EXPECT_FALSE(some->bundle);
+  const auto whole = files.load({}, true);
+  ASSERT_THAT(whole, IsOk());
+  EXPECT_EQ(whole->ca_folder, "/nowhere/certs");
+  EXPECT_TRUE(whole->bundle);
+}
+
+TEST(TlsFilesTest, WithoutAFolderThereIsTheBundle) {
+  TlsFiles files({.bundle = "/nowhere/bundle.crt", .folder = {}});
+  EXPECT_TRUE(files.load({}, false)->bundle);
+}
+
 // Says one thing to whoever connects, whatever they said.
 class Parrot {
  public:
-  explicit Parrot(std::string words)
-      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    ::bind(listener_.get(), generic, size);
-    ::listen(listener_.get(), 4);
-    ::getsockname(listener_.get(), generic, &size);
-    port_ = ::ntohs(address.sin_port);
+  explicit Parrot(std::string words) {
     thread_ = std::jthread([this, words = std::move(words)] {
       for (;;) {
-        const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        const Fd peer(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!peer) return;
         (void)::send(peer.get(), words.data(), words.size(), MSG_NOSIGNAL);
         char rest[512];
@@ -210,17 +219,16 @@ class Parrot {
       }
     });
   }
-  ~Parrot() { ::shutdown(listener_.get(), SHUT_RDWR); }
+  ~Parrot() { ::shutdown(listener_.fd(), SHUT_RDWR); }
 
   Request request() const {
     Request request;
-    request.url = *Url::parse("https://127.0.0.1:" + std::to_string(port_) + "/");
+    request.url = *Url::parse("https://127.0.0.1:" + std::to_string(listener_.port()) + "/");
     return request;
   }
 
  private:
-  Fd listener_;
-  int port_ = 0;
+  const test::LoopbackListener listener_;
   std::jthread thread_;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "berth/base/bytes.hpp"
+#include "berth/base/context.hpp"
 #include "berth/base/result.hpp"
 
 namespace berth {
@@ -50,6 +51,11 @@ Result<void> pread_exact(int fd, std::span<std::byte> out, std::uint64_t offset)
 Result<void> pwrite_all(int fd, ByteView bytes, std::uint64_t offset);
 /// Writes all to a pipe, terminal or file at its position.
 Result<void> write_all(int fd, ByteView bytes);
+
+/// Until read(2) has something to say, the end included; a process's descriptor (pidfd_open(2)):
+/// until it has ended. The Context's error otherwise. A stop is noticed after a minute at the
+/// latest.
+Result<void> wait_readable(int fd, const Context& context);
 
 /// A whole file of at most `limit` bytes (Errc::too_large beyond). Errc::not_found when absent.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);

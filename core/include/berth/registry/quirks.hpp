@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "berth/http/message.hpp"
+
 /// Where registries differ from distribution-spec 1.1, as data: the one place that knows registries
 /// by name, or reads another meaning out of an answer than the specification gives it. Constants;
 /// safe from any thread.
@@ -28,6 +30,8 @@ std::string_view api_host(std::string_view registry) noexcept;
 /// Is this, by its name, an Azure container registry? Those behind names of their own are not told
 /// so.
 bool is_azure(std::string_view registry) noexcept;
+/// Does an answer of it bear the mark that only Azure's gateway puts on?
+bool is_azure_answer(const http::Headers& headers) noexcept;
 
 /// What an answer means beside, or instead of, what its status says.
 enum class Meaning : std::uint8_t {
