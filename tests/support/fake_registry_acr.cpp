@@ -40,11 +40,12 @@ HttpReply page_not_found() {
 
 }  // namespace
 
-/// One page of a list: `names` in the list's order, which `last` is one of; `item` makes one of
-/// those that the page shows. (All of a long list for each of its pages would take seconds.)
-HttpReply FakeRegistry::Impl::acr_page(const HttpRequest& request, nlohmann::ordered_json head,
-                                       const char* key, const std::vector<std::string>& names,
-                                       const AcrItem& item) {
+/// One page of a list: `names` in the list's order, which `last` is one of; `item` makes the text
+/// of one of those that the page shows. (All of a long list for each of its pages would take
+/// seconds, and of a page as a tree of JSON most of the time that a client waits.)
+HttpReply FakeRegistry::Impl::acr_page(const HttpRequest& request,
+                                       const nlohmann::ordered_json& head, const char* key,
+                                       const std::vector<std::string>& names, const AcrItem& item) {
   const std::string n = request.query("n");
   const std::size_t limit =
       n.empty() ? (behaviour.page_size == 0 ? 100 : behaviour.page_size) : std::stoull(n);
@@ -59,11 +60,16 @@ HttpReply FakeRegistry::Impl::acr_page(const HttpRequest& request, nlohmann::ord
       ++from;
     }
   }
-  Json page = Json::array();
-  for (; from < names.size() && page.size() < limit; ++from) page.push_back(item(from));
-  head[key] = page.empty() ? Json() : page;
+  const std::size_t begin = from;
+  std::string page;
+  for (; from < names.size() && from - begin < limit; ++from) {
+    page += (page.empty() ? "" : ",") + item(from);
+  }
   HttpReply reply = json_reply(200, head);
   reply.set_header("Content-Type", "application/json; charset=utf-8");
+  reply.body.pop_back();
+  reply.body += (head.empty() ? "\"" : ",\"") + std::string(key) +
+                "\":" + (page.empty() ? "null" : "[" + page + "]") + "}";
   if (from < names.size() && !page.empty()) {
     const std::string target = url_decode(request.target.substr(0, request.target.find('?')));
     reply.set_header("Link", "<" + target + "?last=" + encode(names[from - 1]) +
@@ -245,7 +251,7 @@ HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const st
       if (acr_record(name, {}).can_list) names.push_back(name);
     }
     return acr_page(request, Json::object(), "repositories", names,
-                    [&](std::size_t at) { return names[at]; });
+                    [&](std::size_t at) { return Json(names[at]).dump(); });
   }
   if (rest.starts_with("_deleted/")) return serve_deleted(request, rest.substr(9));
   const AcrPlace place = place_in(rest);
@@ -278,7 +284,7 @@ HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const st
   acr_put_in_order(names, place.repository, request.query("orderby"));
   return acr_page(request, head, tags ? "tags" : "manifests", names, [&](std::size_t at) {
     return tags ? acr_tag(place.repository, names[at])
-                : acr_manifest(place.repository, names[at], false);
+                : acr_manifest(place.repository, names[at], false).dump();
   });
 }
 
@@ -300,7 +306,7 @@ HttpReply FakeRegistry::Impl::acr_object(const HttpRequest& request, const std::
   if (reference.empty()) return json_reply(200, acr_repository(repository));
   Json answer{{"registry", registry->host()}, {"imageName", repository}};
   if (reference.find(':') == std::string::npos) {
-    answer["tag"] = acr_tag(repository, reference);
+    answer["tag"] = Json::parse(acr_tag(repository, reference));
   } else {
     answer["manifest"] = acr_manifest(repository, reference, true);
   }
@@ -312,7 +318,7 @@ HttpReply FakeRegistry::Impl::serve_deleted(const HttpRequest& request, const st
     std::vector<std::string> names;
     for (const auto& [name, unused] : acr_deleted) names.push_back(name);
     return acr_page(request, Json::object(), "repositories", names,
-                    [&](std::size_t at) { return names[at]; });
+                    [&](std::size_t at) { return Json(names[at]).dump(); });
   }
   const AcrPlace place = place_in(rest);
   AcrDeleted& gone = acr_deleted[place.repository];
@@ -333,7 +339,7 @@ HttpReply FakeRegistry::Impl::serve_deleted(const HttpRequest& request, const st
     }
   }
   return acr_page(request, Json::object(), tags ? "tags" : "manifests", names,
-                  [&](std::size_t at) { return items[at]; });
+                  [&](std::size_t at) { return items[at].dump(); });
 }
 
 /// The distribution protocol where the service does not do as others.

@@ -107,18 +107,17 @@ struct FakeRegistry::Impl {
   HttpReply acr_remove(const std::string& repository, const std::string& reference);
   HttpReply acr_restore(const HttpRequest& request, const std::string& repository,
                         const std::string& digest);
-  using AcrItem = std::function<nlohmann::ordered_json(std::size_t)>;
-  HttpReply acr_page(const HttpRequest& request, nlohmann::ordered_json head, const char* key,
-                     const std::vector<std::string>& names, const AcrItem& item);
+  using AcrItem = std::function<std::string(std::size_t)>;
+  HttpReply acr_page(const HttpRequest& request, const nlohmann::ordered_json& head,
+                     const char* key, const std::vector<std::string>& names, const AcrItem& item);
   void acr_put_in_order(std::vector<std::string>& names, const std::string& repository,
                         const std::string& order);
   AcrRecord& acr_record(const std::string& repository, const std::string& reference);
   void acr_stored(const std::string& repository, const std::string& reference);
   void acr_forget(const std::string& repository, const std::string& reference);
   bool acr_is_locked(const std::string& repository, const std::string& reference);
-  nlohmann::ordered_json acr_attributes(const std::string& repository,
-                                        const std::string& reference);
-  nlohmann::ordered_json acr_tag(const std::string& repository, const std::string& tag);
+  static std::string acr_attributes(const AcrRecord& record);
+  std::string acr_tag(const std::string& repository, const std::string& tag);
   nlohmann::ordered_json acr_manifest(const std::string& repository, const std::string& digest,
                                       bool single);
   nlohmann::ordered_json acr_repository(const std::string& repository);
