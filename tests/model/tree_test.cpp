@@ -86,18 +86,28 @@ class Walk {
   }
   MemoryRegistry& registry() { return world_.registry(kHost); }
 
+  // The tree asks for tags' targets ahead, in threads of its own.
   void push() {
-    registry().push_image(repository(), tag(), {{"", "layer " + std::to_string(pick(20))}});
+    {
+      const MutexLock lock(registry().mutex);
+      registry().push_image(repository(), tag(), {{"", "layer " + std::to_string(pick(20))}});
+    }
     note();
   }
   void untag() {
-    auto& all = registry().repositories;
-    const auto found = all.find(repository());
-    if (found != all.end()) found->second.tags.erase(tag());
+    {
+      const MutexLock lock(registry().mutex);
+      auto& all = registry().repositories;
+      const auto found = all.find(repository());
+      if (found != all.end()) found->second.tags.erase(tag());
+    }
     note();
   }
   void remove_repository() {
-    registry().repositories.erase(repository());
+    {
+      const MutexLock lock(registry().mutex);
+      registry().repositories.erase(repository());
+    }
     note();
   }
   void refresh() {
@@ -118,6 +128,7 @@ class Walk {
 
   Truth now() {
     Truth truth;
+    const MutexLock lock(registry().mutex);
     for (const auto& [name, held] : registry().repositories) truth[name] = held.tags;
     return truth;
   }

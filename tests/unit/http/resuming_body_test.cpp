@@ -57,7 +57,7 @@ class ResumingBodyTest : public testing::Test {
           ranges_.push_back(range);
           return at < answers.size() ? answers[at++]() : Result<Response>(broken());
         },
-        RetryPolicy{.attempts = 4, .first_delay = 100ms}, clock_);
+        RetryPolicy{.attempts = 4, .first_delay = 1h, .max_delay = 1h}, clock_);
     return read_all(*body, 1000, Context());
   }
 
@@ -139,7 +139,7 @@ TEST_F(ResumingBodyTest, AnErrorIsGivenAgainAndIsNoEnd) {
   auto body = make_resuming_body(
       whole({"01", broken()}), 0, 20,
       [](const std::string&, const Context&) -> Result<Response> { return make_response(404, {}); },
-      RetryPolicy{.attempts = 4, .first_delay = 100ms}, clock_);
+      RetryPolicy{.attempts = 4, .first_delay = 1h, .max_delay = 1h}, clock_);
   EXPECT_THAT(body->next(Context()), test::IsOk());
   for (int i = 0; i < 3; ++i) EXPECT_THAT(body->next(Context()), HasCode(Errc::not_found));
   auto too_long = make_resuming_body(partial(5, 9, {"56789a"}), 5, 5, {}, RetryPolicy{}, clock_);
@@ -155,7 +155,7 @@ TEST_F(ResumingBodyTest, WhoRanOutOfTimeMayComeAgain) {
         if (auto ok = context.check(); !ok) return std::move(ok).error();
         return partial(2, 19, {kBlob.substr(2)});
       },
-      RetryPolicy{.attempts = 4, .first_delay = 100ms}, clock_);
+      RetryPolicy{.attempts = 4, .first_delay = 1h, .max_delay = 1h}, clock_);
   EXPECT_THAT(body->next(Context()), test::IsOk());
   EXPECT_THAT(body->next(Context().with_stop(stop.get_token())), HasCode(Errc::cancelled));
   EXPECT_THAT(read_all(*body, 100, Context()), IsOkAndHolds(kBlob.substr(2)));
