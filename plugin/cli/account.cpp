@@ -201,7 +201,7 @@ Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
   const Credential credential = TRY(credential_of(workspace, key));
   const bool anonymous = credential.is_anonymous();
   credential::Keychain keychain = keychain_of(workspace, credential);
-  const auto shown = check_with_registry(workspace, key, keychain, {});
+  auto shown = check_with_registry(workspace, key, keychain, {});
   // Who is nobody is no failure; a credential that is refused is.
   if (!shown && !(anonymous && shown.error().code() == Errc::unauthenticated)) {
     return Error(std::move(shown).error());

@@ -78,6 +78,7 @@ class Lister {
     sort(rows);
     if (!command_.long_format && !workspace_.options().json) {
       std::vector<tree::Entry> sorted;
+      sorted.reserve(rows.size());
       for (const Row& row : rows) sorted.push_back({row.name, row.type});
       print_names(workspace_.io(), sorted, command_.one_column);
       return {};

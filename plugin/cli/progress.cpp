@@ -17,7 +17,7 @@ constexpr auto kFirst = 1s;
 constexpr auto kEvery = 100ms;
 }  // namespace
 
-ProgressBar::ProgressBar(Workspace& workspace, std::string what, bool data_to_out)
+ProgressBar::ProgressBar(Workspace& workspace, std::string_view what, bool data_to_out)
     : io_(workspace.io()),
       what_(text::escape_for_terminal(what)) {
   const bool wanted = io_.err_is_terminal() && !(data_to_out && io_.out_is_terminal()) &&

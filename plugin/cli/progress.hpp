@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "workspace.hpp"
@@ -20,7 +21,7 @@ class ProgressBar {
  public:
   /// `data_to_out`: the command's data goes to standard output, so a bar beside it would be in the
   /// way there.
-  ProgressBar(Workspace& workspace, std::string what, bool data_to_out = false);
+  ProgressBar(Workspace& workspace, std::string_view what, bool data_to_out = false);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;

@@ -117,6 +117,7 @@ class Purging {
     std::string name;
     for (const char c : place.repository) name += c == '.' ? std::string("\\.") : std::string(1, c);
     std::vector<std::string> out;
+    out.reserve(command_.filters.size());
     for (const std::string& tag : command_.filters) out.push_back(name + ":" + tag);
     if (out.empty()) out.push_back(name + ":.*");
     return out;

@@ -7,7 +7,7 @@
 
 #include "berth/base/error.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own name
 class App;
 class ParseError;
 }  // namespace CLI

@@ -118,7 +118,7 @@ Result<AccessToken> ClientSecretCredential::get_token(const TokenRequest& reques
 }
 
 ClientCertificateCredential::ClientCertificateCredential(Application application,
-                                                         ClientCertificate certificate,
+                                                         const ClientCertificate& certificate,
                                                          IdentityOptions options) {
   auto proof = proof_of(certificate, application.client_id, options.clock);
   flow_ =

@@ -42,7 +42,7 @@ struct Member {
 
 /// The order of the official SDKs. What needs a desktop's own broker, or Visual Studio Code, has no
 /// counterpart here.
-const Member kMembers[] = {
+constexpr Member kMembers[] = {
     {kEnvironment, true,
      [](const DefaultCredentialOptions&, const IdentityOptions& identity,
         bool) -> std::shared_ptr<TokenCredential> {
@@ -203,7 +203,7 @@ Result<AccessToken> EnvironmentCredential::get_token(const TokenRequest& request
   return Error(std::move(token).error()).with_context(kEnvironment);
 }
 
-DefaultAzureCredential::DefaultAzureCredential(DefaultCredentialOptions options) {
+DefaultAzureCredential::DefaultAzureCredential(const DefaultCredentialOptions& options) {
   const IdentityOptions identity = options_of(options);
   for (const std::string& variable : options.required_env_vars) {
     if (identity.environment(variable)) continue;

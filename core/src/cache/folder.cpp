@@ -72,7 +72,7 @@ Result<void> check_owner(const std::filesystem::path& path, int fd) {
 }
 
 /// That no folder can be made is neither "not found" nor "not allowed" for who asked a registry.
-Error unusable(const std::filesystem::path& path, Error error) {
+Error unusable(const std::filesystem::path& path, const Error& error) {
   const Errc code = error.code();
   const bool is_ours = code == Errc::not_found || code == Errc::denied || code == Errc::conflict ||
                        code == Errc::invalid_argument;

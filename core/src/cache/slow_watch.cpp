@@ -27,7 +27,7 @@ std::optional<std::uint64_t> SlowWatch::look(std::uint64_t index, const Chunk& c
   }
   seen.last = now;
   const std::int64_t elapsed = now - seen.since;
-  if (elapsed < nanoseconds(kStall).count()) return seen.rate;
+  if (elapsed <= 0 || elapsed < nanoseconds(kStall).count()) return seen.rate;
   const std::uint64_t grown = chunk.written - seen.written;
   seen.rate = grown * static_cast<std::uint64_t>(kSecond) / static_cast<std::uint64_t>(elapsed);
   seen.since = now;

@@ -201,9 +201,9 @@ class CurlTransport final : public Transport {
     settings.connect_timeout = options_.connect_timeout;
     settings.proxy = proxy;
     settings.check = check_;
-    static const ConnectionOptions kPlain;
+    const ConnectionOptions plain;
     const bool own = request.connection != nullptr;
-    settings.tls = TRY(running.tls_files.load(own ? *request.connection : kPlain, whole));
+    settings.tls = TRY(running.tls_files.load(own ? *request.connection : plain, whole));
     auto transfer = std::make_shared<Transfer>(request, !settings.proxy.empty());
     auto handle = TRY(EasyHandle::make(*running.curl, request, std::move(settings), transfer));
     running.loop->submit(std::move(handle));

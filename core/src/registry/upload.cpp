@@ -122,7 +122,7 @@ class StreamSource final : public BlobSource {
     }
     const std::size_t before = held_.size();
     held_.resize(before + kBlock);
-    const auto got = reader_(std::span(held_).subspan(before), context);
+    auto got = reader_(std::span(held_).subspan(before), context);
     held_.resize(before + (got ? std::min(*got, kBlock) : 0));
     if (!got) return std::move(got).error();
     return {};

@@ -14,7 +14,7 @@ namespace berth::registry {
 UploadBytes::UploadBytes(BlobSource& source, Hasher hasher,
                          std::function<void(std::uint64_t)> progress)
     : source_(source),
-      hasher_(std::move(hasher)),
+      hasher_(hasher),
       progress_(std::move(progress)) {}
 
 Result<void> UploadBytes::seek(std::uint64_t offset) {

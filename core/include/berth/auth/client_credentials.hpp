@@ -44,7 +44,7 @@ struct ClientCertificate {
 /// An application with a certificate: a signed assertion (RFC 7523) stands for the secret.
 class ClientCertificateCredential final : public TokenCredential {
  public:
-  ClientCertificateCredential(Application application, ClientCertificate certificate,
+  ClientCertificateCredential(Application application, const ClientCertificate& certificate,
                               IdentityOptions options = {});
   ~ClientCertificateCredential() override;
   Result<AccessToken> get_token(const TokenRequest& request, const Context& context) override;

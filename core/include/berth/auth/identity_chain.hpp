@@ -60,7 +60,7 @@ struct DefaultCredentialOptions {
 /// Errc::invalid_argument.
 class DefaultAzureCredential final : public TokenCredential {
  public:
-  explicit DefaultAzureCredential(DefaultCredentialOptions options = {});
+  explicit DefaultAzureCredential(const DefaultCredentialOptions& options = {});
   ~DefaultAzureCredential() override;
   Result<AccessToken> get_token(const TokenRequest& request, const Context& context) override;
   std::string name() const override;
