@@ -28,7 +28,7 @@ BEGIN, END = "<!-- table: written by ./dev bench sdk -->", "<!-- end of the SDK'
 class Bench:
     def __init__(self, arguments, folder):
         self.bin, self.sdk, self.rounds, self.folder = pathlib.Path(arguments.bin), pathlib.Path(arguments.sdk), arguments.rounds, folder
-        self.rows = []
+        self.rows, self.notes = [], []
 
     def probes(self, ca):
         return {"the SDK": lambda: Probe.sdk(self.sdk, ca=ca), "berth": lambda: Probe.berth(self.bin, ca=ca)}
@@ -62,6 +62,11 @@ class Bench:
             at = {"endpoint": f"https://{registry.host}"}
             digest = registry.push_blob("bench/down", file)["digest"]
             number = [0]
+            servers = {}  # CPU seconds of the registry's process, by case and client
+
+            def registry_cpu():
+                fields = pathlib.Path(f"/proc/{registry.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+                return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
             def asked(probe, op, **words):
                 answer = probe.ask(op, **at, **words)
@@ -69,9 +74,11 @@ class Bench:
                     raise RuntimeError(f"{op}: {answer}")
                 return answer["seconds"]
 
-            def upload(probe, _):
+            def upload(probe, who):
                 number[0] += 1  # a repository of its own, or the registry would have it already
+                before = registry_cpu()
                 seconds = asked(probe, "uploadBlob", repository=f"bench/up{number[0]}", file=str(file))
+                servers.setdefault(who, []).append(registry_cpu() - before)
                 return seconds
 
             def download(probe, _):
@@ -96,6 +103,8 @@ class Bench:
                 return float(said), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
             self.interleave(f"upload of a file of {size // MIB} MiB", registry.ca, upload, size, {"curl, one PUT": by_curl})
+            said = ", ".join(f"{who} {statistics.median(runs):.2f} s" for who, runs in servers.items())
+            self.notes.append(f"CPU time of docker-registry itself for one upload, nearly all of it one thread's after another: {said}.")
             self.interleave(f"download of {size // MIB} MiB to a file", registry.ca, download, size)
         finally:
             registry.close()
@@ -184,9 +193,10 @@ def main():
             bench.tags(arguments.tags)
         counted = bench.requests() if "requests" in wanted else {}
     node = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    notes = "".join(f"- {note}\n" for note in bench.notes) + ("\n" if bench.notes else "")
     text = (f"Measured on {datetime.date.today()}, {machine()}, load {os.getloadavg()[0]:.1f} at the end; docker-registry {registry_version()} with TLS on "
             f"loopback, {'its storage and all files in memory' if shm else 'on disk'}; @azure/container-registry 1.1.2, Node {node}; {arguments.rounds} "
-            f"interleaved rounds.\n\n{cost_table(bench.rows)}\n\nRequests, those for tokens and redirects included:\n\n{request_table(counted)}")
+            f"interleaved rounds.\n\n{cost_table(bench.rows)}\n\n{notes}Requests, those for tokens and redirects included:\n\n{request_table(counted)}")
     print(text)
     if arguments.readme and not arguments.case:
         path = pathlib.Path(arguments.readme)
