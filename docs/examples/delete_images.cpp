@@ -5,6 +5,7 @@
 //     delete_images https://myregistry.azurecr.io library/hello-world
 #include <iostream>
 #include <memory>
+#include <vector>
 
 #include "berth/acr/client.hpp"
 #include "berth/auth/identity_chain.hpp"
@@ -27,7 +28,10 @@ Result<void> prune(const std::string& endpoint, const std::string& name) {
   // The whole list before anything goes: a list cannot be walked while it shrinks.
   acr::ListManifestsOptions newest_first;
   newest_first.order = acr::ArtifactManifestOrder::last_updated_on_descending;
-  const auto images = TRY(repository.list_manifest_properties(context, newest_first).all());
+  auto images = TRY(repository.list_manifest_properties(context, newest_first).all());
+  // An image is what a tag leads to: the platforms of an index, and signatures, bear no tag and go
+  // or stay with what needs them (`berth purge --untagged` finds those that nothing needs).
+  std::erase_if(images, [](const auto& manifest) { return manifest.tags.empty(); });
 
   for (std::size_t i = kKept; i < images.size(); ++i) {
     std::cout << "Deleting the image " << images[i].digest.text() << "\n";

@@ -217,9 +217,11 @@ Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
     object.set("source", anonymous ? json::Node() : json::Node(credential.source));
     if (by_identity && identity) set_identity(object, *identity);
     object.set("checked", asks && !anonymous);
+    if (!shown) object.set("refused", shown.error().describe());
     workspace.io().print(object.to_text(2) + "\n");
   } else if (anonymous) {
     workspace.io().print("nobody: " + key.text() + " is asked without credentials\n");
+    if (!shown) workspace.io().error_text("berth: " + shown.error().describe() + "\n");
   } else {
     workspace.io().print(
         (by_identity ? shown_identity(identity)

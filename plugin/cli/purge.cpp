@@ -59,8 +59,10 @@ class Purging {
     show(plan);
     const int status = show_closed(plan);
     const bool empty = plan.tags.empty() && plan.manifests.empty();
-    if (command_.dry_run || empty) return finish(status);
-    if (!TRY(agreed(plan))) return finish(kFailed);
+    // A script finds the same members in the answer whether there was something to do or not.
+    const bool says_all = workspace_.options().json && !command_.dry_run;
+    if (command_.dry_run || (empty && !says_all)) return finish(status);
+    if (!empty && !TRY(agreed(plan))) return finish(kFailed);
     const acr::PurgeResult result = purge.execute(plan, workspace_.context());
     forget(plan);
     return finish(worse(status, show(result)));

@@ -16,6 +16,9 @@ struct Row {
 };
 
 constexpr std::array kRows{
+    Row{"REGISTRY_DISALLOWED_OPERATION", "can_read is false",
+        "`berth set PLACE can_read=true` does, of the tag, its manifest and its repository, "
+        "whichever is locked (`berth stat PLACE` shows it)"},
     Row{"REGISTRY_DISALLOWED_OPERATION", "",
         "`berth set PLACE can_write=true can_delete=true` does, of the tag, its manifest and its "
         "repository, whichever is locked (`berth stat PLACE` shows it)"},
@@ -44,6 +47,8 @@ constexpr std::array kRows{
         "Repository Contributor on a registry whose rights are per repository (ABAC)"},
     Row{"BLOB_UPLOAD_INVALID", "",
         "the upload went out of step with the registry after a broken connection: start it again"},
+    Row{"CONFLICT", "restoring ",
+        "another manifest has the tag by now: `berth deleted restore --force` moves it"},
     Row{"BLOB_UPLOAD_UNKNOWN", "", "the registry gave the upload up: start it again"},
 };
 

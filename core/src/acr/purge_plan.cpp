@@ -147,6 +147,17 @@ Result<void> Purge::Impl::plan_tags(const Chosen& repository, Timestamp cutoff, 
 Result<void> Purge::Impl::plan_repository(const Chosen& repository, Timestamp cutoff,
                                           Budget& budget, PurgePlan& plan,
                                           const Context& context) const {
+  Call call = requests::repository(*core, repository.name);
+  call.scopes = scopes(repository.name);
+  const auto own = TRY(requests::ask(*core, call, parse_repository, {}, context));
+  if (is_locked(own.can_delete, own.can_write)) {
+    // Found out by trying, it would have cost the tags their own locks.
+    return Error(Errc::denied,
+                 fmt::format("{0}/{1}: the repository itself is locked, and nothing in it can be "
+                             "deleted; `berth set {0}/{1} can_delete=true can_write=true` lifts "
+                             "that",
+                             core->name(), repository.name));
+  }
   if (options.untagged != PurgeOptions::Untagged::only) {
     TRY(plan_tags(repository, cutoff, budget, plan, context));
   }
@@ -162,15 +173,20 @@ Result<PurgePlan> Purge::plan(const Context& context) const {
   const Timestamp cutoff(now.since_1970() - options.ago);
   Impl::Budget budget{options.filter_timeout};
   PurgePlan plan;
+  const bool is_list = !impl_->named_repositories();
   const auto repositories = TRY(impl_->choose(budget, context));
   for (const Impl::Chosen& repository : repositories) {
     const auto tags = static_cast<std::ptrdiff_t>(plan.tags.size());
     const auto manifests = static_cast<std::ptrdiff_t>(plan.manifests.size());
     const auto done = impl_->plan_repository(repository, cutoff, budget, plan, context);
     if (done) continue;
-    if (done.error().code() != Errc::denied) return done.error();
+    const Errc code = done.error().code();
+    const bool is_gone = is_list && code == Errc::not_found;  // since the registry was listed
+    const bool is_of_one = code == Errc::denied || (is_list && code == Errc::corrupt);
+    if (!is_gone && !is_of_one) return done.error();
     plan.tags.erase(plan.tags.begin() + tags, plan.tags.end());
     plan.manifests.erase(plan.manifests.begin() + manifests, plan.manifests.end());
+    if (is_gone) continue;
     plan.skipped.push_back({fmt::format("{}/{}", impl_->core->name(), repository.name),
                             PurgeSkipped::Reason::failed, done.error()});
   }

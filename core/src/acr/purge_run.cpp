@@ -131,8 +131,9 @@ class Run {
     }
     Error error = std::move(outcome).error();
     const Errc code = error.code();
+    // What throttles one request after its retries throttles all that would follow.
     const bool ends = code == Errc::unauthenticated || code == Errc::cancelled ||
-                      code == Errc::timeout || !context_.check();
+                      code == Errc::timeout || code == Errc::rate_limited || !context_.check();
     if (ends && !result_.stopped_by) result_.stopped_by = error;
     result_.skipped.push_back({reference, Reason::failed, std::move(error)});
     return false;

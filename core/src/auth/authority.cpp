@@ -77,7 +77,8 @@ Error refused(http::Response& response, const AuthorityRequest& request, http::C
   const std::string what =
       fmt::format("{}: Microsoft Entra ID at {}, tenant {}, client {}", request.who, request.host,
                   request.tenant, text::escape_for_terminal(request.client_id));
-  const Error plain = http::error_from(response, "POST", what, client.clock().now(), context);
+  const Error plain = http::error_from(response, "POST", what, client.clock().now(), context,
+                                       http::Login::elsewhere);
   HttpInfo info = *plain.http();
   info.registry_code = refusal.code.empty() ? refusal.error : refusal.code;
   info.registry_message = refusal.description;

@@ -59,7 +59,7 @@ Result<std::optional<Demand>> demand_of(const http::Response& response, const st
   }
   if (basic) return std::optional(Demand{});
   if (challenges.empty()) return std::optional<Demand>();
-  return Error(Errc::unsupported,
+  return Error(Errc::unauthenticated,
                fmt::format("{} asks for a login in a way that berth does not speak ({}): Basic and "
                            "Bearer with a realm that is an http or https URL are",
                            name, schemes));

@@ -111,8 +111,8 @@ std::string operation(const TokenServerRequest& request) {
 /// was asked of it: "not found" would make a tag be forgotten.
 Error refusal(http::Response& response, std::string_view method, const TokenServerRequest& request,
               const http::Client& client, const Context& context) {
-  Error error =
-      http::error_from(response, method, operation(request), client.clock().now(), context);
+  Error error = http::error_from(response, method, operation(request), client.clock().now(),
+                                 context, http::Login::elsewhere);
   const HttpInfo info = *error.http();
   if (error.code() == Errc::not_found) {
     return Error(Errc::denied,

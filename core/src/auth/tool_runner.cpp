@@ -51,6 +51,8 @@ Result<AccessToken> ToolRunner::fetch(const TokenRequest& request, const Context
   spec.argv =
       tool_.arguments({.scope = scope, .tenant = tenant, .subscription = account_.subscription});
   spec.argv.insert(spec.argv.begin(), *program);
+  // What it loads by a relative path, as Python does, must not come from the caller's folder.
+  spec.folder = "/bin";
   spec.output_limit = http::limits::kTokenBody;
   spec.inherit_stderr = false;
   const auto ran = run_process(spec, context.with_timeout(options_.process_timeout));

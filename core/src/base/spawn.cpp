@@ -129,6 +129,10 @@ class SpawnPlan {
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
   }
 
+  void run_in(const std::string& folder) {
+    if (!folder.empty()) ::posix_spawn_file_actions_addchdir_np(&actions_, folder.c_str());
+  }
+
   int run(pid_t& pid, const std::string& program, char** argv, char** env) const {
     return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, argv, env);
   }
@@ -163,6 +167,7 @@ Result<Child> spawn(const ProcessSpec& spec) {
   plan.give(out.write, STDOUT_FILENO);
   if (err.write) plan.give(err.write, STDERR_FILENO);
   plan.isolate();
+  plan.run_in(spec.folder);
   pid_t pid = -1;
   const int failure = start_with_original_file_limit(in.write.get(), [&] {
     return plan.run(pid, program, pointers_to(argv).data(), pointers_to(env).data());

@@ -57,6 +57,9 @@ Result<std::string> probe_scheme(http::Transport& transport, const std::string& 
                                                  host, plain.error().message()))
         .with_sys_errno(plain.error().sys_errno());
   }
+  // What answered the first bytes of TLS in plain text speaks http, whatever became of this
+  // request.
+  if (!plain && tls.error().sys_errno() == EPROTO) return std::move(plain).error();
   if (!plain || *plain == 400) return std::move(tls).error();
   log::info(
       fmt::format("{} does not speak TLS; it is on this machine, so plain http is used", host));

@@ -11,6 +11,7 @@
 #include "berth/base/sync.hpp"
 #include "berth/base/try.hpp"
 #include "berth/http/limits.hpp"
+#include "berth/http/policy.hpp"
 
 #include "http/status.hpp"
 
@@ -51,8 +52,7 @@ bool may_repeat(const Request& request, const Result<Response>& answer) {
 }
 
 std::optional<milliseconds> asked_delay(const Result<Response>& answer, const Clock& clock) {
-  const std::string* value = answer ? answer->headers.find("Retry-After") : nullptr;
-  return value != nullptr ? parse_retry_after(*value, clock.now()) : std::nullopt;
+  return answer ? asked_wait(answer->headers, clock.now()) : std::nullopt;
 }
 
 Result<void> redirect(Request& request, const Response& response) {

@@ -20,6 +20,7 @@ namespace {
 struct Explained {
   Errc code;
   std::string why;
+  int sys_errno = 0;
 };
 
 bool says(std::string_view detail, std::initializer_list<std::string_view> words) {
@@ -52,7 +53,8 @@ Explained explain_handshake(const TransferEnd& end, const Url& url) {
     return {Errc::untrusted,
             fmt::format("{} does not speak TLS at this port ({}); if it is meant to be plain http, "
                         "ask for that by name",
-                        url.origin().text(), end.detail)};
+                        url.origin().text(), end.detail),
+            EPROTO};
   }
   return {Errc::untrusted,
           fmt::format("no TLS connection to {} ({})", url.origin().host, end.detail)};
@@ -192,9 +194,10 @@ Error error_of(const TransferEnd& end, std::string_view method, const Url& url, 
   auto refused = end.verdict == Verdict::none ? explain_tunnel(end, url, proxy) : std::nullopt;
   const Explained explained = refused ? *std::move(refused) : explain(end, url, in_body);
   Error error(explained.code, fmt::format("{} {}: {}", method, url.redacted(), explained.why));
-  // Who tries another scheme tells "nobody is there" from "not like this" by it.
-  if (end.verdict != Verdict::none || end.curl_code != CURLE_COULDNT_CONNECT) return error;
-  return std::move(error).with_sys_errno(ECONNREFUSED);
+  // Who tries another scheme tells "nobody is there" and "it answered without TLS" from other
+  // failures by it.
+  const bool nobody = end.verdict == Verdict::none && end.curl_code == CURLE_COULDNT_CONNECT;
+  return std::move(error).with_sys_errno(nobody ? ECONNREFUSED : explained.sys_errno);
 }
 
 }  // namespace berth::http

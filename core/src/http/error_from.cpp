@@ -8,6 +8,7 @@
 #include "berth/base/text.hpp"
 #include "berth/http/client.hpp"
 #include "berth/http/limits.hpp"
+#include "berth/http/policy.hpp"
 
 #include "http/error_body.hpp"
 #include "http/status.hpp"
@@ -106,12 +107,26 @@ bool is_about_no_right(const HttpInfo& info) {
          info.registry_message == "retrieving permissions failed";
 }
 
-std::string remedy(Errc code, const HttpInfo& info, std::string_view host) {
-  if (info.registry_code == kLocked) return "; set both to true first";
+std::string_view lock_of(std::string_view method) {
+  return is_safe_method(method) ? "it is locked: can_read is false"
+                                : "it is locked: can_write or can_delete is false";
+}
+
+/// With its port: that is how logins are kept.
+std::string host_of(const Url& url) {
+  const std::string origin = url.origin().text();
+  return origin.substr(origin.find("://") + 3);
+}
+
+std::string remedy(Errc code, const HttpInfo& info, const Url& url, Login login) {
+  if (info.registry_code == kLocked) {
+    return is_safe_method(info.method) ? "; set it to true first" : "; set both to true first";
+  }
   if (info.status == 407) return "; give it in http_proxy, as http://user:password@host:port";
   switch (code) {
     case Errc::unauthenticated:
-      return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host);
+      if (login == Login::elsewhere) return {};
+      return fmt::format("; log in with `docker login {0}` or `podman login {0}`", host_of(url));
     case Errc::denied:
       if (is_about_no_right(info)) return {};
       return "; ask its owner for the permission, or log in as somebody who has it";
@@ -150,9 +165,7 @@ HttpInfo read_info(Response& response, std::string_view method, Clock::SystemTim
     info.correlation_id = value->substr(0, 128);
     break;
   }
-  if (const std::string* value = response.headers.find("Retry-After")) {
-    info.retry_after = parse_retry_after(*value, now);
-  }
+  info.retry_after = asked_wait(response.headers, now);
   std::string body;
   const Context brief = context.with_timeout(kBodyTime);
   while (response.body != nullptr && body.size() < limits::kErrorBody) {
@@ -170,16 +183,15 @@ HttpInfo read_info(Response& response, std::string_view method, Clock::SystemTim
 }  // namespace
 
 Error error_from(Response& response, std::string_view method, std::string_view operation,
-                 Clock::SystemTime now, const Context& context) {
+                 Clock::SystemTime now, const Context& context, Login login) {
   HttpInfo info = read_info(response, method, now, context);
   const bool locked = info.registry_code == kLocked;
   const Errc code = locked ? Errc::denied : code_of(info.status);
   const bool again =
       is_retryable_status(info.status) && (is_safe_method(method) || info.status == 429);
   std::string message =
-      fmt::format("{}: {} ({}){}", operation,
-                  locked ? "it is locked: can_write or can_delete is false" : meaning(info.status),
-                  what_it_said(info), remedy(code, info, response.url.origin().host));
+      fmt::format("{}: {} ({}){}", operation, locked ? lock_of(info.method) : meaning(info.status),
+                  what_it_said(info), remedy(code, info, response.url, login));
   return Error(code, std::move(message)).with_http(std::move(info)).retryable(again);
 }
 

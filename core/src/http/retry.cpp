@@ -78,4 +78,16 @@ std::optional<milliseconds> parse_retry_after(std::string_view value, Clock::Sys
   return std::max(std::chrono::ceil<milliseconds>(*date - now), milliseconds(0));
 }
 
+std::optional<milliseconds> asked_wait(const Headers& headers, Clock::SystemTime now) {
+  constexpr unsigned long long kYear = 366ULL * 24 * 3600 * 1000;
+  for (const char* name : {"retry-after-ms", "x-ms-retry-after-ms"}) {
+    const std::string* value = headers.find(name);
+    if (value == nullptr) continue;
+    const auto number = text::parse_unsigned(text::trim(*value));
+    if (number) return milliseconds(std::min(*number, kYear));
+  }
+  const std::string* value = headers.find("Retry-After");
+  return value != nullptr ? parse_retry_after(*value, now) : std::nullopt;
+}
+
 }  // namespace berth::http

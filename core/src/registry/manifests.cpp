@@ -35,6 +35,14 @@ Result<Digest> check_bytes(const std::string& raw, const std::string& type,
     return std::move(right).error();
   }
   const auto stated = stated_digest(response);
+  if (!stated && media_type_of(raw).empty()) {
+    // Nothing vouches for the bytes: a proxy or a login page answers 200 with whatever it has.
+    const std::string* said = response.headers.find("Content-Type");
+    return Error(Errc::corrupt,
+                 fmt::format("the answer is no manifest ({}): a proxy or a login page may stand "
+                             "between, or this is no registry",
+                             said != nullptr ? text::escape_for_terminal(*said) : "of no type"));
+  }
   if (!stated) return digest_of(as_bytes(raw));
   if (auto right = verify(as_bytes(raw), *stated); !right) {
     return std::move(right).error().with_context("Docker-Content-Digest contradicts the bytes");
@@ -69,6 +77,11 @@ Result<Client::Impl::Target> Client::Impl::target(const std::string& repository,
   TRY(check_repository(repository));
   if (oci::is_tag(reference)) return Target{repository, reference, std::nullopt};
   auto digest = Digest::parse(reference);
+  if (digest && !digest->is_verifiable()) {
+    return Error(Errc::unsupported,
+                 fmt::format("{}/{}@{}: berth cannot compute digests of this algorithm", name(),
+                             repository, reference));
+  }
   if (digest) return Target{repository, reference, *std::move(digest)};
   if (digest.error().code() == Errc::unsupported) return std::move(digest).error();
   return Error(Errc::invalid_argument,

@@ -227,6 +227,36 @@ TEST_F(PurgeTest, LockedOnesStayUnlessToldOtherwise) {
   EXPECT_EQ(fake_.server().count("PATCH", "*"), 2);
 }
 
+TEST_F(PurgeTest, ALockedRepositoryIsLeftOutBeforeAnyLockIsLifted) {
+  fake_.lock("app", "a1");
+  fake_.lock("app", "");
+  auto options = old();
+  options.include_locked = true;
+  const auto made = plan(options);
+  ASSERT_THAT(made, IsOk());
+  EXPECT_TRUE(made->tags.empty());
+  ASSERT_EQ(made->skipped.size(), 1U);
+  EXPECT_THAT(made->skipped[0].error->message(), HasSubstr("the repository itself is locked"));
+  EXPECT_EQ(run(options).tags_deleted, 0U);
+  EXPECT_EQ(fake_.server().count("PATCH", "*"), 0);
+}
+
+TEST_F(PurgeTest, ThrottlingEndsIt) {
+  const auto made = purge(old());
+  const auto planned = made->plan(context_).value();
+  fake_.fault({.method = "DELETE", .times = 0}, fault::too_many_requests("3600"));
+  const auto result = made->execute(planned, context_);
+  ASSERT_TRUE(result.stopped_by.has_value());
+  EXPECT_EQ(result.stopped_by->code(), Errc::rate_limited);
+}
+
+TEST_F(PurgeTest, ARepositoryThatWentSinceTheListIsNoFailure) {
+  fake_.add_image("gone", "v1", {"gone"});
+  fake_.fault({.method = "GET", .target = "/acr/v1/gone*", .times = 0}, fault::status(404));
+  EXPECT_THAT(tags(plan(old("a.*:1"))), ElementsAre("a1"));
+  EXPECT_THAT(tags(plan(old(".*:1"))), ElementsAre("a1"));
+}
+
 TEST_F(PurgeTest, ALockThatCameMeanwhileIsNoFailure) {
   const auto made = purge(old("app:1"));
   const auto planned = made->plan(context_).value();

@@ -253,7 +253,7 @@ TEST_F(SessionTest, A401WithoutAnyChallengeIsExplained) {
 TEST_F(SessionTest, AnUnknownSchemeIsNamed) {
   start([](const Seen&) -> Result<http::Response> { return answer(401, "", {"Negotiate abc"}); });
   const auto response = send();
-  EXPECT_THAT(response, test::HasCode(Errc::unsupported));
+  EXPECT_THAT(response, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(response.error().message(), HasSubstr("negotiate"));
 }
 

@@ -68,6 +68,13 @@ TEST(ProcessTest, GivesOutputAndExitCode) {
   EXPECT_EQ(result->exit_code, 3);
 }
 
+TEST(ProcessTest, RunsInAFolder) {
+  const ProcessSpec spec{.argv = {"/bin/pwd"}, .folder = "/usr"};
+  EXPECT_EQ(run_process(spec, Context()).value().output, "/usr\n");
+  const ProcessSpec nowhere{.argv = {"/bin/pwd"}, .folder = "/no/such/folder"};
+  EXPECT_FALSE(run_process(nowhere, Context()));
+}
+
 TEST(ProcessTest, FeedsMoreThanAPipeHoldsBothWays) {
   const std::string input(700'000, 'x');
   const Result<ProcessResult> result =

@@ -155,6 +155,11 @@ TEST_F(HubTest, WhereNobodyAnswersNoSchemeIsBlamed) {
     EXPECT_THAT(asked.error().message(), ::testing::HasSubstr("neither with TLS nor without it"));
     EXPECT_THAT(asked.error().message(), ::testing::Not(::testing::HasSubstr("https")));
   }
+  // It answered TLS in plain text: what is wrong with it now is not that.
+  transport_.https = [] { return Error(Errc::untrusted, "no TLS").with_sys_errno(EPROTO); };
+  transport_.http = [] { return Error(Errc::timeout, "no answer in time"); };
+  EXPECT_THAT(tags("localhost:5000"), HasCode(Errc::timeout));
+  transport_.http = transport_.https;
   // A server that breaks off may have had a reason of TLS: its word is kept.
   transport_.https = [] { return Error(Errc::unavailable, "https: misses a certificate"); };
   EXPECT_THAT(tags("localhost:5000").error().message(), ::testing::HasSubstr("misses"));

@@ -139,6 +139,26 @@ TEST(ErrorFromTest, MapsStatusToCode) {
   EXPECT_FALSE(error_from(response, "POST", "op", {}, Context()).is_retryable());
 }
 
+TEST(ErrorFromTest, ALoginIsAtTheHostWithItsPortAndAtNoTokenServer) {
+  const auto message = [](Login login) {
+    Response response = make_response(401, {});
+    response.url = *Url::parse("http://127.0.0.1:5000/v2/");
+    return error_from(response, "GET", "x", {}, Context(), login).message();
+  };
+  EXPECT_THAT(message(Login::here), testing::HasSubstr("`docker login 127.0.0.1:5000`"));
+  EXPECT_THAT(message(Login::elsewhere), testing::Not(testing::HasSubstr("log in")));
+}
+
+TEST(ErrorFromTest, ALockOnReadingIsNamed) {
+  const auto message = [](const char* method) {
+    Response response =
+        make_response(405, {}, R"({"errors":[{"code":"REGISTRY_DISALLOWED_OPERATION"}]})");
+    return error_from(response, method, "x", {}, Context()).message();
+  };
+  EXPECT_THAT(message("GET"), testing::HasSubstr("can_read is false"));
+  EXPECT_THAT(message("PUT"), testing::HasSubstr("can_write or can_delete is false"));
+}
+
 TEST(ErrorFromTest, SaysWhatWasAskedWhatTheRegistrySaidAndWhatToDo) {
   Response response =
       make_response(401, {{"X-Ms-Correlation-Request-Id", "id-1"}, {"Retry-After", "5"}},

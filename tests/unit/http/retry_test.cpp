@@ -44,6 +44,19 @@ TEST(RetryAfterTest, ReadsSecondsAndDates) {
   EXPECT_GT(*parse_retry_after("99999999999999", now), 1h);
 }
 
+TEST(RetryAfterTest, AzuresMillisecondsComeFirst) {
+  const auto wait = [](std::initializer_list<std::pair<const char*, const char*>> fields) {
+    Headers headers;
+    for (const auto& [name, value] : fields) headers.add(name, value);
+    return asked_wait(headers, {});
+  };
+  EXPECT_EQ(wait({}), std::nullopt);
+  EXPECT_EQ(wait({{"Retry-After", "2"}}), 2s);
+  EXPECT_EQ(wait({{"Retry-After", "2"}, {"retry-after-ms", "300"}}), 300ms);
+  EXPECT_EQ(wait({{"X-Ms-Retry-After-Ms", " 40 "}}), 40ms);
+  EXPECT_EQ(wait({{"retry-after-ms", "soon"}, {"Retry-After", "2"}}), 2s);
+}
+
 TEST(RetryAfterTest, IgnoresUnusableText) {
   const Clock::SystemTime now{};
   for (const char* text : {"", "880us", "-1", "1.5", "soon", "Sun, 06 Nov 1994 08:49:37 CET",

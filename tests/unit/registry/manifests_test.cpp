@@ -94,6 +94,17 @@ TEST_F(ManifestsTest, AnAnnouncedDigestThatContradictsTheBytesIsRefused) {
   EXPECT_THAT(client().get_manifest("library/a", image_.digest, context_), IsOk());
 }
 
+TEST_F(ManifestsTest, APageOfAProxyIsNoManifest) {
+  fake_.fault({.times = 0}, fault::status(200, "<html>log in</html>",
+                                          {{"Content-Type", "text/html; charset=utf-8"}}));
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto manifest = client().get_raw_manifest("library/a", "v1", context_);
+    ASSERT_THAT(manifest, HasCode(Errc::corrupt));
+    EXPECT_THAT(manifest.error().message(), HasSubstr("is no manifest (text/html"));
+    EXPECT_THAT(client().head_manifest("library/a", "v1", context_), HasCode(Errc::corrupt));
+  }
+}
+
 TEST_F(ManifestsTest, AHeadByDigestThatNamesAnotherIsCheckedByGet) {
   fake_.fault({.method = "HEAD"}, fault::header("Docker-Content-Digest", digest_text("else")));
   const auto head = client().head_manifest("library/a", image_.digest, context_);
@@ -157,7 +168,9 @@ TEST_F(ManifestsTest, ChecksReferencesBeforeAsking) {
                 HasCode(Errc::invalid_argument))
         << reference;
   }
-  EXPECT_THAT(client().head_manifest("library/a", "md5:00", context_), HasCode(Errc::unsupported));
+  for (const std::string& digest : {std::string("md5:00"), "blake3:" + std::string(64, 'a')}) {
+    EXPECT_THAT(client().head_manifest("library/a", digest, context_), HasCode(Errc::unsupported));
+  }
   EXPECT_EQ(fake_.server().requests(), 0);
 }
 

@@ -14,6 +14,7 @@ namespace berth {
 struct ProcessSpec {
   std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH that it is given, absolute
                                   ///< folders of it only, unless it has a slash
+  std::string folder;             ///< where it runs; "" is this process's own
   std::string input;              ///< written to its stdin, which is then closed
   std::optional<std::vector<std::string>> env;  ///< "NAME=value"; absent: this process's own
   std::vector<std::string> extra_env;           ///< added to or replacing entries of env

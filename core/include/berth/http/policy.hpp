@@ -29,6 +29,9 @@ struct RetryPolicy {
 /// Retry-After in seconds or as an HTTP date (RFC 9110 section 10.2.3); nullopt for unusable text.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value,
                                                            Clock::SystemTime now);
+/// What an answer asks to wait: retry-after-ms and x-ms-retry-after-ms, in milliseconds, which
+/// Azure's services send, or Retry-After. nullopt without one of them that is usable.
+std::optional<std::chrono::milliseconds> asked_wait(const Headers& headers, Clock::SystemTime now);
 
 /// DESIGN section 5's one URL policy. Where may a URL that a server named lead?
 namespace url_policy {
