@@ -44,7 +44,11 @@ int run_cat(const CatCommand& command, Workspace& workspace) {
   for (const std::string& place : command.places) {
     if (auto done = cat(place, workspace); !done) {
       if (done.error().sys_errno() == EPIPE) return kDone;  // head(1) has what it wanted
-      status = worse(status, report(workspace, done.error()));
+      const int one = report(workspace, done.error());
+      status = worse(status, one);
+      if (one != kInterrupted) continue;
+      say_what_came_is_kept(workspace);
+      return one;
     }
   }
   return status;

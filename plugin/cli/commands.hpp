@@ -36,6 +36,8 @@ int run_version(const VersionCommand& command, Workspace& workspace);
 /// Prints the sentence, or with `json` the object, and gives the status.
 int print_error(Io& io, bool json, const Error& error);
 int report(Workspace& workspace, const Error& error);
+/// After an interruption, to people: the cache has the bytes that came.
+void say_what_came_is_kept(Workspace& workspace);
 /// With --json, the object {"VERB": WHAT} of a command that else prints nothing.
 void print_done(Workspace& workspace, const char* verb, const std::string& what);
 /// The worse of two statuses: any failure before success, and the first kind of failure wins.

@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "failures.hpp"
 #include "image_copy.hpp"
 #include "progress.hpp"
 
@@ -26,9 +27,11 @@ class Copier {
   Result<void> copy(const std::string& source) {
     if (!images_) return to_files(source);
     const auto done = TRY(images_->copy(source));
-    note(source, done.target, done.digest);
+    note(source, done.target, done.digest, 0);
     return {};
   }
+  /// Of what failed below the sources while the rest was copied.
+  int status() const noexcept { return failures_.status(); }
   Result<void> finish() { return images_ ? images_->finish() : Result<void>(); }
 
   /// Nothing where the data itself went to standard output.
@@ -52,13 +55,14 @@ class Copier {
   }
 
  private:
-  /// A line of --json: what was copied, and where it is now.
+  /// A line of --json: what was copied, where it is now, and how much of it failed.
   void note(const std::string& source, const std::string& target,
-            const std::optional<Digest>& digest) {
+            const std::optional<Digest>& digest, std::uint64_t failed) {
     json::Node object = json::Node::object();
     object.set("source", source);
     object.set("target", target);
     if (digest) object.set("digest", digest->text());
+    if (failed > 0) object.set("failed", failed);
     copied_.push_back(std::move(object));
   }
 
@@ -78,9 +82,10 @@ class Copier {
     fs::path target(command_.target);
     if (into_folder_) target /= fs::path(located.place.text).filename();
     const auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
-    TRY(folder ? copy_folder(*located.tree, located.place.inside, target)
+    const std::uint64_t before = failures_.count();
+    TRY(folder ? copy_folder(*located.tree, located.place.inside, source, target)
                : copy_file(*located.tree, located.found.node, target, source));
-    note(source, target.string(), meaning.digest);
+    note(source, target.string(), meaning.digest, failures_.count() - before);
     return {};
   }
 
@@ -97,20 +102,30 @@ class Copier {
 
   /// Everything below a path of the tree, with links followed: paths are walked from the root,
   /// since links lead out of the folder. What refers to a manifest is another one, and comes with
-  /// --referrers alone.
-  Result<void> copy_folder(tree::Tree& tree, const std::string& path, const fs::path& target) {
+  /// --referrers alone. What fails does not keep the rest. `text`: the place, for messages.
+  Result<void> copy_folder(tree::Tree& tree, const std::string& path, const std::string& text,
+                           const fs::path& target) {
     const tree::Found folder = TRY(tree.walk(tree.root(), path, true, workspace_.context()));
     const auto meaning = TRY(tree.meaning(folder.node, workspace_.context()));
     TRY(make_directories(target, 0777));
     for (const auto& entry : TRY(tree.list(folder.node, workspace_.context()))) {
       if (meaning.is_manifest && entry.name == "referrers" && !command_.referrers) continue;
       const std::string child = path.empty() ? entry.name : path + "/" + entry.name;
-      const tree::Found found = TRY(tree.walk(tree.root(), child, true, workspace_.context()));
-      TRY(found.node->type() == tree::Type::folder
-              ? copy_folder(tree, child, target / entry.name)
-              : copy_file(tree, found.node, target / entry.name, child));
+      const std::string place = place_below(text, entry.name);
+      if (auto copied = copy_child(tree, child, place, target / entry.name); !copied) {
+        TRY(failures_.note(std::move(copied).error(), place));
+      } else {
+        failures_.went_well();
+      }
     }
     return {};
+  }
+
+  Result<void> copy_child(tree::Tree& tree, const std::string& path, const std::string& text,
+                          const fs::path& target) {
+    const tree::Found found = TRY(tree.walk(tree.root(), path, true, workspace_.context()));
+    if (found.node->type() == tree::Type::folder) return copy_folder(tree, path, text, target);
+    return copy_file(tree, found.node, target, path);
   }
 
   Result<void> copy_file(tree::Tree& tree, const tree::NodePtr& node, const fs::path& target,
@@ -131,6 +146,7 @@ class Copier {
 
   const CpCommand& command_;
   Workspace& workspace_;
+  Failures failures_{workspace_};
   bool into_folder_ = false;
   bool standard_output_ = false;
   std::optional<ImageCopier> images_;  ///< when the target is for images
@@ -147,13 +163,13 @@ int run_cp(const CpCommand& command, Workspace& workspace) {
   int status = kDone;
   for (const std::string& source : command.sources) {
     auto copied = copier.copy(source);
+    // What failed on the way was reported before.
+    status = worse(status, copier.status());
     if (copied) continue;
     const int one = report(workspace, copied.error());
     status = worse(status, one);
     if (one != kInterrupted) continue;
-    if (!workspace.options().json) {
-      workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
-    }
+    say_what_came_is_kept(workspace);
     status = one;
     break;
   }

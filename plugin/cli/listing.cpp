@@ -37,6 +37,8 @@ char type_letter(tree::Type type) noexcept {
   return '-';
 }
 
+std::string shown_size(const Row& row) { return row.failed ? "?" : std::to_string(row.size); }
+
 }  // namespace
 
 std::string_view type_name(tree::Type type) noexcept {
@@ -90,11 +92,11 @@ void print_names(Io& io, const std::vector<tree::Entry>& entries, bool one_colum
 
 void print_rows(Io& io, const std::vector<Row>& rows) {
   std::size_t width = 1;
-  for (const auto& row : rows) width = std::max(width, std::to_string(row.size).size());
+  for (const auto& row : rows) width = std::max(width, shown_size(row).size());
   for (const auto& row : rows) {
     std::string line{type_letter(row.type)};
-    line += ' ' + padded_left(std::to_string(row.size), width) + ' ' +
-            padded_left(shown_time(row.mtime), 16) + ' ';
+    line += ' ' + padded_left(shown_size(row), width) + ' ' +
+            padded_left(row.failed ? "?" : shown_time(row.mtime), 16) + ' ';
     line += shown_name(io, row.name, row.type);
     if (!row.target.empty()) {
       line += " -> " + (io.out_is_terminal() ? text::escape_for_terminal(row.target) : row.target);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,14 +18,15 @@ struct Row {
   tree::Type type = tree::Type::folder;
   std::uint64_t size = 0;
   std::int64_t mtime = 0;
-  std::string target;  ///< of a link
-  std::string digest;  ///< of what a link leads to
+  std::string target;            ///< of a link
+  std::string digest;            ///< of what a link leads to
+  std::optional<Errc> failed{};  ///< nothing but name and type is known
 };
 
 /// Names as ls(1) shows them: in columns on a terminal, one a line in a pipe; escaped; coloured by
 /// type.
 void print_names(Io& io, const std::vector<tree::Entry>& entries, bool one_column);
-/// `type size time name -> target`, aligned.
+/// `type size time name -> target`, aligned; `?` for the size and time of a row that failed.
 void print_rows(Io& io, const std::vector<Row>& rows);
 
 /// A name ready for a terminal: escaped, and coloured where that is wanted.

@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "failures.hpp"
 #include "listing.hpp"
 
 namespace berth::cli {
@@ -22,23 +23,27 @@ class Lister {
         workspace_(workspace) {}
 
   Result<void> list(const std::string& text) {
-    Located located = TRY(text.empty() ? everything() : workspace_.locate(text, true));
+    Located located = TRY(workspace_.locate(text, true));
     if (located.found.node->type() != tree::Type::folder) {
-      return show(located, {{located.place.text, located.found.node->type()}}, nullptr);
+      return show(located, {{located.place.text, located.found.node->type()}}, nullptr, "");
     }
     return list_folder(located, located.found.node, text);
   }
 
-  std::string json() const { return array_.to_text(2); }
-
- private:
-  Result<Located> everything() {
+  /// The registries that are known.
+  Result<void> list_all() {
     tree::Tree* tree = TRY(workspace_.tree_of_all());
     const auto root = tree->root();
     const auto attributes = TRY(tree->attributes(root, workspace_.context()));
-    return Located{.tree = tree, .found = {.node = root, .attributes = attributes}};
+    Located located{.tree = tree, .found = {.node = root, .attributes = attributes}};
+    return list_folder(located, root, "");
   }
 
+  std::string json() const { return array_.to_text(2); }
+  /// Of what failed below the places while the rest was listed.
+  int status() const noexcept { return failures_.status(); }
+
+ private:
   Result<void> list_folder(Located& located, const tree::NodePtr& folder, const std::string& text) {
     std::vector<tree::Entry> entries = TRY(located.tree->list(folder, workspace_.context()));
     std::erase_if(entries,
@@ -53,27 +58,40 @@ class Lister {
     if (!command_.recursive) return {};
     for (const auto& entry : entries) {
       if (entry.type != tree::Type::folder) continue;
-      const auto child = TRY(located.tree->lookup(folder, entry.name, workspace_.context()));
-      TRY(list_folder(located, child.node,
-                      text.ends_with('/') ? text + entry.name : text + "/" + entry.name));
+      const std::string place = place_below(text, entry.name);
+      if (auto listed = list_child(located, folder, entry.name, place); !listed) {
+        TRY(failures_.note(std::move(listed).error(), place));
+      } else {
+        failures_.went_well();
+      }
     }
     return {};
   }
 
+  Result<void> list_child(Located& located, const tree::NodePtr& folder, const std::string& name,
+                          const std::string& place) {
+    const auto child = TRY(located.tree->lookup(folder, name, workspace_.context()));
+    return list_folder(located, child.node, place);
+  }
+
   /// `folder` null: the entry is the located place itself.
   Result<void> show(Located& located, const std::vector<tree::Entry>& entries,
-                    const tree::NodePtr& folder, const std::string& below = {}) {
+                    const tree::NodePtr& folder, const std::string& below) {
     if (!command_.long_format && !workspace_.options().json && by_name()) {
       print_names(workspace_.io(), entries, command_.one_column);
       return {};
     }
     std::vector<Row> rows;
     for (const auto& entry : entries) {
-      if (auto row = describe(located, entry, folder)) {
-        rows.push_back(std::move(*row));
-      } else if (row.error().code() != Errc::not_found) {  // else it went away since the listing
-        return std::move(row).error();
+      auto row = describe(located, entry, folder);
+      if (row) {
+        failures_.went_well();
+      } else {
+        const Errc why = row.error().code();
+        TRY(failures_.note(std::move(row).error(), place_below(below, entry.name)));
+        row = Row{.name = entry.name, .type = entry.type, .failed = why};
       }
+      rows.push_back(std::move(*row));
     }
     sort(rows);
     if (!command_.long_format && !workspace_.options().json) {
@@ -126,7 +144,9 @@ class Lister {
     object.set("name", row.name);
     if (headings_ && !below.empty()) object.set("folder", below);
     object.set("type", type_name(row.type));
-    if (command_.long_format) {
+    if (row.failed) {
+      object.set("error", to_string(*row.failed));
+    } else if (command_.long_format) {
       object.set("size", row.size);
       if (row.mtime > 0) object.set("mtime", text::format_rfc3339(row.mtime));
       if (!row.target.empty()) object.set("target", row.target);
@@ -137,6 +157,7 @@ class Lister {
 
   const LsCommand& command_;
   Workspace& workspace_;
+  Failures failures_{workspace_};
   json::Node array_ = json::Node::array();
   bool first_ = true;
   bool headings_ = command_.recursive || command_.places.size() > 1;
@@ -149,12 +170,13 @@ int run_ls(const LsCommand& command, Workspace& workspace) {
   if (command.all) workspace.list_all();
   Lister lister(command, workspace);
   int status = kDone;
-  std::vector<std::string> places = command.places;
-  if (places.empty()) places.emplace_back();
-  for (const std::string& place : places) {
-    if (auto listed = lister.list(place); !listed)
-      status = worse(status, report(workspace, listed.error()));
-  }
+  const auto note = [&](const Result<void>& listed) {
+    // What failed on the way was reported before.
+    status = worse(status, lister.status());
+    if (!listed) status = worse(status, report(workspace, listed.error()));
+  };
+  if (command.places.empty()) note(lister.list_all());
+  for (const std::string& place : command.places) note(lister.list(place));
   if (workspace.options().json) workspace.io().print(lister.json() + "\n");
   return status;
 }

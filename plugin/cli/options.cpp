@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include <CLI/App.hpp>
@@ -103,10 +104,26 @@ class Parser {
       app_.exit(error, out, out);
       return {.text = out.str()};
     }
+    for (const CLI::App* sub : app_.get_subcommands()) {
+      // A word that is to be completed may have no letter yet.
+      if (sub->get_group().empty() && sub->get_name() != "umount") continue;
+      if (has_empty_operand(*sub)) {
+        return {.error = empty_operand(sub->get_name()), .exit_status = kWrongUse};
+      }
+    }
     return {.invocation = std::move(invocation_)};
   }
 
  private:
+  static bool has_empty_operand(const CLI::App& sub) {
+    const auto positional = [](const CLI::Option* option) { return option->get_positional(); };
+    for (const CLI::Option* option : sub.get_options(positional)) {
+      const auto& words = option->results();
+      if (std::ranges::find(words, "") != words.end()) return true;
+    }
+    return false;
+  }
+
   template <class T>
   CLI::App* add(const std::string& name, const std::string& help, T& value) {
     CLI::App* sub = app_.add_subcommand(name, help);

@@ -72,6 +72,11 @@ int report(Workspace& workspace, const Error& error) {
   return print_error(workspace.io(), workspace.options().json, error);
 }
 
+void say_what_came_is_kept(Workspace& workspace) {
+  if (workspace.options().json) return;
+  workspace.io().error_line("berth: what came so far is kept: the same command takes it up");
+}
+
 void print_done(Workspace& workspace, const char* verb, const std::string& what) {
   if (!workspace.options().json) return;
   json::Node object = json::Node::object();

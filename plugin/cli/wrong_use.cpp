@@ -134,6 +134,13 @@ Error wrong_use(const CLI::App& app, const CLI::ParseError& error) {
                                       " --help shows how it is used"};
 }
 
+Error empty_operand(const std::string& command) {
+  return {Errc::invalid_argument, command +
+                                      ": an operand is empty, as an unset variable of the shell "
+                                      "makes it; berth " +
+                                      command + " --help shows how it is used"};
+}
+
 Error pasted_url(std::string_view text) {
   const std::size_t end = text.find("://");
   const std::string_view scheme = text.substr(0, end);

@@ -25,6 +25,9 @@ Error unknown_command(const CLI::App& app, std::string_view typed);
 /// what may have been meant, and where the help is.
 Error wrong_use(const CLI::App& app, const CLI::ParseError& error);
 
+/// The sentence for an operand of `command` that is "".
+Error empty_operand(const std::string& command);
+
 /// The sentence for a URL (it holds "://") where a place was wanted: how it is written instead.
 Error pasted_url(std::string_view text);
 

@@ -192,8 +192,8 @@ class Interrupted(Case):
     def partial_bytes(self):
         return json.loads(self.berth("--json", "cache", "status").stdout)["partial_bytes"]
 
-    def stalled(self):
-        """A copy of 96 MiB that stands still in its middle, all by the registry's will: the first answer with bytes ends no more, and the
+    def stalled(self, *words):
+        """A copy of 96 MiB (or what `words` do with them) that stands still in its middle, all by the registry's will: the first answer with bytes ends no more, and the
         connections that berth opens beside a slow one, as on a busy machine, give none. Until the faults are cleared."""
         r = self.fake_registry("--big", self.SIZE, faults=[
             {"method": "GET", "target": "*/blobs/*", "from": 2, "times": 1, "action": "stall_body", "at": self.SIZE // 3},
@@ -201,7 +201,8 @@ class Interrupted(Case):
         place = f"{r.host}/library/big:latest"
         digest = json.loads(self.berth("cat", f"{place}/manifest.json").stdout)["layers"][0]["digest"]
         self.berth("cat", f"{place}/config.json")  # the first blob
-        running = self.start("cp", f"{place}/layers/00.tar.gz", str(self.folder / "out"))
+        arguments = words or ("cp", "$LAYER", str(self.folder / "out"))
+        running = self.start(*(word.replace("$LAYER", f"{place}/layers/00.tar.gz") for word in arguments))
         wait_until(lambda: self.kept() > (8 << 20), what="some bytes")
         self.assertIsNone(running.poll())
         self.addCleanup(kill_and_wait, running)
@@ -226,6 +227,26 @@ class Interrupted(Case):
         self.assertEqual(set(statuses), {"206"}, "taken up by range, not begun again")
         self.assertEqual(digest_of((self.folder / "out").read_bytes()), digest)
         self.assertEqual(self.partial_bytes(), 0)
+
+    # S394
+    def test_cat_says_after_ctrl_c_that_what_came_is_kept_and_takes_it_up(self):
+        r, place, digest, running = self.stalled("cat", "$LAYER", "r.invalid/never/asked")
+        reading = threading.Thread(target=running.stdout.read)  # the pipe is not what it waits for
+        reading.start()
+        running.send_signal(signal.SIGINT)
+        words = running.stderr.read()
+        self.assertEqual(running.wait(60), 130, words)
+        reading.join(60)
+        self.assertIn(b"what came so far is kept: the same command takes it up", words)
+        self.assertNotIn(b"r.invalid", words, "the next is not begun")
+        self.assertGreater(self.partial_bytes(), 8 << 20)
+        r.clear_faults()
+        with open(self.folder / "out", "wb") as out:
+            again = self.start("-vv", "cat", f"{place}/layers/00.tar.gz", stdout=out)
+            _, asked = again.communicate(timeout=60)
+        self.assertEqual(again.returncode, 0, asked)
+        self.assertEqual(set(re.findall(rf"GET \S+/blobs/{digest}: (\d+)", asked.decode())), {"206"}, "taken up by range")
+        self.assertEqual(digest_of((self.folder / "out").read_bytes()), digest)
 
     def test_kill_minus_nine_of_a_reader_of_berthfs_and_of_a_second_berthfs(self):
         r = self.registry()

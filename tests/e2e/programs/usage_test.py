@@ -168,6 +168,126 @@ class Errors(Case):
         self.assertIn("did you mean", self.berth("mount", "https://r.io/app", self.folder, status=2).stderr)
 
 
+class BrokenEntries(Case):
+    """Of the repositories hello is refused (403); of the tags of many v1 fails (500), and the manifest of artifact:latest is gone (404)."""
+
+    def setUp(self):
+        super().setUp()
+        denied = json.dumps({"errors": [{"code": "DENIED", "message": "requested access is denied"}]})
+        self.r = self.fake_registry("--sample", "--tags", 2, faults=[
+            {"method": "", "target": f"/v2/library/{target}", "times": 0, "action": "status", "status": status, "body": body}
+            for target, status, body in (("hello/*", 403, denied), ("many/manifests/v1", 500, ""), ("artifact/manifests/latest", 404, ""))])
+        self.library = f"{self.r.host}/library"
+
+    def assert_said(self, done, *wanted):
+        """One line for each, in this order, that names it."""
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), len(wanted), done.stderr)
+        for line, (place, words) in zip(lines, wanted):
+            self.assertIn(place, line)
+            self.assertIn(words, line)
+
+    def refused(self):
+        return f"{self.library}/hello", "403"
+
+    def failed(self):
+        return f"{self.library}/many:v1", "500"
+
+    def gone(self):
+        return f"{self.library}/artifact/latest", "there is no"
+
+    def test_ls_l_shows_the_rest_and_question_marks(self):
+        # S391
+        done = self.berth("ls", "-l", f"{self.library}/many", status=1)
+        self.assertRegex(done.stdout, r"\Al +\? +\? v1\nl +\d+ \S+ \S+ v2 -> \S+\n\Z")
+        self.assert_said(done, self.failed())
+        done = self.berth("--json", "ls", "-l", f"{self.library}/many", status=1)
+        v1, v2 = json.loads(done.stdout)
+        self.assertEqual(v1, {"name": "v1", "type": "link", "error": "unavailable"})
+        self.assertRegex(v2["digest"], "^sha256:")
+        self.assertEqual(json.loads(done.stderr)["error"]["http_status"], 500)
+        # Sorted by what nobody knows of it, it is there too.
+        self.assertEqual(self.berth("ls", "--sort", "updated", f"{self.library}/many", status=1).stdout, "v2\nv1\n")
+
+    def test_ls_l_reports_a_tag_without_its_manifest(self):
+        # S392
+        done = self.berth("ls", "-l", f"{self.library}/artifact", status=3)
+        self.assertRegex(done.stdout, r"\Al +\? +\? latest\n\Z")
+        self.assert_said(done, self.gone())
+        self.assertEqual(self.berth("ls", f"{self.library}/artifact").stdout, "latest\n")
+
+    def test_ls_r_lists_what_stands_beside_and_below(self):
+        # S391
+        done = self.berth("ls", "-R", self.library, status=4)
+        self.assertEqual(done.stdout, f"{self.library}:\nartifact\nhello\nmany\nmulti\n\n{self.library}/artifact:\nlatest\n\n"
+                                      f"{self.library}/many:\nv1\nv2\n\n{self.library}/multi:\nlatest\n")
+        self.assert_said(done, self.refused())
+        # The first failure decides the status.
+        done = self.berth("ls", "-lR", self.library, status=3)
+        self.assert_said(done, self.gone(), self.refused(), self.failed())
+        rows = json.loads(self.berth("--json", "ls", "-lR", self.library, status=3).stdout)
+        self.assertEqual([row["name"] for row in rows], ["artifact", "hello", "many", "multi", "latest", "v1", "v2", "latest"])
+        self.assertEqual([row.get("error") for row in rows if row["type"] == "link"], ["not_found", "unavailable", None, None])
+
+    def test_tree_draws_the_rest(self):
+        # S391
+        done = self.berth("tree", self.library, status=4)
+        self.assertEqual(done.stdout, f"{self.library}\n├── artifact\n│   └── latest\n├── hello\n├── many\n│   ├── v1\n│   └── v2\n"
+                                      "└── multi\n    └── latest\n")
+        self.assert_said(done, self.refused())
+        done = self.berth("--json", "tree", self.library, status=4)
+        drawn, = json.loads(done.stdout)
+        self.assertEqual([(child["name"], child.get("error")) for child in drawn["children"]],
+                         [("artifact", None), ("hello", "denied"), ("many", None), ("multi", None)])
+
+    def test_cp_r_copies_the_rest(self):
+        # S391
+        done = self.berth("cp", "-r", self.library, self.folder / "out", status=3)
+        self.assert_said(done, self.gone(), self.refused(), self.failed())
+        for there in ("many/v2/manifest.json", "many/v2/layers/00.tar.gz", "multi/latest/manifest.json"):
+            self.assertTrue((self.folder / "out" / there).is_file(), there)
+        self.assertFalse((self.folder / "out/many/v1").exists())
+        done = self.berth("--json", "cp", "-r", f"{self.library}/many", self.folder / "json", status=1)
+        self.assertEqual(json.loads(done.stdout), [{"source": f"{self.library}/many", "target": str(self.folder / "json"), "failed": 1}])
+        # A file that is there is not replaced, and keeps nothing else: into the folder as into a new one.
+        shutil.copytree(self.folder / "json", self.folder / "json/many")
+        (self.folder / "json/many/v2/config.json").unlink()
+        self.berth("cp", "-r", f"{self.library}/many", self.folder / "json", status=1)
+        self.assertTrue((self.folder / "json/many/v2/config.json").is_file())
+
+    def test_what_befalls_all_ends_the_command_at_once(self):
+        # S391
+        for words in (("ls", "-lR"), ("tree",), ("cp", "-r")):
+            target = [str(self.folder / "none")] if words[0] == "cp" else []
+            done = self.berth(*words, f"127.0.0.1:{free_port()}/library", *target, status=1)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        # It goes away after the list of many tags was given: two are enough to see it.
+        r = self.fake_registry("--tags", 20, faults=[{"method": "", "target": "/v2/library/many/manifests/*", "times": 0, "action": "drop"}])
+        self.assertEqual(len(self.berth("ls", "-l", f"{r.host}/library/many", status=1).stderr.splitlines()), 2)
+        # Of the registries that are known, one that is away keeps no other.
+        config = self.folder / "config.toml"
+        config.write_text("".join(f'[registry."{host}"]\nplain_http = true\n' for host in ("127.0.0.1:1", "127.0.0.1:2", self.r.host)))
+        done = self.berth("ls", "-R", status=1, env={"BERTH_CONFIG": str(config)})
+        self.assertIn(f"{self.library}/multi:\nlatest\n", done.stdout)
+        self.assert_said(done, ("127.0.0.1:1", "connect"), ("127.0.0.1:2", "connect"), self.refused())
+        # Offline, what was seen is there still.
+        self.berth("ls", "-lR", self.library, status=3)
+        done = self.berth("--offline", "ls", "-l", f"{self.library}/many", status=1)
+        self.assertRegex(done.stdout, r"\Al +\? +\? v1\nl +\d+ \S+ \S+ v2 -> \S+\n\Z")
+
+
+class EmptyOperands(Case):
+    def test_an_unset_variable_is_told_and_nothing_is_done(self):
+        # S393
+        for words in (("ls", ""), ("tree", ""), ("cat", ""), ("stat", ""), ("cp", "", "out"), ("cp", "localhost:1/a:v1", ""), ("mount", "", str(self.folder))):
+            done = self.berth(*words, status=2)
+            self.assertEqual(done.stdout, "")
+            self.assertIn(f"{words[0]}: an operand is empty, as an unset variable of the shell makes it", done.stderr)
+        error = json.loads(self.berth("--json", "ls", "", status=2).stderr)["error"]
+        self.assertEqual((error["code"], error["exit_status"]), ("invalid_argument", 2))
+        self.berth("ls")
+
+
 class Progress(Case):
     def test_a_transfer_that_stands_still_shows_its_bar(self):
         # S386

@@ -119,6 +119,36 @@ TEST(OptionsTest, S213_WrongUseSaysWhatMayHaveBeenMeant) {
   says({"ls", "--\x1b[31m"}, "\\x1b");
 }
 
+TEST(OptionsTest, S393_AnEmptyOperandIsWrongUse) {
+  const std::vector<std::vector<std::string>> lines{{"ls", ""},
+                                                    {"ls", "r.io", ""},
+                                                    {"tree", ""},
+                                                    {"cat", ""},
+                                                    {"stat", ""},
+                                                    {"cp", "", "./x"},
+                                                    {"cp", "r.io/a", ""},
+                                                    {"rm", "-rf", ""},
+                                                    {"tag", "", "v1"},
+                                                    {"untag", ""},
+                                                    {"mount", "", "/mnt"},
+                                                    {"mount", "r.io", ""},
+                                                    {"unmount", ""},
+                                                    {"umount", ""},
+                                                    {"refresh", ""},
+                                                    {"purge", "--ago", "1d", ""},
+                                                    {"deleted", "ls", ""},
+                                                    {"set", "", "can_read=true"},
+                                                    {"login", ""},
+                                                    {"doctor", ""}};
+  for (const auto& line : lines) {
+    EXPECT_EQ(parse(line).exit_status, 2) << line.front();
+    EXPECT_NE(sentence(line).find(line.front() + ": an operand is empty"), std::string::npos)
+        << sentence(line);
+  }
+  EXPECT_EQ(parse({"__complete", ""}).exit_status, 0) << "a word of which nothing is typed yet";
+  EXPECT_EQ(parse({"ls"}).exit_status, 0);
+}
+
 TEST(OptionsTest, FindsTheNearestNameOrNone) {
   const std::vector<std::string> names{"ls", "tree", "unmount", "-l"};
   EXPECT_EQ(nearest("tere", names), "tree");
