@@ -92,6 +92,15 @@ content::HubOptions hub_options(const Options& options, Notifier& notifier) {
   return hub;
 }
 
+/// Who mounts a layout whose manifests have no tags sees an empty folder, and should know why.
+void warn_of_untagged(const Options& options, content::Source& layout) {
+  if (options.target.kind != tree::Root::Kind::layout) return;
+  const std::string place = "oci:" + options.target.layout.string();
+  const std::string text = content::describe_untagged(layout, place, Context{});
+  if (text.empty()) return;
+  std::fprintf(stderr, "berthfs: %s\n", text::escape_for_terminal(text).c_str());
+}
+
 Result<tree::Options> tree_options(const Options& options, Notifier& notifier) {
   tree::Options tree;
   tree.root = {.kind = options.target.kind,
@@ -102,6 +111,7 @@ Result<tree::Options> tree_options(const Options& options, Notifier& notifier) {
                .named = options.plain_http};
   if (!options.target.layout.empty()) {
     tree.root.layout = TRY(content::open_layout(options.target.layout));
+    warn_of_untagged(options, *tree.root.layout);
   }
   tree.tag_ttl = options.tag_ttl;
   tree.head_jobs = options.head_jobs;

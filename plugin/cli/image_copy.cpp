@@ -47,6 +47,28 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> out) {
 
 }  // namespace
 
+namespace {
+
+/// A layout or archive that is named without a tag: its only manifest, as for skopeo.
+Result<void> take_only_manifest(tree::Tree::Meaning& meaning, const std::string& source) {
+  const auto entries = TRY(meaning.source->indexed());
+  for (const content::Indexed& entry : entries) {
+    const Digest& digest = entry.descriptor.digest;
+    if (meaning.digest && *meaning.digest != digest) {
+      return Error{Errc::invalid_argument, source + " holds several manifests: name one of them, " +
+                                               source + ":TAG or " + source + "@" +
+                                               entries.front().descriptor.digest.text()};
+    }
+    meaning.digest = digest;
+    if (meaning.tag.empty()) meaning.tag = entry.tag;
+  }
+  if (entries.empty()) return Error{Errc::not_found, source + " holds no manifest"};
+  meaning.is_manifest = true;
+  return {};
+}
+
+}  // namespace
+
 bool ImageCopier::is_target(const std::string& target) {
   if (target.starts_with(kLayout) || target.starts_with(kArchive)) return true;
   const auto place = parse_place(target);
@@ -142,6 +164,11 @@ Result<ImageCopier::Image> ImageCopier::find_image(const std::string& source) {
   }
   const Located located = TRY(workspace_.locate(source, false));
   auto meaning = TRY(located.tree->meaning(located.found.node, workspace_.context()));
+  const bool kept =
+      located.place.kind == Place::Kind::layout || located.place.kind == Place::Kind::archive;
+  if (kept && located.place.inside.empty() && meaning.source) {
+    TRY(take_only_manifest(meaning, source));
+  }
   if (meaning.tag.empty() && !meaning.is_manifest) {
     return Error{Errc::invalid_argument,
                  source +

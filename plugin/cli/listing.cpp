@@ -41,6 +41,21 @@ std::string shown_size(const Row& row) { return row.failed ? "?" : std::to_strin
 
 }  // namespace
 
+void note_untagged(Workspace& workspace, const Located& located) {
+  const Place& place = located.place;
+  const bool archive = place.kind == Place::Kind::archive;
+  if (workspace.options().json || !place.inside.empty() ||
+      (!archive && place.kind != Place::Kind::layout)) {
+    return;
+  }
+  const auto meaning = located.tree->meaning(located.found.node, workspace.context());
+  if (!meaning || !meaning->source) return;
+  const std::string text = content::describe_untagged(
+      *meaning->source, (archive ? "oci-archive:" : "oci:") + place.path.string(),
+      workspace.context());
+  if (!text.empty()) workspace.io().error_line("berth: " + text);
+}
+
 std::string_view type_name(tree::Type type) noexcept {
   switch (type) {
     case tree::Type::folder:

@@ -9,6 +9,7 @@
 #include "berth/tree/tree.hpp"
 
 #include "io.hpp"
+#include "workspace.hpp"
 
 namespace berth::cli {
 
@@ -34,6 +35,10 @@ std::string shown_name(const Io& io, std::string_view name, tree::Type type);
 
 /// "2024-05-01 10:00", UTC; "-" when unknown.
 std::string shown_time(std::int64_t unix_seconds);
+
+/// A layout whose manifests have no tags looks empty: says once on standard error how they are
+/// named. Nothing for other places, nor with --json.
+void note_untagged(Workspace& workspace, const Located& located);
 
 /// "folder", "file", "link".
 std::string_view type_name(tree::Type type) noexcept;

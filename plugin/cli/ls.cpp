@@ -27,6 +27,7 @@ class Lister {
     if (located.found.node->type() != tree::Type::folder) {
       return show(located, {{located.place.text, located.found.node->type()}}, nullptr, "");
     }
+    note_untagged(workspace_, located);
     return list_folder(located, located.found.node, text);
   }
 

@@ -18,8 +18,20 @@ bool is_local(std::string_view text) {
          text.starts_with("./") || text.starts_with("../");
 }
 
-/// DIR, DIR:TAG, DIR/INSIDE or DIR:TAG/INSIDE, and the same with a file: the longest prefix that is
-/// there is DIR.
+/// "@sha256:HEX/NAME" and "TAG@sha256:HEX/NAME" as the path in the tree: of both the digest counts.
+/// Anything else as it stands.
+std::string path_of_digest(std::string_view inside) {
+  const std::string_view first = inside.substr(0, inside.find('/'));
+  const auto at = first.find('@');
+  if (at == std::string_view::npos) return std::string(inside);
+  const auto digest = Digest::parse(first.substr(at + 1));
+  if (!digest || (at > 0 && !oci::is_tag(first.substr(0, at)))) return std::string(inside);
+  return ".manifests/" + std::string(digest->algorithm_name()) + "/" + std::string(digest->hex()) +
+         std::string(inside.substr(first.size()));
+}
+
+/// DIR, DIR:TAG or DIR@DIGEST, with /INSIDE or without, and the same with a file: the longest
+/// prefix that is there is DIR.
 Result<Place> parse_kept(std::string_view text, std::string_view prefix, Place::Kind kind) {
   const bool archive = kind == Place::Kind::archive;
   const std::string_view rest = text.substr(prefix.size());
@@ -30,15 +42,17 @@ Result<Place> parse_kept(std::string_view text, std::string_view prefix, Place::
   }
   std::error_code ignored;
   for (std::size_t end = rest.size(); end > 0; --end) {
-    if (end != rest.size() && rest[end] != '/' && rest[end] != ':') continue;
+    if (end != rest.size() && std::string_view("/:@").find(rest[end]) == std::string_view::npos) {
+      continue;
+    }
     const std::filesystem::path path(rest.substr(0, end));
     const bool there = archive ? std::filesystem::is_regular_file(path, ignored)
                                : std::filesystem::exists(path / "oci-layout", ignored);
     if (!there) continue;
     std::string_view inside = rest.substr(end);
-    if (!inside.empty()) inside.remove_prefix(1);
+    if (inside.starts_with('/') || inside.starts_with(':')) inside.remove_prefix(1);
     return Place{
-        .kind = kind, .text = std::string(text), .path = path, .inside = std::string(inside)};
+        .kind = kind, .text = std::string(text), .path = path, .inside = path_of_digest(inside)};
   }
   return Error{Errc::not_found,
                std::string(text) +
@@ -48,6 +62,11 @@ Result<Place> parse_kept(std::string_view text, std::string_view prefix, Place::
 
 Result<LayoutTarget> parse_kept_target(std::string_view text, std::string_view prefix) {
   const std::string_view rest = text.substr(prefix.size());
+  if (const auto at = rest.rfind('@');
+      at != std::string_view::npos && Digest::parse(rest.substr(at + 1))) {
+    return Error{Errc::invalid_argument,
+                 std::string(text) + ": a digest follows from what is copied: name a tag, or none"};
+  }
   const auto colon = rest.rfind(':');
   const bool has_tag =
       colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos;

@@ -22,7 +22,7 @@ struct Place {
 /// A local path begins with `/`, `./` or `../` or is `-`, `.` or `..`; `oci:` begins a layout,
 /// `oci-archive:` a file that holds one; else a registry place, whose first part has a dot, a colon
 /// or is `localhost`. Anything else is invalid_argument, and the message offers both spellings. A
-/// layout's `:TAG` is told from its path by looking which folder is there.
+/// layout's `:TAG` and `@DIGEST` are told from its path by looking which folder is there.
 Result<Place> parse_place(std::string_view text);
 
 /// A folder written as oci:DIR or oci:DIR:TAG, or a file as oci-archive:FILE[:TAG], as a target

@@ -28,6 +28,7 @@ class Drawer {
       array_.push_back(std::move(object));
       return {};
     }
+    note_untagged(workspace_, located);
     workspace_.io().print(shown_name(workspace_.io(), text, located.found.node->type()) + "\n");
     return draw_below(*located.tree, located.found.node, text, "", command_.depth);
   }

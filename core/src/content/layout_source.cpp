@@ -9,7 +9,6 @@
 #include <fmt/core.h>
 
 #include "berth/base/fd.hpp"
-#include "berth/base/log.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/base/try.hpp"
 #include "berth/content/source.hpp"
@@ -26,9 +25,61 @@ using Descriptors = std::vector<oci::Descriptor>;
 /// index.json as it was read, and what was learned from it.
 struct Snapshot {
   std::string identity;  ///< of the file: another one means read it again
-  Descriptors manifests;
+  std::vector<Indexed> manifests;
   std::optional<std::map<Digest, Descriptors>> referrers;  ///< by subject; built when first asked
 };
+
+/// The tag of "docker.io/library/hello:v1"; "" of what has none.
+std::string tag_of_full_name(std::string_view name) {
+  name = name.substr(0, name.find('@'));
+  const auto colon = name.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return "";
+  const std::string_view tag = name.substr(colon + 1);
+  return oci::is_tag(tag) ? std::string(tag) : "";
+}
+
+/// How one entry of index.json is named.
+struct Name {
+  std::string tag;
+  bool full = false;  ///< the tag of a full name: another image's may have the same
+};
+
+// containerd's ref.name is the tag alone, also of images whose repositories differ: there its
+// annotation with the full name tells them apart.
+Name name_of(const oci::Descriptor& descriptor) {
+  const auto* ref = oci::find_annotation(descriptor.annotations, oci::annotation::kRefName);
+  const auto* image =
+      oci::find_annotation(descriptor.annotations, oci::annotation::kContainerdName);
+  if (ref != nullptr && !oci::is_tag(*ref)) return {tag_of_full_name(*ref), true};
+  const std::string of_image = image == nullptr ? "" : tag_of_full_name(*image);
+  if (ref != nullptr) return {*ref, of_image == *ref};
+  return {of_image, true};
+}
+
+// A plain tag is shown before the tag of a full name; of plain ones the first, as for skopeo. Where
+// full names of different manifests end in one tag nobody could tell which is meant: none has it.
+std::vector<Indexed> with_tags(Descriptors descriptors) {
+  std::map<std::string, Digest> plain;
+  std::map<std::string, std::set<Digest>> full;
+  for (const oci::Descriptor& descriptor : descriptors) {
+    const Name name = name_of(descriptor);
+    if (name.full) {
+      full[name.tag].insert(descriptor.digest);
+    } else {
+      plain.try_emplace(name.tag, descriptor.digest);
+    }
+  }
+  std::vector<Indexed> named;
+  named.reserve(descriptors.size());
+  for (oci::Descriptor& descriptor : descriptors) {
+    Name name = name_of(descriptor);
+    const auto first = plain.find(name.tag);
+    const bool shown =
+        first != plain.end() ? first->second == descriptor.digest : full[name.tag].size() == 1;
+    named.push_back({std::move(descriptor), shown ? std::move(name.tag) : ""});
+  }
+  return named;
+}
 
 /// A file as the body of a blob.
 class FileBody final : public http::Body {
@@ -83,6 +134,7 @@ class LayoutSource final : public Source {
   Result<Descriptors> referrers(const std::string& repository, const Digest& digest,
                                 const Context& context) override;
   std::optional<std::filesystem::path> local_file(const Digest& digest) const override;
+  Result<std::vector<Indexed>> indexed() override BERTH_EXCLUDES(mutex_);
 
   Result<void> refresh() BERTH_EXCLUDES(mutex_);
 
@@ -92,9 +144,8 @@ class LayoutSource final : public Source {
     std::string media_type;  ///< "" when index.json does not name the digest
   };
 
-  Result<Descriptors> manifests() BERTH_EXCLUDES(mutex_);
   Result<Found> resolve(const std::string& repository, const std::string& reference);
-  std::map<Digest, Descriptors> find_referrers(const Descriptors& roots,
+  std::map<Digest, Descriptors> find_referrers(const std::vector<Indexed>& roots,
                                                const Context& context) const;
   Error missing(std::string_view kind, const std::string& what) const {
     return Error(Errc::not_found, fmt::format("{} {} is not in {}", kind, what, name_));
@@ -116,11 +167,11 @@ Result<void> LayoutSource::refresh() {
   MutexLock lock(mutex_);
   if (snapshot_.identity == identity) return {};
   auto manifests = TRY(read_layout_index(folder_));
-  snapshot_ = {std::move(identity), std::move(manifests), std::nullopt};
+  snapshot_ = {std::move(identity), with_tags(std::move(manifests)), std::nullopt};
   return {};
 }
 
-Result<Descriptors> LayoutSource::manifests() {
+Result<std::vector<Indexed>> LayoutSource::indexed() {
   TRY(refresh());
   MutexLock lock(mutex_);
   return snapshot_.manifests;
@@ -131,30 +182,21 @@ Result<registry::Page> LayoutSource::list_tags(const std::string& repository,
                                                const Context& /*context*/) {
   if (!repository.empty()) return missing("repository", repository);
   std::set<std::string> tags;
-  for (const oci::Descriptor& descriptor : TRY(manifests())) {
-    const auto* name = oci::find_annotation(descriptor.annotations, oci::annotation::kRefName);
-    if (name == nullptr) continue;
-    if (oci::is_tag(*name)) {
-      tags.insert(*name);
-    } else {
-      log::debug(fmt::format("{}: the ref.name '{}' is not a tag", name_, *name));
-    }
+  for (const Indexed& entry : TRY(indexed())) {
+    if (!entry.tag.empty()) tags.insert(entry.tag);
   }
   return registry::Page{{tags.begin(), tags.end()}, ""};
 }
 
-// A tag that stands twice means its first entry, as for skopeo.
 Result<LayoutSource::Found> LayoutSource::resolve(const std::string& repository,
                                                   const std::string& reference) {
   if (!repository.empty()) return missing("repository", repository);
-  const Descriptors entries = TRY(manifests());
+  const std::vector<Indexed> entries = TRY(indexed());
   const bool by_digest = reference.find(':') != std::string::npos;
-  const auto entry = std::ranges::find_if(entries, [&](const oci::Descriptor& descriptor) {
-    if (by_digest) return descriptor.digest.text() == reference;
-    const auto* name = oci::find_annotation(descriptor.annotations, oci::annotation::kRefName);
-    return name != nullptr && *name == reference;
+  const auto entry = std::ranges::find_if(entries, [&](const Indexed& one) {
+    return reference == (by_digest ? one.descriptor.digest.text() : one.tag);
   });
-  if (entry != entries.end()) return Found{entry->digest, entry->media_type};
+  if (entry != entries.end()) return Found{entry->descriptor.digest, entry->descriptor.media_type};
   if (!by_digest) return missing("tag", reference);
   Digest digest = TRY(Digest::parse(reference));
   return Found{std::move(digest), ""};
@@ -225,11 +267,12 @@ Result<Descriptors> LayoutSource::referrers(const std::string& repository, const
   return entry == snapshot_.referrers->end() ? Descriptors() : entry->second;
 }
 
-std::map<Digest, Descriptors> LayoutSource::find_referrers(const Descriptors& roots,
+std::map<Digest, Descriptors> LayoutSource::find_referrers(const std::vector<Indexed>& roots,
                                                            const Context& context) const {
   std::map<Digest, Descriptors> by_subject;
   std::set<Digest> visited;
-  Descriptors queue = roots;
+  Descriptors queue;
+  for (const Indexed& root : roots) queue.push_back(root.descriptor);
   while (!queue.empty() && visited.size() < oci::kDescriptorLimit && context.check()) {
     const oci::Descriptor descriptor = std::move(queue.back());
     queue.pop_back();
@@ -273,6 +316,40 @@ Result<std::shared_ptr<Source>> open_layout(const std::filesystem::path& folder)
   auto source = std::make_shared<LayoutSource>(std::move(absolute));
   TRY(source->refresh());
   return source;
+}
+
+std::string describe_untagged(Source& layout, std::string_view place, const Context& context) {
+  const auto entries = layout.indexed();
+  if (!entries) return "";
+  std::set<Digest> reached;
+  std::vector<Digest> queue;
+  for (const Indexed& entry : *entries) {
+    if (!entry.tag.empty()) queue.push_back(entry.descriptor.digest);
+  }
+  const auto document = [&](const Digest& digest) -> Result<oci::ManifestDocument> {
+    auto manifest = TRY(layout.get_manifest("", digest.text(), context));
+    return oci::parse_manifest(std::move(manifest.raw), manifest.media_type, digest);
+  };
+  while (!queue.empty() && reached.size() < oci::kDescriptorLimit) {
+    const Digest digest = std::move(queue.back());
+    queue.pop_back();
+    if (!reached.insert(digest).second) continue;
+    const auto parsed = document(digest);
+    if (!parsed || parsed->index() == nullptr) continue;
+    for (const auto& child : parsed->index()->manifests) queue.push_back(child.digest);
+  }
+  std::size_t count = 0;
+  std::string first;
+  for (const Indexed& entry : *entries) {
+    const Digest& digest = entry.descriptor.digest;
+    if (!reached.insert(digest).second) continue;
+    const auto parsed = document(digest);
+    if (parsed && parsed->subject()) continue;  // it is among the referrers of that one
+    if (count++ == 0) first = fmt::format("{}@{}", place, digest.text());
+  }
+  if (count == 0) return "";
+  return count == 1 ? fmt::format("1 manifest has no tag: {}", first)
+                    : fmt::format("{} manifests have no tag: {}, ...", count, first);
 }
 
 }  // namespace berth::content

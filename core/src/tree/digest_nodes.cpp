@@ -27,10 +27,22 @@ std::optional<Algorithm> algorithm_named(std::string_view name) {
   return *known;
 }
 
+/// A layout's index.json names manifests that no tag leads to.
+Result<void> note_indexed(Model& model, const Place& place, const Context& context) {
+  if (!model.asking.is_layout()) return {};
+  const auto indexed = TRY(model.asking.ask(
+      place.registry, context, [](content::Source& source) { return source.indexed(); }));
+  for (const content::Indexed& one : indexed) {
+    model.holdings.note_named(place, one.descriptor.digest);
+  }
+  return {};
+}
+
 /// What is known of a repository's blobs grows with its manifests: reads those that are at hand.
 /// Thousands of files: not for a thread that must not wait.
 Result<std::vector<Digest>> known_blobs(Model& model, const Place& place, const Context& context) {
   if (context.is_nonblocking()) return Asking::would_block();
+  TRY(note_indexed(model, place, context));
   std::set<Digest> tried;
   // Twice: the first pass may read an index, whose manifests the second one finds.
   for (int pass = 0; pass < 2; ++pass) {
@@ -53,6 +65,7 @@ Result<std::vector<Digest>> known_digests(Model& model, const Place& place, bool
     if (listed) return **listed;
     if (!model.properties.note_refusal(place, listed.error())) return listed.error();
   }
+  TRY(note_indexed(model, place, context));
   return model.holdings.manifests(place);
 }
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import unittest
 
-from harness import Case, wait_until
+from harness import Case, tool, wait_until
 
 
 class MountOptions(Case):
@@ -145,6 +145,78 @@ class Layouts(Case):
         tags = [m for m in json.loads((self.folder / "layout/index.json").read_text())["manifests"]
                 if m.get("annotations", {}).get("org.opencontainers.image.ref.name") == "v1"]
         self.assertEqual([m["digest"] for m in tags], [digest])
+
+
+class LayoutsOfOthers(Case):
+    def setUp(self):
+        super().setUp()
+        self.r = self.registry()
+        self.digest = self.r.push_image("app", ["v1"], [b"layer"])["digest"]
+        self.hex = self.digest.split(":")[1]
+
+    def rename(self, layout, *names):
+        """index.json with one entry of its manifest for each of these ref.names."""
+        path = layout / "index.json"
+        index = json.loads(path.read_text())
+        index["manifests"] = [{**index["manifests"][0], "annotations": {"org.opencontainers.image.ref.name": name}} for name in names]
+        path.write_text(json.dumps(index))
+
+    def check(self, layout):
+        place = f"oci:{layout}"
+        named = f"{place}@{self.digest}"
+        for command in ("ls", "tree"):
+            self.assertEqual(self.berth(command, place).stderr, f"berth: 1 manifest has no tag: {named}\n")
+        self.assertEqual(self.berth("ls", f"{place}/.manifests/sha256").stdout.split(), [self.hex])
+        self.assertIn("manifest.json", self.berth("ls", named).stdout.split())
+        self.assertEqual(self.berth("cat", f"{named}/layers/00.tar.gz").stdout, "layer")
+        self.assertEqual(json.loads(self.berth("--json", "stat", named).stdout)[0]["digest"], self.digest)
+        self.assertIn("layers", self.berth("tree", named).stdout)
+        for source in (named, place):
+            for target in (f"oci:{layout}-copy:v7", f"{self.r.host}/copied:v7"):
+                self.berth("cp", source, target)
+                self.assertEqual(json.loads(self.berth("--json", "stat", target).stdout)[0]["digest"], self.digest)
+        mnt = self.mount(place, name=f"{layout.name}-mnt")
+        self.assertEqual(os.listdir(mnt), [])
+        self.assertEqual(os.listdir(mnt / ".manifests/sha256"), [self.hex])
+        self.assertEqual((mnt / ".manifests/sha256" / self.hex / "layers/00.tar.gz").read_bytes(), b"layer")
+        one = self.mount(named, name=f"{layout.name}-one")
+        self.assertEqual((one / "layers/00.tar.gz").read_bytes(), b"layer")
+
+    def test_a_layout_of_skopeo_without_a_name(self):
+        # S397, S398, S399
+        layout = self.folder / "skopeo"
+        subprocess.run([tool("skopeo"), "copy", "-q", "--preserve-digests", "--src-tls-verify=false", f"docker://{self.r.host}/app:v1", f"oci:{layout}"], check=True)
+        self.check(layout)
+        mnt = self.folder / "told"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        self.assertIn(f"1 manifest has no tag: oci:{layout}@{self.digest}", self.berth("mount", f"oci:{layout}", mnt).stderr)
+
+    def test_a_layout_of_crane(self):
+        layout = self.folder / "crane"
+        subprocess.run([tool("crane"), "pull", "--insecure", "--format", "oci", f"{self.r.host}/app:v1", layout], check=True, capture_output=True)
+        self.check(layout)
+
+    def test_full_names_are_shown_as_their_tags(self):
+        # S396
+        layout = self.folder / "layout"
+        self.berth("cp", f"{self.r.host}/app:v1", f"oci:{layout}:v1")
+        self.rename(layout, "docker.io/library/hello:v5", "quay.io/x/y:v6")
+        self.assertEqual(self.berth("ls", f"oci:{layout}").stdout.split(), ["v5", "v6"])
+        self.assertEqual(self.berth("ls", f"oci:{layout}").stderr, "")
+        self.assertEqual(self.berth("cat", f"oci:{layout}:v5/layers/00.tar.gz").stdout, "layer")
+        self.assertEqual(sorted(os.listdir(self.mount(f"oci:{layout}"))), ["v5", "v6"])
+        self.assertEqual(os.listdir(self.mount(f"oci:{layout}:v6", name="one") / "layers"), ["00.tar.gz"])
+
+    def test_of_several_manifests_one_has_to_be_named(self):
+        # S398
+        layout = self.folder / "layout"
+        self.berth("cp", f"{self.r.host}/app:v1", f"oci:{layout}:v1")
+        self.r.push_image("app", ["v2"], [b"other"])
+        self.berth("cp", f"{self.r.host}/app:v2", f"oci:{layout}:v2")
+        said = self.berth("cp", f"oci:{layout}", f"oci:{self.folder}/out:v1", status=2).stderr
+        self.assertIn(f"holds several manifests: name one of them, oci:{layout}:TAG or oci:{layout}@sha256:", said)
+        self.berth("cp", f"oci:{layout}:v1", f"oci:{layout}@{self.digest}", status=2)
 
 
 class Systemd(Case):

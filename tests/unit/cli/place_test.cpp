@@ -71,6 +71,12 @@ TEST(PlaceTest, FindsTheLayoutsFolderAmongColonsAndSlashes) {
     EXPECT_EQ(place->path, dir / "a:b");
     EXPECT_EQ(place->inside, inside);
   }
+  const std::string hex(64, 'a');
+  const std::string inside = ".manifests/sha256/" + hex;
+  for (const std::string before : {"@sha256:", ":v1@sha256:"}) {
+    EXPECT_EQ(parse_place(base + before + hex)->inside, inside);
+    EXPECT_EQ(parse_place(base + before + hex + "/layers")->inside, inside + "/layers");
+  }
   EXPECT_THAT(parse_place("oci:" + dir.path().string()), HasCode(Errc::not_found));
   EXPECT_THAT(parse_place("oci:"), HasCode(Errc::invalid_argument));
 }
@@ -83,6 +89,8 @@ TEST(PlaceTest, ReadsALayoutTargetThatNeedNotExist) {
   EXPECT_EQ(parse_layout_target("oci:/x:1/y")->folder, "/x:1/y");
   EXPECT_EQ(parse_layout_target("oci:/x:1/y")->tag, "");
   EXPECT_THAT(parse_layout_target("oci:/x:-bad"), HasCode(Errc::invalid_argument));
+  EXPECT_THAT(parse_layout_target("oci:/x@sha256:" + std::string(64, 'a')),
+              HasCode(Errc::invalid_argument));
   EXPECT_THAT(parse_layout_target("oci::v1"), HasCode(Errc::invalid_argument));
 }
 

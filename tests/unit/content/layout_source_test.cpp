@@ -49,7 +49,7 @@ class LayoutSourceTest : public StoreFixture {
 TEST_F(LayoutSourceTest, TagsAreTheRefNames) {
   const Part image = put_image("one");
   const Part other = put_image("two");
-  write_index({named(image, "v1"), named(other, "v2"), named(other, "docker.io/a:v3"), image});
+  write_index({named(image, "v1"), named(other, "v2"), named(other, "docker.io/a"), image});
   const auto source = layout();
   auto tags = source->list_tags("", "", soon());
   ASSERT_THAT(tags, IsOk());
@@ -61,6 +61,57 @@ TEST_F(LayoutSourceTest, TagsAreTheRefNames) {
   EXPECT_EQ(head->media_type, oci::media::kImageManifest);
   EXPECT_THAT(source->head_manifest("", "v9", soon()), HasCode(Errc::not_found));
   EXPECT_THAT(source->head_manifest("a", "v1", soon()), HasCode(Errc::not_found));
+}
+
+TEST_F(LayoutSourceTest, S396_AFullNameIsShownAsItsTagWhereNoOtherHasTheSame) {
+  const Part one = put_image("one");
+  const Part two = put_image("two");
+  const Part three = put_image("three");
+  write_index({named(one, "docker.io/library/hello:v1"), named(two, "localhost:5000/a:both"),
+               named(three, "localhost:5000/b:both"), named(one, "x/a:plain"), named(two, "plain"),
+               named(three, "localhost:5000/none"), named(one, "x/a:same"),
+               named(one, "x/b:same")});
+  const auto source = layout();
+  auto tags = source->list_tags("", "", soon());
+  ASSERT_THAT(tags, IsOk());
+  EXPECT_THAT(tags->names, ElementsAre("plain", "same", "v1"));
+  EXPECT_EQ(source->head_manifest("", "v1", soon())->digest, one.digest);
+  EXPECT_EQ(source->head_manifest("", "plain", soon())->digest, two.digest);
+  EXPECT_THAT(source->head_manifest("", "both", soon()), HasCode(Errc::not_found));
+}
+
+TEST_F(LayoutSourceTest, S396_ContainerdsNamesTellTagsOfDifferentRepositoriesApart) {
+  const auto of_containerd = [](Part part, const std::string& name, const std::string& ref) {
+    part.more = R"(,"annotations":{"io.containerd.image.name":")" + name + "\"" +
+                (ref.empty() ? "" : R"(,"org.opencontainers.image.ref.name":")" + ref + "\"") + "}";
+    return part;
+  };
+  const Part one = put_image("one");
+  const Part two = put_image("two");
+  write_index({of_containerd(one, "docker.io/library/a:v1", "v1"),
+               of_containerd(two, "docker.io/library/b:v1", "v1"),
+               of_containerd(two, "docker.io/library/b:v2", "v2"),
+               of_containerd(one, "docker.io/library/a:v3", "")});
+  EXPECT_THAT(layout()->list_tags("", "", soon())->names, ElementsAre("v2", "v3"));
+  // A plain tag is written beside them: it is meant.
+  write_index({of_containerd(one, "docker.io/library/a:v1", "v1"), named(two, "v1")});
+  EXPECT_EQ(layout()->head_manifest("", "v1", soon())->digest, two.digest);
+}
+
+TEST_F(LayoutSourceTest, S399_SaysWhichManifestsNoTagLeadsTo) {
+  const Part image = put_image("one");
+  const Part child = put_image("two");
+  const Part index = put(index_json({child}), std::string(oci::media::kImageIndex));
+  const Part signature = put_image("sig", Algorithm::sha256, R"(,"subject":)" + image.json());
+  write_index({named(image, "v1"), named(index, "v2"), child, signature});
+  EXPECT_EQ(content::describe_untagged(*layout(), "oci:x", soon()), "");
+  const Part other = put_image("three");
+  write_index({named(image, "v1"), other});
+  EXPECT_EQ(content::describe_untagged(*layout(), "oci:x", soon()),
+            "1 manifest has no tag: oci:x@" + other.digest.text());
+  write_index({other, image});
+  EXPECT_EQ(content::describe_untagged(*layout(), "oci:x", soon()),
+            "2 manifests have no tag: oci:x@" + other.digest.text() + ", ...");
 }
 
 TEST_F(LayoutSourceTest, IndexIsReadAgainWhenItChanged) {

@@ -67,6 +67,12 @@ TEST(TargetTest, ATagOfALayoutIsAManifest) {
   EXPECT_EQ(tag->layout, folder / "a:v1");
   EXPECT_EQ(tag->reference, "latest");
   EXPECT_EQ(parse_target("oci:" + (folder / "a:v1").string())->kind, Kind::layout);
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const auto manifest = parse_target("oci:" + (folder / "a:v1").string() + "@" + digest);
+  ASSERT_THAT(manifest, test::IsOk());
+  EXPECT_EQ(manifest->kind, Kind::manifest);
+  EXPECT_EQ(manifest->layout, folder / "a:v1");
+  EXPECT_EQ(manifest->reference, digest);
 }
 
 TEST(TargetTest, SaysWhatIsWrong) {

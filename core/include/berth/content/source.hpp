@@ -22,6 +22,12 @@ struct Capabilities {
   bool tag_list_has_digests = false;  ///< ACR: no HEAD per tag
 };
 
+/// A manifest that index.json of a layout names, and the tag that leads to it ("" for none).
+struct Indexed {
+  oci::Descriptor descriptor;
+  std::string tag;
+};
+
 /// One interface over a registry, ACR and an OCI layout. Blocking, thread safe. Errors as
 /// registry::Client's.
 class Source {
@@ -54,6 +60,8 @@ class Source {
   /// A local file that holds the blob (OCI layouts): read in place, verified there, never copied
   /// into the cache. nullopt for registries.
   virtual std::optional<std::filesystem::path> local_file(const Digest& digest) const = 0;
+  /// What the layout's index.json names, in its order; nothing for registries.
+  virtual Result<std::vector<Indexed>> indexed() { return std::vector<Indexed>(); }
   /// What can be changed; unsupported where nothing can, with what to do instead. Lives as long as
   /// the source. May ask the registry how to speak to it.
   virtual Result<Changes*> changes(const Context& context);
@@ -69,7 +77,13 @@ std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> c
                                              std::shared_ptr<Management> management = nullptr);
 
 /// A folder that is an OCI image layout: one repository, named "". Tags are the ref.name
-/// annotations of index.json. index.json is read again when it changed. Errc::not_found, corrupt.
+/// annotations of index.json; of full names ("docker.io/library/hello:v1") their tag, where no two
+/// manifests have the same. index.json is read again when it changed. Errc::not_found, corrupt.
 Result<std::shared_ptr<Source>> open_layout(const std::filesystem::path& folder);
+
+/// "2 manifests have no tag: PLACE@sha256:..." of the manifests in a layout's index.json that
+/// no tag leads to, not by an index either, and that refer to no other one; "" where there are
+/// none, or none can be read. `place`: how the layout is written on the command line.
+std::string describe_untagged(Source& layout, std::string_view place, const Context& context);
 
 }  // namespace berth::content

@@ -24,6 +24,8 @@ namespace annotation {
 inline constexpr std::string_view kTitle = "org.opencontainers.image.title";
 inline constexpr std::string_view kCreated = "org.opencontainers.image.created";
 inline constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
+/// The full name, in layouts that containerd writes: its ref.name is the tag alone.
+inline constexpr std::string_view kContainerdName = "io.containerd.image.name";
 }  // namespace annotation
 
 /// image-spec "descriptor.md".
