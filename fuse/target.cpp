@@ -22,17 +22,20 @@ Result<Target> layout_target(std::string_view text) {
   Target target{.kind = Kind::layout, .text = std::string(text)};
   // A folder's name may hold a colon, too: the layout that is there decides, as for berth.
   std::error_code ignored;
-  const bool whole = std::filesystem::exists(std::filesystem::path(folder) / "oci-layout", ignored);
+  bool whole = std::filesystem::exists(std::filesystem::path(folder) / "oci-layout", ignored);
   const std::size_t at = folder.rfind('@');
-  const std::size_t colon = folder.rfind(':');
   if (const auto digest = Digest::parse(at == std::string_view::npos ? "" : folder.substr(at + 1));
       digest && !whole) {
     target.kind = Kind::manifest;
     target.reference = digest->text();
     folder = folder.substr(0, at);
-  } else if (colon != std::string_view::npos && oci::is_tag(folder.substr(colon + 1)) && !whole) {
+    whole = std::filesystem::exists(std::filesystem::path(folder) / "oci-layout", ignored);
+  }
+  const std::size_t colon = folder.rfind(':');
+  if (colon != std::string_view::npos && oci::is_tag(folder.substr(colon + 1)) && !whole) {
     target.kind = Kind::manifest;
-    target.reference = folder.substr(colon + 1);
+    // Of DIR:TAG@DIGEST the digest counts.
+    if (target.reference.empty()) target.reference = folder.substr(colon + 1);
     folder = folder.substr(0, colon);
   }
   target.layout = std::filesystem::absolute(folder).lexically_normal();

@@ -191,15 +191,17 @@ Result<registry::Page> LayoutSource::list_tags(const std::string& repository,
 Result<LayoutSource::Found> LayoutSource::resolve(const std::string& repository,
                                                   const std::string& reference) {
   if (!repository.empty()) return missing("repository", repository);
-  const std::vector<Indexed> entries = TRY(indexed());
-  const bool by_digest = reference.find(':') != std::string::npos;
+  TRY(refresh());
+  std::optional<Digest> digest;
+  if (reference.find(':') != std::string::npos) digest = TRY(Digest::parse(reference));
+  MutexLock lock(mutex_);
+  const auto& entries = snapshot_.manifests;
   const auto entry = std::ranges::find_if(entries, [&](const Indexed& one) {
-    return reference == (by_digest ? one.descriptor.digest.text() : one.tag);
+    return digest ? one.descriptor.digest == *digest : one.tag == reference;
   });
   if (entry != entries.end()) return Found{entry->descriptor.digest, entry->descriptor.media_type};
-  if (!by_digest) return missing("tag", reference);
-  Digest digest = TRY(Digest::parse(reference));
-  return Found{std::move(digest), ""};
+  if (!digest) return missing("tag", reference);
+  return Found{*std::move(digest), ""};
 }
 
 Result<registry::ManifestHead> LayoutSource::head_manifest(const std::string& repository,

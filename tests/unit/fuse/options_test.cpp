@@ -73,6 +73,9 @@ TEST(TargetTest, ATagOfALayoutIsAManifest) {
   EXPECT_EQ(manifest->kind, Kind::manifest);
   EXPECT_EQ(manifest->layout, folder / "a:v1");
   EXPECT_EQ(manifest->reference, digest);
+  EXPECT_EQ(parse_target("oci:" + (folder / "a:v1").string() + ":v1@" + digest)->reference, digest);
+  EXPECT_EQ(parse_target("oci:" + (folder / "a:v1").string() + ":v1@" + digest)->layout,
+            folder / "a:v1");
 }
 
 TEST(TargetTest, SaysWhatIsWrong) {
