@@ -135,7 +135,8 @@ class EveryRefusal(RefusalCase):
 
     def test_409_somebody_else_is_at_it(self):  # S285
         self.read("deleted restore $R/library/hello@$DIGEST --tag latest", 1, "restoring $R/library/hello@$DIGEST: it was changed meanwhile, or is in use "
-                  "(HTTP 409 CONFLICT: the tag exists and leads to another manifest) (correlation id N)", options=["--soft-delete"],
+                  "(HTTP 409 CONFLICT: the tag exists and leads to another manifest); another manifest has the tag by now: `berth deleted restore "
+                  "--force` moves it (correlation id N)", options=["--soft-delete"],
                   before=["cp $R/library/multi:latest $R/library/hello:latest"])
 
     def test_429_too_many(self):  # S281
