@@ -221,7 +221,7 @@ Result<int> whoami(const WhoamiCommand& command, Workspace& workspace) {
     workspace.io().print(object.to_text(2) + "\n");
   } else if (anonymous) {
     workspace.io().print("nobody: " + key.text() + " is asked without credentials\n");
-    if (!shown) workspace.io().error_text("berth: " + shown.error().describe() + "\n");
+    if (!shown) workspace.io().error_line("berth: " + shown.error().describe());
   } else {
     workspace.io().print(
         (by_identity ? shown_identity(identity)

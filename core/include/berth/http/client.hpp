@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -50,11 +51,12 @@ class Client {
   std::shared_ptr<State> state_;
 };
 
+/// Whether a login at the host that answered is what a 401 asks for: at a token server or an
+/// authority nobody logs in.
+enum class Login : std::uint8_t { here, elsewhere };
+
 /// An Error for an answer that is not a success: reads a little of the body, takes the OCI error
 /// list from it, maps the status to a code. `operation` begins the message: "manifest of R/a:v1".
-/// `login`: whether a login at the host that answered is what a 401 asks for; at a token server or
-/// an authority nobody logs in.
-enum class Login : std::uint8_t { here, elsewhere };
 Error error_from(Response& response, std::string_view method, std::string_view operation,
                  Clock::SystemTime now, const Context& context, Login login = Login::here);
 
