@@ -11,6 +11,7 @@
 
 #include "acr/core.hpp"
 #include "acr/filter.hpp"
+#include "acr/listing.hpp"
 
 namespace berth::acr {
 
@@ -43,12 +44,14 @@ struct Purge::Impl {
   Result<bool> matches(const Regex& regex, const std::string& text, Budget& budget) const;
   Result<void> plan_repository(const Chosen& repository, Timestamp cutoff, Budget& budget,
                                PurgePlan& plan, const Context& context) const;
-  Result<void> plan_tags(const Chosen& repository, Timestamp cutoff, Budget& budget,
-                         PurgePlan& plan, const Context& context) const;
+  /// A list of one repository, held against what that itself counts.
+  Listing counted(Listing listing, std::uint64_t count) const;
+  Result<void> plan_tags(const Chosen& repository, std::uint64_t count, Timestamp cutoff,
+                         Budget& budget, PurgePlan& plan, const Context& context) const;
 
   // purge_manifests.cpp
-  Result<void> plan_manifests(const std::string& repository, Timestamp cutoff, PurgePlan& plan,
-                              const Context& context) const;
+  Result<void> plan_manifests(const std::string& repository, std::uint64_t count, Timestamp cutoff,
+                              PurgePlan& plan, const Context& context) const;
 };
 
 inline bool is_locked(const std::optional<bool>& can_delete, const std::optional<bool>& can_write) {

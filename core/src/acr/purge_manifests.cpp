@@ -106,19 +106,18 @@ Result<void> read_links(Core& core, const std::string& repository, int concurren
 
 }  // namespace
 
-Result<void> Purge::Impl::plan_manifests(const std::string& repository, Timestamp cutoff,
-                                         PurgePlan& plan, const Context& context) const {
+Result<void> Purge::Impl::plan_manifests(const std::string& repository, std::uint64_t count,
+                                         Timestamp cutoff, PurgePlan& plan,
+                                         const Context& context) const {
   std::set<std::string> going;
   for (const PurgeTag& tag : plan.tags) {
     if (tag.repository == repository) going.insert(tag.name);
   }
   ListManifestsOptions with;
   with.page_size = 100;
-  with.verify_count = options.verify_counts;
-  Listing listing = requests::manifests(core, repository, with, context);
-  listing.call.scopes = scopes(repository);
   Manifests all;
-  auto list = paged<ArtifactManifestProperties>(std::move(listing), parse_manifests);
+  auto list = paged<ArtifactManifestProperties>(
+      counted(requests::manifests(core, repository, with, context), count), parse_manifests);
   for (Result<ArtifactManifestProperties>& item : list) {
     if (!item) return std::move(item).error();
     Known known{.properties = *item};

@@ -119,16 +119,20 @@ Result<std::vector<Purge::Impl::Chosen>> Purge::Impl::choose(Budget& budget,
   return out;
 }
 
-Result<void> Purge::Impl::plan_tags(const Chosen& repository, Timestamp cutoff, Budget& budget,
-                                    PurgePlan& plan, const Context& context) const {
+Listing Purge::Impl::counted(Listing listing, std::uint64_t count) const {
+  listing.call.scopes = scopes(listing.call.repository);
+  if (options.verify_counts) listing.count = [count]() -> Result<std::uint64_t> { return count; };
+  return listing;
+}
+
+Result<void> Purge::Impl::plan_tags(const Chosen& repository, std::uint64_t count, Timestamp cutoff,
+                                    Budget& budget, PurgePlan& plan, const Context& context) const {
   ListTagsOptions with;
   with.order = ArtifactTagOrder::last_updated_on_descending;
   with.page_size = 100;
-  with.verify_count = options.verify_counts;
-  Listing listing = requests::tags(core, repository.name, with, context);
-  listing.call.scopes = scopes(repository.name);
   int kept = 0;
-  auto tags = paged<ArtifactTagProperties>(std::move(listing), parse_tags);
+  auto tags = paged<ArtifactTagProperties>(
+      counted(requests::tags(core, repository.name, with, context), count), parse_tags);
   for (Result<ArtifactTagProperties>& tag : tags) {
     if (!tag) return std::move(tag).error();
     const bool locked = is_locked(tag->can_delete, tag->can_write);
@@ -159,10 +163,10 @@ Result<void> Purge::Impl::plan_repository(const Chosen& repository, Timestamp cu
                              core->name(), repository.name));
   }
   if (options.untagged != PurgeOptions::Untagged::only) {
-    TRY(plan_tags(repository, cutoff, budget, plan, context));
+    TRY(plan_tags(repository, own.tag_count, cutoff, budget, plan, context));
   }
   if (options.untagged != PurgeOptions::Untagged::no) {
-    TRY(plan_manifests(repository.name, cutoff, plan, context));
+    TRY(plan_manifests(repository.name, own.manifest_count, cutoff, plan, context));
   }
   return {};
 }

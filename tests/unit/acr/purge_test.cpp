@@ -316,6 +316,15 @@ TEST_F(PurgeTest, AListThatWasCutEndsThePlan) {
   EXPECT_THAT(manifests(plan(trusting)), IsEmpty());
 }
 
+TEST_F(PurgeTest, ARepositoryIsAskedOnceForItsLockAndItsCounts) {
+  auto options = old();
+  options.untagged = PurgeOptions::Untagged::also;
+  EXPECT_THAT(plan(options), IsOk());
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app?api-version*"), 1);
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_tags*"), 1);
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_manifests*"), 1);
+}
+
 TEST_F(PurgeTest, WhoLacksTheRightStopsAtTheFirstRefusal) {
   const auto made = purge(old());
   const auto planned = made->plan(context_).value();
