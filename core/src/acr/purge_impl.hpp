@@ -54,6 +54,7 @@ struct Purge::Impl {
                               PurgePlan& plan, const Context& context) const;
 };
 
+/// A tag or a manifest: acr-cli takes either for a lock, too.
 inline bool is_locked(const std::optional<bool>& can_delete, const std::optional<bool>& can_write) {
   return can_delete == false || can_write == false;
 }

@@ -154,8 +154,9 @@ Result<void> Purge::Impl::plan_repository(const Chosen& repository, Timestamp cu
   Call call = requests::repository(*core, repository.name);
   call.scopes = scopes(repository.name);
   const auto own = TRY(requests::ask(*core, call, parse_repository, {}, context));
-  if (is_locked(own.can_delete, own.can_write)) {
-    // Found out by trying, it would have cost the tags their own locks.
+  // What can_write=false of a repository means for deletions is the registry's to say: what it
+  // refuses is left. Found out by trying, it would cost the tags the locks that were to be lifted.
+  if (own.can_delete == false || (own.can_write == false && options.include_locked)) {
     return Error(Errc::denied,
                  fmt::format("{0}/{1}: the repository itself is locked, and nothing in it can be "
                              "deleted; `berth set {0}/{1} can_delete=true can_write=true` lifts "

@@ -274,6 +274,9 @@ class Refusals(AzureCase):
         r = self.azure()
         repo = f"{r.host}/library/hello"
         self.berth("set", repo, "can_write=false")
+        shown = json.loads(self.berth("--json", "purge", repo, "--filter", "^v1$", "--ago", "0d", "--yes").stdout)
+        self.assertEqual([kept["reason"] for kept in shown["kept"]], ["locked"])
+        self.berth("set", repo, "can_delete=false")
         shown = json.loads(self.berth("--json", "purge", repo, "--filter", "^v1$", "--ago", "0d", "--yes", status=None).stdout)
         self.assertEqual((shown["plan"]["tags"], shown["kept"], shown["tags_deleted"]), ([], [], 0))
         self.assertIn("the repository itself is locked", shown["left_out"][0]["error"])

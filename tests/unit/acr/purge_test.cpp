@@ -241,6 +241,21 @@ TEST_F(PurgeTest, ALockedRepositoryIsLeftOutBeforeAnyLockIsLifted) {
   EXPECT_EQ(fake_.server().count("PATCH", "*"), 0);
 }
 
+// S444
+TEST_F(PurgeTest, OfARepositoryThatIsNotToBeWrittenTheRegistryDecides) {
+  fake_.lock("app", "", true, false);
+  auto options = old("app:[12]");
+  const auto made = plan(options);
+  ASSERT_THAT(made, IsOk());
+  EXPECT_THAT(tags(made), ElementsAre("a2", "a1"));
+  const auto result = run(options);
+  EXPECT_EQ(result.tags_deleted, 0U);
+  ASSERT_EQ(result.skipped.size(), 2U);
+  EXPECT_EQ(result.skipped[0].reason, PurgeSkipped::Reason::locked);
+  options.include_locked = true;
+  EXPECT_THAT(tags(plan(options)), IsEmpty()) << "no lock is lifted in vain";
+}
+
 TEST_F(PurgeTest, ThrottlingEndsIt) {
   const auto made = purge(old());
   const auto planned = made->plan(context_).value();

@@ -37,8 +37,11 @@ struct PurgeOptions {
   /// subject (referrers), and types that berth does not know stay in any case.
   enum class Untagged : std::uint8_t { no, also, only };
   Untagged untagged = Untagged::no;
-  bool include_locked = false;  ///< unlocks what is locked; else it stays
-  int concurrency = 4;          ///< 1 to 32 requests at once
+  /// Unlocks what is locked (can_delete or can_write is false); else it stays. A repository that is
+  /// locked itself is never unlocked: with can_delete=false it is left out of the plan, with
+  /// can_write=false alone what the registry refuses stays, and with this it is left out as well.
+  bool include_locked = false;
+  int concurrency = 4;  ///< 1 to 32 requests at once
   int repository_page_size = 100;
   std::chrono::milliseconds filter_timeout{60'000};  ///< for all matching together
   /// A list that holds fewer than the repository counts is an error: of a list that was cut short
