@@ -248,7 +248,7 @@ HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const st
   if (rest == "_catalog" && request.method == "GET") {
     std::vector<std::string> names;
     for (const auto& [name, unused] : repositories) {
-      if (acr_record(name, {}).can_list) names.push_back(name);
+      if (!acr_hides(name, {})) names.push_back(name);
     }
     return acr_page(request, Json::object(), "repositories", names,
                     [&](std::size_t at) { return Json(names[at]).dump(); });
@@ -281,6 +281,7 @@ HttpReply FakeRegistry::Impl::serve_acr_api(const HttpRequest& request, const st
   } else {
     for (const auto& [digest, unused] : held.manifests) names.push_back(digest);
   }
+  std::erase_if(names, [&](const std::string& name) { return acr_hides(place.repository, name); });
   acr_put_in_order(names, place.repository, request.query("orderby"));
   return acr_page(request, head, tags ? "tags" : "manifests", names, [&](std::size_t at) {
     return tags ? acr_tag(place.repository, names[at])
@@ -346,6 +347,11 @@ HttpReply FakeRegistry::Impl::serve_deleted(const HttpRequest& request, const st
 HttpReply FakeRegistry::Impl::serve_v2_of_acr(const HttpRequest& request) {
   const auto target = parse_target(request.path());
   if (target && !is_name(target->repository)) return page_not_found();
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const bool is_content = target && (target->kind == "manifests" || target->kind == "blobs");
+  if (reads && is_content && acr_withholds(target->repository, target->reference)) {
+    return acr_error::locked();
+  }
   if (target && target->kind == "manifests") {
     const bool by_digest = target->reference.find(':') != std::string::npos;
     if (request.method == "DELETE" && !by_digest) {
@@ -367,7 +373,6 @@ HttpReply FakeRegistry::Impl::serve_v2_of_acr(const HttpRequest& request) {
         return acr_error::locked();
       }
     }
-    const bool reads = request.method == "GET" || request.method == "HEAD";
     if (reads && !by_digest && held != repositories.end() &&
         !held->second.tags.contains(target->reference)) {
       return json_reply(

@@ -188,6 +188,25 @@ bool FakeRegistry::Impl::acr_is_locked(const std::string& repository,
   return !record.can_delete || !record.can_write;
 }
 
+bool FakeRegistry::Impl::acr_hides(const std::string& repository,
+                                   const std::string& reference) const {
+  const auto record = acr_records.find(acr_key(repository, reference));
+  return record != acr_records.end() && !record->second.can_list;
+}
+
+bool FakeRegistry::Impl::acr_withholds(const std::string& repository,
+                                       const std::string& reference) const {
+  const auto closed = [&](const std::string& what) {
+    const auto record = acr_records.find(acr_key(repository, what));
+    return record != acr_records.end() && !record->second.can_read;
+  };
+  if (closed({}) || closed(reference)) return true;
+  const auto held = repositories.find(repository);
+  if (held == repositories.end()) return false;
+  const auto tag = held->second.tags.find(reference);
+  return tag != held->second.tags.end() && closed(tag->second);
+}
+
 HttpReply FakeRegistry::Impl::acr_remove(const std::string& repository,
                                          const std::string& reference) {
   Repository& held = repositories[repository];

@@ -116,6 +116,11 @@ struct FakeRegistry::Impl {
   void acr_stored(const std::string& repository, const std::string& reference);
   void acr_forget(const std::string& repository, const std::string& reference);
   bool acr_is_locked(const std::string& repository, const std::string& reference);
+  /// Lists leave it out: its listEnabled is false.
+  bool acr_hides(const std::string& repository, const std::string& reference) const;
+  /// The readEnabled of a repository, or of a tag or manifest in it, or of what the tag leads to,
+  /// is false.
+  bool acr_withholds(const std::string& repository, const std::string& reference) const;
   static std::string acr_attributes(const AcrRecord& record);
   std::string acr_tag(const std::string& repository, const std::string& tag);
   nlohmann::ordered_json acr_manifest(const std::string& repository, const std::string& digest,

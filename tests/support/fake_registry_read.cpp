@@ -152,14 +152,18 @@ HttpReply FakeRegistry::Impl::serve_catalogue(const HttpRequest& request) {
     return error_reply(403, "DENIED", "requested access to the resource is denied");
   }
   std::vector<std::string> names;
-  for (const auto& [name, unused] : repositories) names.push_back(name);
+  for (const auto& [name, unused] : repositories) {
+    if (!acr_hides(name, {})) names.push_back(name);
+  }
   return list_reply(request, Json::object(), "repositories", names);
 }
 
 HttpReply FakeRegistry::Impl::serve_tags(const HttpRequest& request,
                                          const std::string& repository) {
   std::vector<std::string> names;
-  for (const auto& [name, unused] : repositories[repository].tags) names.push_back(name);
+  for (const auto& [name, unused] : repositories[repository].tags) {
+    if (!acr_hides(repository, name)) names.push_back(name);
+  }
   return list_reply(request, {{"name", repository}}, "tags", names);
 }
 

@@ -336,10 +336,10 @@ class Mounted(AzureCase):
         self.assertEqual(os.stat(path).st_size, 6)
         self.fresh()
         self.assertFalse(self.stat(f"{r.host}/library/hello:v1")["can_delete"])
-        self.sh(f"echo true > {path}; echo false > {mnt}/library/hello/.properties/can_list; printf false > {mnt}/library/hello/v1/properties/can_write")
+        self.sh(f"echo true > {path}; echo false > {mnt}/library/hello/.properties/can_write; printf false > {mnt}/library/hello/v1/properties/can_write")
         self.fresh()
         self.assertTrue(self.stat(f"{r.host}/library/hello:v1")["can_delete"])
-        self.assertFalse(self.stat(f"{r.host}/library/hello")["can_list"])
+        self.assertFalse(self.stat(f"{r.host}/library/hello")["can_write"])
         self.assertIn("set can_delete of", (mnt / ".berth/log").read_text())
 
     def test_errors_come_from_write_itself(self):  # S148

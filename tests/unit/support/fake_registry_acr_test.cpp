@@ -13,6 +13,7 @@
 namespace berth::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -22,6 +23,12 @@ class FakeAcrTest : public ::testing::Test {
  protected:
   TestClient client(HttpFields headers = {}) {
     return TestClient(registry_.origin(), {.headers = std::move(headers)});
+  }
+  int patch(const std::string& target, const std::string& body) {
+    return client().send("PATCH", target, {}, body).status;
+  }
+  int read(const std::string& target) {
+    return client({{"Accept", "application/vnd.oci.image.manifest.v1+json"}}).get(target).status;
   }
   FakeRegistry registry_{{.redirect_blobs = true, .acr = true}};
 };
@@ -62,6 +69,50 @@ TEST_F(FakeAcrTest, ALockForbidsAPush) {
       image.manifest);
   EXPECT_EQ(reply.status, 405);
   EXPECT_THAT(reply.body, HasSubstr("REGISTRY_DISALLOWED_OPERATION"));
+}
+
+TEST_F(FakeAcrTest, WhatIsNotToBeListedIsLeftOutAndCounted) {
+  const FakeImage image = registry_.add_image("a", "v1", {});
+  registry_.tag("a", "v2", image.digest);
+  registry_.add_image("b", "v1", {});
+  for (const std::string& path : {std::string("/acr/v1/b"), std::string("/acr/v1/a/_tags/v2"),
+                                  "/acr/v1/a/_manifests/" + image.digest}) {
+    EXPECT_EQ(patch(path, R"({"listEnabled":false})"), 200) << path;
+  }
+  for (const char* list : {"/v2/a/tags/list", "/acr/v1/a/_tags"}) {
+    const std::string body = client().get(list).body;
+    EXPECT_THAT(body, AllOf(HasSubstr(R"("v1")"), Not(HasSubstr(R"("v2")")))) << list;
+  }
+  for (const char* list : {"/v2/_catalog", "/acr/v1/_catalog"}) {
+    const std::string body = client().get(list).body;
+    EXPECT_THAT(body, AllOf(HasSubstr(R"("a")"), Not(HasSubstr(R"("b")")))) << list;
+  }
+  EXPECT_THAT(client().get("/acr/v1/a/_manifests").body, HasSubstr(R"("manifests":null)"));
+  EXPECT_THAT(client().get("/acr/v1/a").body,
+              AllOf(HasSubstr(R"("manifestCount":1)"), HasSubstr(R"("tagCount":2)")));
+  EXPECT_EQ(read("/v2/a/manifests/v2"), 200) << "who names it reads it";
+}
+
+TEST_F(FakeAcrTest, WhatIsNotToBeReadIsNotAndIsShownByItsProperties) {
+  const FakeImage image = registry_.add_image("a", "v1", {"layer"});
+  const auto readable = [&](const std::string& path, bool may) {
+    EXPECT_EQ(patch(path, may ? R"({"readEnabled":true})" : R"({"readEnabled":false})"), 200);
+  };
+  const std::string by_tag = "/v2/a/manifests/v1";
+  const std::string by_digest = "/v2/a/manifests/" + image.digest;
+  readable("/acr/v1/a/_tags/v1", false);
+  EXPECT_EQ(read(by_tag), 405);
+  EXPECT_THAT(client().get(by_tag).body, HasSubstr("REGISTRY_DISALLOWED_OPERATION"));
+  EXPECT_EQ(read(by_digest), 200);
+  readable("/acr/v1/a/_tags/v1", true);
+  readable("/acr/v1/a/_manifests/" + image.digest, false);
+  EXPECT_EQ(read(by_tag), 405) << "the tag leads to it";
+  EXPECT_EQ(read(by_digest), 405);
+  readable("/acr/v1/a/_manifests/" + image.digest, true);
+  readable("/acr/v1/a", false);
+  EXPECT_EQ(read(by_digest), 405);
+  EXPECT_EQ(read("/v2/a/blobs/" + image.layer_digests.front()), 405);
+  EXPECT_EQ(client().get("/acr/v1/a").status, 200);
 }
 
 TEST_F(FakeAcrTest, ALocationIsGoodAtOneOffset) {
