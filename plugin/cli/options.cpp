@@ -213,7 +213,7 @@ class Parser {
     auto* purge = add("purge", "delete old tags and manifests, after showing which", purge_);
     purge->add_option("PLACE", purge_.place, "a registry, or a repository")->required();
     purge
-        ->add_option("--filter", purge_.filters,
+        ->add_option("-f,--filter", purge_.filters,
                      "regular expressions: REPOSITORY:TAG of a registry, TAG of a repository")
         ->type_name("FILTER")
         ->take_all()
@@ -230,6 +230,8 @@ class Parser {
     purge->add_flag("--untagged-only", purge_.untagged_only, "manifests without a tag, and no tags")
         ->excludes(untagged);
     purge->add_flag("--include-locked", purge_.include_locked, "unlock what is locked");
+    purge->add_flag("--trust-lists", purge_.trust_lists,
+                    "go by lists that hold less than the repository counts");
     purge
         ->add_option("--repository-page-size", purge_.repository_page_size,
                      "repositories in each page of their list (100)")
@@ -242,7 +244,7 @@ class Parser {
         ->check(CLI::Range(0.001, 86'400.0));
     purge->add_flag("-n,--dry-run", purge_.dry_run, "show what would go, and delete nothing");
     purge->add_flag("-y,--yes", purge_.yes, "do not ask");
-    purge->add_option("-j,--jobs", purge_.jobs, "requests at once (4)")
+    purge->add_option("-j,--jobs,--concurrency", purge_.jobs, "requests at once (4)")
         ->type_name("N")
         ->check(CLI::Range(1, 32));
   }

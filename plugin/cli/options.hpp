@@ -69,6 +69,7 @@ struct PurgeCommand {
   bool untagged = false;
   bool untagged_only = false;
   bool include_locked = false;
+  bool trust_lists = false;
   int repository_page_size = 100;
   double filter_timeout_seconds = 60;
   bool dry_run = false;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/json/writer.hpp"
@@ -77,20 +78,29 @@ class Purging {
     acr::PurgeOptions options;
     options.untagged = untagged(place);
     options.filters = TRY(filters(place));
-    if (command_.ago.empty()) {
-      return Error(
-          Errc::invalid_argument,
-          "--ago is missing: say how old something must be, as in --ago 30d (0d: any age)");
-    }
-    options.ago = TRY(acr::parse_ago(command_.ago));
+    options.ago = TRY(age());
     options.keep = command_.keep;
     options.include_locked = command_.include_locked;
+    options.verify_counts = !command_.trust_lists;
     options.concurrency = command_.jobs;
     options.repository_page_size = command_.repository_page_size;
     options.filter_timeout = std::chrono::round<std::chrono::milliseconds>(
         std::chrono::duration<double>(command_.filter_timeout_seconds));
     options.on_deleted = [this](const std::string& reference) { deleted(reference); };
     return options;
+  }
+
+  Result<acr::Timestamp::Ticks> age() const {
+    if (command_.ago.empty()) {
+      return Error(
+          Errc::invalid_argument,
+          "--ago is missing: say how old something must be, as in --ago 30d (0d: any age)");
+    }
+    const auto age = TRY(acr::parse_ago(command_.ago));
+    if (age == acr::kMostAgo) {
+      log::warning("--ago " + command_.ago + " is taken for 150 years, the most that there is");
+    }
+    return age;
   }
 
   /// Of a repository without a filter, --untagged leaves the tags alone: nobody chose one.

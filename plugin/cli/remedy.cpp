@@ -52,6 +52,12 @@ constexpr std::array kRows{
     Row{"BLOB_UPLOAD_UNKNOWN", "", "the registry gave the upload up: start it again"},
 };
 
+/// Only a purge holds a list against what the repository counts.
+constexpr std::string_view kShortList = "the list was cut short";
+constexpr std::string_view kTrustLists =
+    "; if something in it is hidden (can_list=false), `berth purge --trust-lists` goes by what is "
+    "listed, and what only a hidden index needs goes too";
+
 bool is_about_rights(const Error& error) {
   return error.code() == Errc::denied || error.code() == Errc::unauthenticated;
 }
@@ -61,6 +67,9 @@ bool is_about_rights(const Error& error) {
 std::string remedy(const Error& error) {
   const HttpInfo* http = error.http();
   const std::string text = error.describe();
+  if (error.code() == Errc::corrupt && text.find(kShortList) != text.npos) {
+    return std::string(kTrustLists);
+  }
   for (const Row& row : kRows) {
     if (row.code.empty() ? !is_about_rights(error) || text.find("lacks that right") == text.npos
                          : http == nullptr || http->registry_code != row.code) {

@@ -12,7 +12,6 @@ namespace berth::acr {
 namespace {
 
 constexpr double kSecond = 1e7;  // ticks
-constexpr double kMost = 150 * 365.25 * 86'400 * kSecond;
 
 struct Unit {
   std::string_view name;
@@ -66,27 +65,32 @@ std::optional<double> parse_go_duration(std::string_view rest) {
   return sum;
 }
 
+/// Whole ones, however many.
+std::optional<double> parse_days(std::string_view text) {
+  if (text.find('.') != std::string_view::npos) return std::nullopt;
+  const auto days = take_number(text);
+  return text.empty() ? days : std::nullopt;
+}
+
+std::optional<double> parse_ticks(std::string_view text) {
+  const std::size_t d = text.find('d');
+  if (d == std::string_view::npos) return parse_go_duration(text);
+  const auto days = parse_days(text.substr(0, d));
+  const auto time = parse_go_duration(text.substr(d + 1));
+  if (!days || !time) return std::nullopt;
+  return *days * 86'400 * kSecond + *time;
+}
+
 }  // namespace
 
 Result<Timestamp::Ticks> parse_ago(std::string_view text) {
-  const auto refuse = [&](std::string_view why) {
+  const auto ticks = text.empty() ? std::nullopt : parse_ticks(text);
+  if (!ticks) {
     return Error(Errc::invalid_argument,
-                 fmt::format("'{}' is no age: {}", text::escape_for_terminal(text), why));
-  };
-  constexpr std::string_view kForm = "it is like 2d3h6m";
-  double days = 0;
-  std::string_view rest = text;
-  if (const std::size_t d = text.find('d'); d != std::string_view::npos) {
-    const auto count = text::parse_unsigned(text.substr(0, d));
-    if (!count) return refuse(kForm);
-    days = static_cast<double>(*count);
-    rest = text.substr(d + 1);
+                 fmt::format("'{}' is no age: it is like 2d3h6m", text::escape_for_terminal(text)));
   }
-  const auto time = parse_go_duration(rest);
-  if (text.empty() || !time) return refuse(kForm);
-  const double ticks = days * 86'400 * kSecond + *time;
-  if (ticks > kMost) return refuse("more than 150 years");
-  return Timestamp::Ticks(static_cast<std::int64_t>(std::llround(ticks)));
+  if (*ticks >= static_cast<double>(kMostAgo.count())) return kMostAgo;
+  return Timestamp::Ticks(static_cast<std::int64_t>(std::llround(*ticks)));
 }
 
 }  // namespace berth::acr

@@ -240,6 +240,28 @@ class Purge(AzureCase):
             said = self.berth(*arguments, status=1).stderr
             self.assertIn('capability "properties"', said)
 
+    def test_a_list_that_is_shorter_than_the_count_is_trusted_when_told(self):  # S441
+        r = self.azure("--tags", "3")
+        repo = f"{r.host}/library/many"
+        self.berth("set", f"{repo}:v2", "can_list=false")
+        self.fresh()
+        self.assertEqual(self.berth("ls", repo).stdout.split(), ["v1", "v3"])
+        arguments = ["purge", repo, "--filter", ".*", "--ago", "0d", "--yes"]
+        said = self.berth(*arguments, status=1)
+        self.assertEqual(said.stderr, f"berth: tags of {repo}: the registry listed 2 and counts 3: the list was cut short, or some of them were deleted or "
+                         "hidden meanwhile; if something in it is hidden (can_list=false), `berth purge --trust-lists` goes by what is listed, and what "
+                         "only a hidden index needs goes too\n")
+        self.assertNotIn("deleted", said.stdout)
+        self.assertIn("2 tags and 0 manifests deleted", self.berth(*arguments, "--trust-lists").stdout)
+        self.assertEqual(self.stat(f"{repo}:v2")["kind"], "tag", "the hidden one is still there")
+
+    def test_an_age_beyond_150_years_is_taken_for_those(self):  # S442
+        r = self.azure()
+        for age in ("99999d", "99999999999999999999999d"):
+            done = self.berth("purge", f"{r.host}/library/hello", "-f", ".*", "--ago", age, "-n")
+            self.assertEqual(done.stderr, f"berth: warning: --ago {age} is taken for 150 years, the most that there is\n")
+            self.assertIn("0 tags and 0 manifests", done.stdout)
+
     def test_interrupted_it_says_how_far_it_came(self):  # S272
         r = self.azure("--tags", "40", faults=[{"method": "DELETE", "target": "*/_tags/*", "times": 0, "action": "latency", "milliseconds": 150}])
         repo = f"{r.host}/library/many"

@@ -548,8 +548,19 @@ TEST(AgoTest, DaysAndADurationOfGo) {
   EXPECT_THAT(parse_ago("1.5h"), IsOkAndHolds(Timestamp::Ticks(90min)));
   EXPECT_THAT(parse_ago("1m30s"), IsOkAndHolds(Timestamp::Ticks(90s)));
   EXPECT_THAT(parse_ago("250ms"), IsOkAndHolds(Timestamp::Ticks(250ms)));
-  for (const char* text : {"", "d", "-1d", "1", "3h2d", "2x", "h", "54788d", "1d 2h", "1..5h"}) {
+  for (const char* text : {"", "d", "-1d", "1", "3h2d", "2x", "h", "1.5d", "1d 2h", "1..5h"}) {
     EXPECT_THAT(parse_ago(text), HasCode(Errc::invalid_argument)) << text;
+  }
+}
+
+// S442
+TEST(AgoTest, NothingIsOlderThan150Years) {
+  using acr::parse_ago;
+  EXPECT_THAT(parse_ago("54749d"), IsOkAndHolds(acr::kMostAgo - Timestamp::Ticks(24h)));
+  for (const std::string& text :
+       {std::string("54750d"), std::string("54751d1h"), std::string("99999999999999999999999d"),
+        std::string("99999999999999999999h"), std::string(400, '9') + "d"}) {
+    EXPECT_THAT(parse_ago(text), IsOkAndHolds(acr::kMostAgo)) << text;
   }
 }
 

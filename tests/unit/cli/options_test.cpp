@@ -73,6 +73,14 @@ TEST(OptionsTest, TakesWhatPurgesAndSets) {
     EXPECT_EQ(parse({"purge", "r.io", option, "0"}).exit_status, 2) << option;
   }
   EXPECT_EQ(parse({"purge", "r.io", "--keep", "-1"}).exit_status, 2);
+  // S443
+  const auto short_names =
+      parse({"purge", "r.io", "-f", "a:b", "--concurrency", "9", "--trust-lists"});
+  ASSERT_TRUE(short_names.invocation) << short_names.text;
+  const auto& as_acr_cli = std::get<PurgeCommand>(short_names.invocation->command);
+  EXPECT_EQ(as_acr_cli.filters, std::vector<std::string>{"a:b"});
+  EXPECT_EQ(as_acr_cli.jobs, 9);
+  EXPECT_TRUE(as_acr_cli.trust_lists && !wanted.trust_lists);
   const auto set = parse({"set", "r.io/a:v1", "can_delete=false", "can_write=true"});
   ASSERT_TRUE(set.invocation) << set.text;
   EXPECT_EQ(std::get<SetCommand>(set.invocation->command).changes,

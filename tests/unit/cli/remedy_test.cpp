@@ -54,6 +54,15 @@ TEST(RemedyTest, ARightThatLacksNamesTheRole) {
   EXPECT_EQ(remedy(Error(Errc::not_found, "repository:a:metadata_read lacks that right")), "");
 }
 
+// S441
+TEST(RemedyTest, AListThatHidesSomethingCanBeTrusted) {
+  EXPECT_THAT(remedy(Error(Errc::corrupt,
+                           "tags of r.azurecr.io/a: the registry listed 1 and counts 2: the list "
+                           "was cut short, or some of them were deleted or hidden meanwhile")),
+              HasSubstr("`berth purge --trust-lists`"));
+  EXPECT_EQ(remedy(Error(Errc::corrupt, "the answer is no JSON")), "");
+}
+
 TEST(RemedyTest, AnUploadOutOfStepStartsAgain) {
   EXPECT_THAT(remedy(refused(Errc::not_found, 404, "BLOB_UPLOAD_INVALID", "blob upload invalid")),
               HasSubstr("start it again"));

@@ -18,8 +18,10 @@
 /// what would go, then its execution.
 namespace berth::acr {
 
-/// "2d3h6m": days, and after them a duration of Go (h, m, s, ms, us, ns, with fractions); at most
-/// 150 years. Errc::invalid_argument else.
+/// What a longer age is taken for, as by acr-cli: 150 years of 365 days.
+inline constexpr Timestamp::Ticks kMostAgo = std::chrono::hours(24 * 365 * 150);
+/// "2d3h6m": days, and after them a duration of Go (h, m, s, ms, us, ns, with fractions); kMostAgo
+/// for what is longer. Errc::invalid_argument else.
 Result<Timestamp::Ticks> parse_ago(std::string_view text);
 
 struct PurgeOptions {
