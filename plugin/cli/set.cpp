@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
+#include <fmt/format.h>
+
 #include "berth/acr/models.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -8,6 +10,8 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "fields.hpp"
+#include "listing.hpp"
+#include "managed.hpp"
 
 namespace berth::cli {
 
@@ -55,36 +59,64 @@ void add(json::Node::Object& fields, const Properties& now) {
   may("can_list", now.can_list);
 }
 
-Result<json::Node::Object> set(const SetCommand& command, Workspace& workspace) {
-  const acr::ChangeableProperties changes = TRY(parse_changes(command.changes));
+/// What the change is of: one tag, manifest or repository that was named as such. What stands in a
+/// manifest's folder is not: a lock is more than who names a file means.
+Result<Managed> find_in_tree(const SetCommand& command, Workspace& workspace) {
   const Located located = TRY(workspace.locate(command.place, false));
+  const tree::Node& node = *located.found.node;
   const auto of = TRY(located.tree->meaning(located.found.node, workspace.context()));
-  const bool is_one = !of.tag.empty() || (of.is_manifest && of.digest) || of.is_repository;
+  const bool is_manifest = of.is_manifest && of.digest && !of.is_part;
+  const bool is_one = !of.tag.empty() || is_manifest || of.is_repository;
   if (!is_one || of.source == nullptr) {
-    return Error(Errc::invalid_argument,
-                 command.place + " has no properties: a tag, a manifest and a repository have");
+    return Error(
+        Errc::invalid_argument,
+        fmt::format("{} is a {} and has no properties of its own: a tag (R/a:v1), a manifest "
+                    "(R/a@sha256:...) and a repository (R/a) have",
+                    command.place, of.is_blob ? "blob" : type_name(node.type())));
   }
   content::Management* management = of.source->management();
   if (management == nullptr) return content::no_properties(*of.source);
+  return Managed{of.registry, of.repository, of.tag, of.digest, management};
+}
+
+Result<json::Node::Object> change(const Managed& what, const SetCommand& command,
+                                  const acr::ChangeableProperties& changes,
+                                  const Context& context) {
   json::Node::Object fields{
-      {"place", command.place}, {"registry", of.registry}, {"repository", of.repository}};
-  if (!of.tag.empty()) {
-    const auto now =
-        TRY(management->update_tag(of.repository, of.tag, changes, workspace.context()));
-    fields.emplace_back("tag", of.tag);
+      {"place", command.place}, {"registry", what.registry}, {"repository", what.repository}};
+  content::Management& management = *what.management;
+  if (!what.tag.empty()) {
+    const auto now = TRY(management.update_tag(what.repository, what.tag, changes, context));
+    fields.emplace_back("tag", what.tag);
     fields.emplace_back("digest", now.digest.text());
     add(fields, now);
-  } else if (of.is_manifest) {
+  } else if (what.digest) {
     const auto now =
-        TRY(management->update_manifest(of.repository, *of.digest, changes, workspace.context()));
+        TRY(management.update_manifest(what.repository, *what.digest, changes, context));
     fields.emplace_back("digest", now.digest.text());
     add(fields, now);
   } else {
-    add(fields, TRY(management->update_repository(of.repository, changes, workspace.context())));
+    add(fields, TRY(management.update_repository(what.repository, changes, context)));
   }
+  return fields;
+}
+
+Result<json::Node::Object> set(const SetCommand& command, Workspace& workspace) {
+  const acr::ChangeableProperties changes = TRY(parse_changes(command.changes));
+  auto what = find_in_tree(command, workspace);
+  std::optional<Error> absent;
+  if (!what && what.error().code() == Errc::not_found) {
+    // What no list shows may be there all the same: can_list=false is taken back by the name.
+    absent = what.error();
+    what = find_managed(command.place, workspace);
+    if (!what || what->repository.empty()) return *std::move(absent);
+  }
+  if (!what) return std::move(what).error();
+  auto fields = change(*what, command, changes, workspace.context());
+  if (!fields) return absent && fields.error().code() == Errc::not_found ? *absent : fields.error();
   // What other processes remember of it would say otherwise for a while.
   content::Hub* hub = TRY(workspace.hub());
-  hub->cache().remembered().distrust(of.registry, of.repository);
+  hub->cache().remembered().distrust(what->registry, what->repository);
   return fields;
 }
 

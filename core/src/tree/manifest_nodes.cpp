@@ -31,6 +31,12 @@ struct Spot {
   About about(const Digest& other, bool is_manifest) const {
     return About{place, "", other, is_manifest, !is_manifest, std::nullopt, ""};
   }
+  /// Something that stands in a manifest's folder.
+  About part(const Digest& of) const {
+    About part = about(of, true);
+    part.is_part = true;
+    return part;
+  }
   About about(const oci::Descriptor& blob) const {
     return About{place, "", blob.digest, false, true, blob.size, blob.media_type};
   }
@@ -48,7 +54,7 @@ class ViewFolder : public TreeNode {
     return folder_attributes(spot_->file_mtime(model, *view), kForever);
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
-    return meaning_of(model, spot_->about(spot_->digest, true));
+    return meaning_of(model, spot_->part(spot_->digest));
   }
 
  protected:
@@ -87,10 +93,10 @@ class ManifestFile final : public TreeNode {
     return attributes;
   }
   Result<Tree::Meaning> meaning(Model& model, const Context& /*context*/) const override {
-    About about = spot_->about(spot_->digest, true);
-    about.size = size_;
-    about.media_type = media_type_;
-    return meaning_of(model, about);
+    About part = spot_->part(spot_->digest);
+    part.size = size_;
+    part.media_type = media_type_;
+    return meaning_of(model, part);
   }
 
  private:
@@ -297,7 +303,7 @@ Result<Found> ManifestFolder::lookup_in_index(Model& model, const ManifestView& 
     if (leads.digest && (name != "files" || leads.has_files)) {
       return found(model,
                    link(name, fmt::format("{}/{}", spot().manifest_path(*leads.digest), name),
-                        spot().file_mtime(model, view), spot().about(*leads.digest, true)),
+                        spot().file_mtime(model, view), spot().part(*leads.digest)),
                    kForever, context);
     }
   }

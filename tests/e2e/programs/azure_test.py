@@ -108,12 +108,34 @@ class Properties(AzureCase):
             said = self.berth("set", f"{repo}:v1", *words, status=2).stderr
             self.assertRegex(said, r"can_read")
         self.assertIn("does not have it", self.berth("set", f"{repo}:none", "can_delete=false", status=3).stderr.replace("there is no", "does not have it"))
-        self.berth("set", f"{repo}:v1/config.json", "can_delete=false", status=2)
         plain = self.registry()
         plain.push_image("app", ["v1"], [b"layer"])
         said = self.berth("set", f"{plain.host}/app:v1", "can_delete=false", status=1).stderr
         self.assertIn('capability "properties"', said)
         self.assertIn("acr = true", said)
+
+
+    def test_set_of_what_stands_in_a_manifest_changes_nothing(self):  # S440
+        r = self.azure()
+        for repo, parts in (("hello", ("layers", "config.json", "manifest.json", "referrers")), ("artifact", ("files",)), ("multi", ("platforms", "layers", "config.json"))):
+            image = f"{r.host}/library/{repo}:latest"
+            for part in parts:
+                said = self.berth("set", f"{image}/{part}", "can_delete=false", status=2).stderr
+                self.assertIn(f"{image}/{part} is a ", said)
+                self.assertIn("a tag (R/a:v1), a manifest (R/a@sha256:...) and a repository (R/a) have", said)
+        self.berth("set", f"{r.host}/library", "can_delete=false", status=2)
+        self.assertNotIn("PATCH", [method for _, method, _ in r.requests()])
+
+    def test_set_by_each_path_of_a_tag_and_a_manifest(self):  # S440
+        r = self.azure()
+        hello, multi = f"{r.host}/library/hello", f"{r.host}/library/multi"
+        self.assertIn("tag: ", self.berth("set", f"{hello}/.tags/v1", "can_delete=false").stdout)
+        digest = self.stat(f"{hello}:v1")["digest"]
+        for place in (f"{hello}@{digest}", f"{hello}/.manifests/{digest.replace(':', '/')}", f"{hello}:v1/properties"):
+            shown = json.loads(self.berth("--json", "set", place, "can_write=false").stdout)
+            self.assertEqual((shown["digest"], "tag" in shown), (digest, False), place)
+        shown = json.loads(self.berth("--json", "set", f"{multi}:latest/platforms/linux-amd64", "can_write=false").stdout)
+        self.assertNotEqual(shown["digest"], self.stat(f"{multi}:latest")["digest"])
 
 
 class SoftDelete(AzureCase):
@@ -310,6 +332,53 @@ class Refusals(AzureCase):
         self.env["BERTH_CONFIG"] = str(config)
         self.assertEqual(self.berth("ls", f"{r.host}/library/hello").stdout.split(), ["latest", "v1"], "it is read all the same")
         self.assertIn("no Azure container registry", self.berth("deleted", "ls", r.host, status=1).stderr)
+
+
+class Locks(AzureCase):
+    def test_what_is_not_to_be_listed_is_in_no_list_and_found_by_its_name(self):  # S450
+        r = self.azure()
+        hello, library = f"{r.host}/library/hello", f"{r.host}/library"
+        self.berth("set", f"{hello}:v1", "can_list=false")
+        self.berth("set", f"{library}/multi", "can_list=false")
+        self.fresh()
+        self.assertEqual(self.berth("ls", hello).stdout.split(), ["latest"])
+        self.assertEqual(self.berth("ls", library).stdout.split(), ["artifact", "hello"])
+        self.assertIn("layers", self.berth("cat", f"{hello}:v1/manifest.json").stdout)
+        self.assertFalse(self.stat(f"{hello}:v1")["can_list"])
+        # What no list shows can be shown again.
+        for hidden in (f"{hello}:v1", f"{library}/multi"):
+            self.assertRegex(self.berth("set", hidden, "can_list=true").stdout, r"(?m)^can_list: +true$")
+        self.fresh()
+        self.assertEqual(self.berth("ls", hello).stdout.split(), ["latest", "v1"])
+        self.assertEqual(self.berth("ls", library).stdout.split(), ["artifact", "hello", "multi"])
+        self.assertIn("there is no", self.berth("set", f"{library}/none", "can_list=true", status=3).stderr)
+
+    def test_what_is_not_to_be_read_is_listed_and_names_its_lock(self):  # S450
+        r = self.azure()
+        hello = f"{r.host}/library/hello"
+        digest = self.stat(f"{hello}:v1")["digest"]
+        for locked in (f"{hello}@{digest}", hello):
+            self.berth("set", locked, "can_read=false")
+            self.fresh()
+            said = self.berth("cat", f"{hello}:v1/manifest.json", status=4).stderr
+            self.assertEqual(self.berth("ls", hello).stdout.split(), ["latest", "v1"], locked)
+            self.assertIn("it is locked: can_read is false", said)
+            self.assertIn("`berth set PLACE can_read=true`", said)
+            self.berth("set", locked, "can_read=true")
+            self.fresh()
+            self.assertIn("layers", self.berth("cat", f"{hello}:v1/manifest.json").stdout)
+        self.berth("set", f"{hello}:v1", "can_read=false")
+        self.fresh()
+        self.assertIn("layers", self.berth("cat", f"{hello}:v1/manifest.json").stdout, "by the digest, which its properties tell")
+
+    def test_a_purge_leaves_out_what_it_may_not_look_into(self):
+        r = self.azure()
+        digest = self.stat(f"{r.host}/library/multi:latest")["digest"]
+        self.berth("set", f"{r.host}/library/multi@{digest}", "can_read=false")
+        done = self.berth("purge", r.host, "--filter", ".*:nothing", "--untagged", "--ago", "0d", "-n", status=4)
+        self.assertIn(f"what {r.host}/library/multi@{digest} needs", done.stderr)
+        self.assertIn("it is locked: can_read is false", done.stderr)
+        self.assertIn("0 tags and 0 manifests", done.stdout)
 
 
 class Mounted(AzureCase):

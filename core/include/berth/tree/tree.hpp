@@ -146,6 +146,8 @@ class Tree {
     std::string tag;               ///< a tag's link
     std::optional<Digest> digest;  ///< a manifest's folder or file, a blob
     bool is_manifest = false, is_blob = false, is_repository = false;
+    /// Of the manifest that `digest` is, not itself: "layers", "manifest.json", ...
+    bool is_part = false;
     std::optional<std::uint64_t> size;
     std::string media_type;
   };
