@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "berth/base/log.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
+#include "berth/credential/jwt.hpp"
 #include "berth/json/writer.hpp"
 
 #include "account.hpp"
@@ -76,11 +78,31 @@ Result<int> identity_token_of(const TokenCommand& command, Workspace& workspace)
   return kDone;
 }
 
+/// The refresh token of an Azure registry says whether that gives rights by repository. A token for
+/// nothing but what it drops would look like one and be good for nothing.
+Result<void> check_wildcards(const credential::ServerKey& key,
+                             const credential::Credential& credential, const auth::Scopes& scopes) {
+  const auth::Scopes dropped = scopes.wildcards();
+  if (dropped.empty()) return {};
+  const bool is_azure_token = credential.username == credential::kAcrUser;
+  const Secret& shown = is_azure_token ? credential.password : credential.identity_token;
+  const auto claims = credential::read_jwt(shown.reveal());
+  if (!claims || !claims->by_repository) return {};
+  const std::string why =
+      key.host + " gives rights by repository (ABAC) and drops wildcards: a token for " +
+      dropped.text() +
+      " is good for nothing there; name each repository, as in --scope repository:NAME:pull";
+  if (dropped.contains(scopes)) return Error{Errc::denied, why};
+  log::warning(why);
+  return {};
+}
+
 Result<int> token(const TokenCommand& command, Workspace& workspace) {
   const credential::ServerKey key = TRY(parse_registry(without_tag(command.registry)));
   workspace.name_hosts({key.host});
   const auth::Scopes scopes = TRY(scopes_of(command, key.path));
   const credential::Credential credential = TRY(credential_of(workspace, key));
+  TRY(check_wildcards(key, credential, scopes));
   credential::Keychain keychain = keychain_of(workspace, credential);
   const Secret header = TRY(check_with_registry(workspace, key, keychain, scopes));
   if (header.empty()) {

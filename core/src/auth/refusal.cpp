@@ -41,10 +41,8 @@ std::string identity_sentence(const Refusal& refusal) {
   text +=
       "; this registry gives rights by repository (ABAC), by the Container Registry Repository "
       "roles";
-  const std::string scopes = refusal.scopes.text();
-  if (scopes.find("repository:*:") != std::string::npos)
-    text += ", and drops wildcards: name each one";
-  if (scopes.find("registry:catalog:") != std::string::npos) {
+  if (!refusal.scopes.wildcards().empty()) text += ", and drops wildcards: name each one";
+  if (refusal.scopes.text().find("registry:catalog:") != std::string::npos) {
     text += ": to list repositories takes the Catalog Lister";
   }
   return text;

@@ -86,6 +86,15 @@ bool Scopes::contains(const Scopes& other) const {
   });
 }
 
+Scopes Scopes::wildcards() const {
+  Scopes result;
+  for (const Scope& scope : scopes_) {
+    const bool of_repositories = scope.resource.starts_with("repository:");
+    if (of_repositories && scope.resource.contains('*')) result.scopes_.push_back(scope);
+  }
+  return result;
+}
+
 std::vector<std::string> Scopes::list() const {
   std::vector<std::string> result;
   for (const Scope& scope : scopes_) {

@@ -150,7 +150,27 @@ class EntraId(Case):
         self.assertIn("v1", self.berth("ls", f"{registry.host}/library/hello").stdout)
         self.assertIn("library", self.berth("ls", registry.host).stdout)
         self.assertEqual(self.status(registry, "repository:library/hello:pull"), 200)
-        self.assertEqual(self.status(registry, "repository:*:*"), 401, "a wildcard is dropped: the token is good for nothing")
+
+    def test_a_token_for_wildcards_alone_is_refused_where_they_are_dropped(self):
+        # S445
+        registry = self.azure("--abac")
+        self.log_in()
+        why = (f"{registry.host} gives rights by repository (ABAC) and drops wildcards: a token for repository:*:* is good for nothing there; name each "
+               "repository, as in --scope repository:NAME:pull\n")
+        for header in ([], ["--header"]):
+            done = self.berth("token", *header, "--scope", "repository:*:*", registry.host, status=4)
+            self.assertEqual((done.stdout, done.stderr), ("", f"berth: {why}"))
+        done = self.berth("token", "--scope", "repository:*:*", "--scope", "repository:library/hello:pull", registry.host)
+        self.assertEqual(done.stderr, f"berth: warning: {why}")
+        self.assertNotEqual(done.stdout, "")
+        self.assertEqual(self.berth("token", "--scope", "registry:catalog:*", registry.host).stderr, "", "what is no repository is no such wildcard")
+
+    def test_a_wildcard_is_taken_where_rights_are_of_the_registry(self):
+        # S445
+        registry = self.azure()
+        self.log_in()
+        done = self.berth("token", "--scope", "repository:*:*", registry.host)
+        self.assertEqual((done.stderr, len(done.stdout.split())), ("", 1))
 
     def test_a_purge_goes_on_where_the_identity_lacks_the_right_in_one_repository(self):
         # S365

@@ -22,6 +22,13 @@ TEST(ScopesTest, NamesMayHoldColons) {
   EXPECT_EQ(Scopes::parse("repository:host:5000/a:pull").text(), "repository:host:5000/a:pull");
 }
 
+TEST(ScopesTest, KnowsPatternsOfRepositories) {
+  const Scopes scopes = Scopes::parse(
+      "registry:catalog:* repository:*:* repository:a:* repository:b/*:pull repository:c:pull");
+  EXPECT_THAT(scopes.wildcards().list(), ElementsAre("repository:*:*", "repository:b/*:pull"));
+  EXPECT_TRUE(Scopes::catalog().wildcards().empty());
+}
+
 TEST(ScopesTest, MakesTheUsualOnes) {
   EXPECT_EQ(Scopes::pull("library/a").text(), "repository:library/a:pull");
   EXPECT_EQ(Scopes::catalog().text(), "registry:catalog:*");

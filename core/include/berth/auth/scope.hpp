@@ -21,6 +21,9 @@ class Scopes {
 
   void add(const Scopes& other);
   bool contains(const Scopes& other) const;
+  /// Those of repositories by a pattern ("repository:*:pull"), which Azure's registries that give
+  /// rights by repository (ABAC) drop without a word.
+  Scopes wildcards() const;
   bool empty() const noexcept { return scopes_.empty(); }
   /// One string a resource, sorted.
   std::vector<std::string> list() const;
