@@ -32,10 +32,6 @@ std::shared_ptr<auth::TokenCredential> credential_for(const std::optional<Worklo
       std::move(identity));
 }
 
-std::string giver_of(const auth::AccessToken& token, const auth::TokenCredential& asked) {
-  return token.given_by.empty() ? asked.name() : token.given_by;
-}
-
 /// Sees who of a chain answers.
 class Witness final : public auth::TokenCredential {
  public:

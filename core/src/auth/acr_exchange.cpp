@@ -89,6 +89,11 @@ std::string AcrExchange::key(std::string_view kind) const {
                                options_.token_credential->identity_key()});
 }
 
+std::string AcrExchange::giver() const {
+  const std::string known = tokens_.giver(key("refresh"));
+  return known.empty() ? options_.token_credential->name() : known;
+}
+
 Result<TokenCache::Issued> AcrExchange::refresh_token(const Secret& rejected,
                                                       const Context& context) const {
   return tokens_.get(
@@ -168,10 +173,11 @@ Result<Token> AcrExchange::exchange(const Context& context) const {
   form += "&access_token=" + form_value(shown->token.reveal());
   http::Response response = TRY(post("/oauth2/exchange", std::move(form), context));
   if (response.status != 200) return refused_exchange(response, *shown, context);
+  const std::string giver = giver_of(*shown, credential);
   Token token = TRY(take(
       response, "refresh_token",
-      fmt::format("exchanging the Entra ID token of {} at {}", credential.name(), options_.name),
-      context));
+      fmt::format("exchanging the Entra ID token of {} at {}", giver, options_.name), context));
+  tokens_.remember_giver(key("refresh"), giver);
   // At half its life: what asks for it then still has hours if the identity has gone meanwhile.
   const auto now = client_.clock().now();
   token.refresh_at = now + (token.expires - now) / 2;
@@ -183,7 +189,7 @@ Error AcrExchange::refused_exchange(http::Response& response, const AccessToken&
                                     const Context& context) const {
   const auto now = client_.clock().now();
   const std::string clock = about_the_clock(response, now);
-  const std::string name = options_.token_credential->name();
+  const std::string name = giver_of(shown, *options_.token_credential);
   const std::string what =
       fmt::format("exchanging the Entra ID token of {} at {}", name, options_.name);
   Error plain = http::error_from(response, "POST", what, now, context);
@@ -251,7 +257,7 @@ Result<Token> AcrExchange::ask_for_access(const Secret& refresh,
   return Error(Errc::unauthenticated,
                fmt::format("{}: the registry refused the refresh token that it gave to {} (HTTP "
                            "{}): {}its rights there may have been taken away meanwhile",
-                           what, options_.token_credential->name(), info.status, clock))
+                           what, giver(), info.status, clock))
       .with_http(info);
 }
 

@@ -30,6 +30,9 @@ class AcrExchange {
   /// Does the registry give rights by repository (ABAC), and drop wildcards? As the refresh token
   /// says; false where none can be had.
   bool gives_rights_by_repository(const Context& context) const;
+  /// Whose Entra ID token it is that was exchanged, for messages: of a chain, the one that gave it
+  /// to this process; the chain itself where another process asked.
+  std::string giver() const;
   /// An access token for `all`, asked for in the order of `scopes`.
   Result<TokenCache::Issued> access_token(const Scopes& all, const std::vector<std::string>& scopes,
                                           const Secret& rejected, const Context& context) const;

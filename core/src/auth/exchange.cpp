@@ -296,8 +296,9 @@ Error Exchange::refused(http::Response& response, std::string_view method,
   why.insufficient_scope = last.insufficient_scope;
   why.said = last.error;
   if (is_by_identity() && shown_.anything && last.scheme.server) {
-    why.identity = options_.token_credential->name();
-    why.by_repository = exchange_at(*last.scheme.server).gives_rights_by_repository(context_);
+    const AcrExchange exchange = exchange_at(*last.scheme.server);
+    why.identity = exchange.giver();
+    why.by_repository = exchange.gives_rights_by_repository(context_);
   }
   Error error = refusal_error(why);
   if (const HttpInfo* http = plain.http()) error = std::move(error).with_http(*http);

@@ -295,4 +295,16 @@ bool TokenCache::refuses_nobody(const std::string& origin, const Scopes& wanted)
   return refusals_.contains(origin) || refusals_.contains(origin + " " + wanted.text());
 }
 
+std::string TokenCache::giver(const std::string& identity) const {
+  const MutexLock lock(mutex_);
+  const auto found = givers_.find(identity);
+  return found == givers_.end() ? std::string() : found->second;
+}
+
+void TokenCache::remember_giver(const std::string& identity, const std::string& name) {
+  const MutexLock lock(mutex_);
+  if (givers_.size() >= kMaxExtras) givers_.clear();
+  givers_[identity] = name;
+}
+
 }  // namespace berth::auth

@@ -58,6 +58,10 @@ class TokenCache {
   void remember_refusal(const std::string& origin, const Scopes& wanted, bool everything);
   void forget_refusals(const std::string& origin);
   bool refuses_nobody(const std::string& origin, const Scopes& wanted) const;
+  /// Which credential of a chain gave what was exchanged for the tokens of `identity`: for
+  /// messages, and as far as this process did it; else "".
+  std::string giver(const std::string& identity) const;
+  void remember_giver(const std::string& identity, const std::string& name);
 
  private:
   struct Flight {
@@ -95,6 +99,7 @@ class TokenCache {
   std::map<std::string, std::shared_ptr<Flight>> flights_ BERTH_GUARDED_BY(mutex_);
   std::map<std::string, AuthScheme> schemes_ BERTH_GUARDED_BY(mutex_);
   std::map<std::string, Scopes> extras_ BERTH_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> givers_ BERTH_GUARDED_BY(mutex_);
   std::set<std::string> refusals_ BERTH_GUARDED_BY(mutex_);  ///< origins, with scopes or without
 };
 

@@ -474,8 +474,37 @@ TEST_F(AcrExchangeTest, ARegistryWithRightsByRepositoryDropsWildcards) {
   const auto refused =
       session_->send(std::move(request), Scopes::parse("repository:*:*"), "", context_);
   ASSERT_THAT(refused, HasCode(Errc::denied));
-  EXPECT_THAT(refused.error().message(),
-              AllOf(HasSubstr("gives rights by repository (ABAC)"), HasSubstr("name each one")));
+  EXPECT_EQ(
+      refused.error().message(),
+      fake_.host() +
+          " knows the Entra ID identity (of FixedCredential) and does not give it "
+          "repository:*:*: it needs a role there that has it (AcrPull, AcrPush, AcrDelete), or "
+          "there is no such repository; this registry gives rights by repository (ABAC), by "
+          "the Container Registry Repository roles, and drops wildcards: name each one; the "
+          "registry says insufficient_scope; tried: command line (anonymous)");
+}
+
+// S446
+TEST_F(AcrExchangeTest, MessagesNameTheOneOfAChainThatGaveTheToken) {
+  std::string token = entra_;
+  identity_ = std::make_shared<FixedCredential>([&]() -> Result<AccessToken> {
+    return AccessToken{.token = Secret(token),
+                       .expires_on = Clock::SystemTime::max(),
+                       .refresh_on = {},
+                       .given_by = "AzureCliCredential"};
+  });
+  fake_.change([](auto& behaviour) { behaviour.entra_actions = {"pull"}; });
+  start();
+  const auto lacking = get("a", "DELETE", "manifests/sha256:" + std::string(64, '0'));
+  ASSERT_THAT(lacking, HasCode(Errc::denied));
+  EXPECT_THAT(lacking.error().message(),
+              AllOf(HasSubstr("(of AzureCliCredential)"), Not(HasSubstr("FixedCredential"))));
+  token = test::unsigned_jwt({{"tid", "fabrikam"}});
+  start();
+  const auto unknown = get();
+  ASSERT_THAT(unknown, HasCode(Errc::unauthenticated));
+  EXPECT_THAT(unknown.error().message(),
+              HasSubstr("did not take the Entra ID token of AzureCliCredential (HTTP 401"));
 }
 
 TEST(JwtTest, ReadsWhatItNeeds) {

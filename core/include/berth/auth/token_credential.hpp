@@ -45,4 +45,9 @@ class TokenCredential {
   virtual std::string identity_key() const = 0;
 };
 
+/// Whom a message names as the giver of a token.
+inline std::string giver_of(const AccessToken& token, const TokenCredential& asked) {
+  return token.given_by.empty() ? asked.name() : token.given_by;
+}
+
 }  // namespace berth::auth
