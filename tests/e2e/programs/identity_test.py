@@ -4,11 +4,12 @@ import base64
 import errno
 import json
 import os
+import subprocess
 import unittest
 import urllib.error
 import urllib.request
 
-from harness import Case, FakeRegistry, closed_port, wait_until
+from harness import BIN, Case, FakeRegistry, closed_port, wait_until
 
 TOKEN = "token-of-az"
 
@@ -117,6 +118,38 @@ class EntraId(Case):
         self.log_in()
         said = self.berth("login", registry.host, "-u", "alice", "--password-stdin", "--store", "file", input="wonder").stdout
         self.assertIn("as alice", said, "who gives a user name means that")
+
+    def test_whoami_says_why_nobody_is_known(self):
+        # S447
+        registry = self.azure()
+        done = self.berth("whoami", registry.host)
+        self.assertEqual(done.stdout, f"nobody: {registry.host} is asked without credentials\n")
+        self.assertTrue(done.stderr.startswith(f"berth: {registry.host} asks for a login, and no credentials for it were found: run `az login`, "
+                                               f"`docker login {registry.host}` or `podman login {registry.host}`"), done.stderr)
+        for words in ("EnvironmentCredential: not set: AZURE_TENANT_ID, AZURE_CLIENT_ID", "az is not installed (no folder of PATH has it)",
+                      "pwsh is not installed", "azd is not installed"):
+            self.assertIn(words, done.stderr)
+        shown = json.loads(self.berth("--json", "whoami", registry.host).stdout)
+        self.assertEqual((shown["username"], shown["source"], shown["checked"]), (None, None, False))
+        self.assertEqual(f"berth: {shown['refused']}\n", done.stderr)
+
+    def test_the_tools_run_in_a_folder_that_nobody_fills(self):
+        # S448
+        where = self.folder / "where"
+        answers = {"az": ("AzureCliCredential", '{"accessToken":"token-of-az","expires_on":4000000000}'),
+                   "azd": ("AzureDeveloperCliCredential", '{"token":"token-of-az","expiresOn":"2090-01-01T00:00:00Z"}'),
+                   "pwsh": ("AzurePowerShellCredential", '{"Token":"token-of-az","ExpiresOn":4000000000}')}
+        for tool, (name, answer) in answers.items():
+            registry = self.azure()
+            program = self.bin / tool
+            program.write_text(f"#!/bin/sh\n/bin/pwd -P >{where}\necho '{answer}'\n")
+            program.chmod(0o755)
+            env = {**self.env, "AZURE_TOKEN_CREDENTIALS": name, "BERTH_TOKENS": str(self.folder / f"tokens-{tool}")}
+            done = subprocess.run([str(BIN / "berth"), "whoami", registry.host], env=env, cwd=self.folder, capture_output=True, text=True, timeout=60)
+            self.assertIn(f"{name}", done.stdout, done.stderr)
+            self.assertEqual(where.read_text().strip(), os.path.realpath("/bin"), tool)
+            where.unlink()
+            program.unlink()
 
     def test_logout_warns_of_an_identity_that_is_still_asked(self):
         # S363

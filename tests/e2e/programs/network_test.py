@@ -86,6 +86,20 @@ class ThroughAMount(Case):
         self.assertNotIn("answers again", (mnt / ".berth/offline").read_text())
 
 
+    def test_a_plain_registry_that_accepts_and_hangs_is_not_said_to_lack_tls(self):
+        # S449
+        r = self.fake_registry("--sample")
+        os.kill(r.process.pid, signal.SIGSTOP)
+        said = self.berth("--timeout", 2, "ls", f"{r.host}/library/hello", status=1).stderr
+        self.assertIn(f"{r.host} does not answer, neither with TLS nor without it", said)
+        self.assertNotIn("does not speak TLS", said)
+        mnt = self.mount(r.host, "timeout=2")
+        self.assert_errno(errno.ETIMEDOUT, os.listdir, mnt / "library/hello")
+        log = (mnt / ".berth/log").read_text()
+        self.assertIn("does not answer", log)
+        self.assertNotIn("does not speak TLS", log)
+
+
 class SystemTrust(Case):
     """The machine's certificates, in a mount namespace of this test's own."""
 
