@@ -79,6 +79,22 @@ class Examples(Case):
         self.example("download_image", registry.host, "some/images", "v2", self.folder / "kept")
         self.example("download_image", registry.host, "some/images", "v1", self.folder / "gone", status=1)
 
+    def test_deleting_images_leaves_the_platforms_of_an_index_alone(self):
+        registry = self.acr("--sample")
+        layer = self.folder / "layer"
+        for number in range(2):
+            layer.write_bytes(b"layer %d" % number)
+            self.example("upload_image", registry.host, "library/multi", f"v{number}", layer)
+        registry.requests()
+        # Three images, the index among them, and its two platforms, which are older and bear no tag.
+        self.assertEqual(self.example("delete_images", registry.host, "library/multi"), "")
+        layer.write_bytes(b"layer 2")
+        self.example("upload_image", registry.host, "library/multi", "v2", layer)
+        said = self.example("delete_images", registry.host, "library/multi")
+        index = re.search(r"Deleting the image (sha256:[0-9a-f]{64})\n  with its tag library/multi:latest\n$", said).group(1)
+        deleted = [url for _, method, url in registry.requests() if method == "DELETE"]
+        self.assertEqual([url.replace("%3A", ":") for url in deleted], [f"/v2/library%2Fmulti/manifests/{index}"])
+
     def upload_download_delete(self, host):
         layer = self.folder / "layer.tar.gz"
         layer.write_bytes(os.urandom(3 << 20))
