@@ -40,14 +40,16 @@ class CrashTest : public CacheTest {
     ASSERT_EQ(::utimensat(AT_FDCWD, blob_path(digest).c_str(), times, 0), 0);
     ASSERT_EQ(::chmod(blob_path(digest).c_str(), 0444), 0);
   }
-  /// A process that is killed after it wrote the first bytes. Returns its attempt's number.
-  std::uint64_t leave_unsynced(const Digest& digest, const std::string& bytes, std::size_t count) {
+  /// A process that downloads, does `work`, and is killed while it still holds its download open.
+  /// Returns its attempt's number.
+  template <class Work>
+  std::uint64_t kill_downloading(const Digest& digest, const std::string& bytes, Work work) {
     Signals signals;
     Child writer([&] {
       const auto cache = open();
       const auto partial = join(*cache, digest, bytes);
       auto download = partial->begin_download(0);
-      static_cast<void>((*download)->write(as_bytes(bytes.substr(0, count))));
+      work(*cache, **download);
       signals.number(1) = static_cast<std::int64_t>(partial->attempt());
       signals.raise(0);
       for (;;) ::pause();
@@ -56,6 +58,12 @@ class CrashTest : public CacheTest {
     EXPECT_TRUE(signals.wait_for(0));
     writer.kill();
     return static_cast<std::uint64_t>(signals.number(1).load());
+  }
+  /// After it wrote the first bytes, of which nothing was synced.
+  std::uint64_t leave_unsynced(const Digest& digest, const std::string& bytes, std::size_t count) {
+    return kill_downloading(digest, bytes, [&](Cache&, auto& download) {
+      static_cast<void>(download.write(as_bytes(bytes.substr(0, count))));
+    });
   }
   std::shared_ptr<Partial> join(Cache& cache, const Digest& digest, const std::string& bytes) {
     auto partial = cache.join(digest, bytes.size());

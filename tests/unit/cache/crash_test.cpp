@@ -189,19 +189,11 @@ TEST_F(CrashTest, ASyncPointOfTheNextBootDoesNotCoverTheLast) {
 TEST_F(CrashTest, APartialBlobCountsUpToItsLastSyncPoint) {
   const std::string bytes = content(13 * kMiB, 8);
   const Digest digest = digest_of(as_bytes(bytes));
-  Signals signals;
-  Child writer([&] {
-    const auto cache = open();
-    const auto partial = join(*cache, digest, bytes);
-    auto download = partial->begin_download(0);
-    static_cast<void>((*download)->write(as_bytes(bytes.substr(0, 6 * kMiB))));
-    if (!cache->sync_data()) return 1;
-    static_cast<void>((*download)->write(as_bytes(bytes.substr(6 * kMiB, 3 * kMiB))));
-    signals.raise(0);
-    for (;;) ::pause();
+  kill_downloading(digest, bytes, [&](Cache& cache, auto& download) {
+    static_cast<void>(download.write(as_bytes(bytes.substr(0, 6 * kMiB))));
+    static_cast<void>(cache.sync_data());
+    static_cast<void>(download.write(as_bytes(bytes.substr(6 * kMiB, 3 * kMiB))));
   });
-  ASSERT_TRUE(signals.wait_for(0));
-  writer.kill();
   end_machine("boot-2");
   const auto cache = open();
   const auto partial = join(*cache, digest, bytes);
