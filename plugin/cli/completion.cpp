@@ -11,7 +11,7 @@ namespace berth::cli {
 namespace {
 
 // Words before a place are few and fixed; places are asked of `berth __complete`, which answers
-// from what is remembered.
+// from what is remembered, and so are the options of a command.
 constexpr std::string_view kBash = R"bash(# bash completion for berth
 # Bash splits words at ':', which places are full of. So the words are taken from the line, and what
 # bash takes for an earlier word is cut off the answers.
@@ -49,9 +49,7 @@ _berth() {
     version) return ;;
   esac
   case $cur in
-    -*)
-      COMPREPLY=($(compgen -W "--help --json --offline --plain-http --platform --authfile --config --ca-file --cert-file
-        --key-file --username --password-stdin --cache --timeout --verbose" -- "$cur")) ;;
+    -*) COMPREPLY=($(berth __complete --of "$command" -- "$cur" 2>/dev/null)) ;;
     /*|./*|../*) COMPREPLY=($(compgen -f -- "$cur")) ;;
     *)
       local IFS=$'\n'
@@ -88,8 +86,7 @@ _berth() {
     version) return ;;
   esac
   case ${words[CURRENT]} in
-    -*) compadd -- --help --json --offline --plain-http --platform --authfile --config --ca-file --cert-file --key-file \
-          --username --password-stdin --cache --timeout --verbose ;;
+    -*) compadd -- ${(f)"$(berth __complete --of ${words[2]} -- "${words[CURRENT]}" 2>/dev/null)"} ;;
     /*|./*|../*) _files ;;
     *)
       places=(${(f)"$(berth __complete -- "${words[CURRENT]}" 2>/dev/null)"})
@@ -104,10 +101,14 @@ constexpr std::string_view kFish = R"fish(# fish completion for berth
 function __berth_places
     berth __complete -- (commandline -ct) 2>/dev/null
 end
+function __berth_options
+    string match -q -- '-*' (commandline -ct); and berth __complete --of (commandline -opc)[2] -- (commandline -ct) 2>/dev/null
+end
 set -l commands ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version
 complete -c berth -f
 complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat set deleted purge cp tag untag rm mount refresh doctor" -a "(__berth_places)"
+complete -c berth -n "__fish_seen_subcommand_from $commands" -a "(__berth_options)"
 complete -c berth -n "__fish_seen_subcommand_from cp mount unmount refresh" -F
 complete -c berth -n "__fish_seen_subcommand_from cache" -a "status verify prune limit"
 complete -c berth -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
@@ -172,6 +173,12 @@ int run_completion(const CompletionCommand& command, Workspace& workspace) {
 }
 
 int run_complete(const CompleteCommand& command, Workspace& workspace) {
+  if (command.word.starts_with('-')) {
+    for (const std::string& option : options_of(command.of)) {
+      if (option.starts_with(command.word)) workspace.io().print(option + "\n");
+    }
+    return kDone;
+  }
   CommonOptions offline = workspace.options();
   offline.offline = true;
   Workspace quiet(offline, workspace.io(),

@@ -83,6 +83,24 @@ class Parser {
     add_accounts();
   }
 
+  std::vector<std::string> options_of(const std::string& command) const {
+    std::vector<std::string> names;
+    const auto found =
+        app_.get_subcommands([&](const CLI::App* sub) { return sub->check_name(command); });
+    if (found.empty()) return names;
+    for (const CLI::App* app : {found.front(), &app_}) {
+      const auto shown = app->get_options([](const CLI::Option* option) {
+        return !option->get_group().empty() && option->get_name() != "--version";
+      });
+      for (const CLI::Option* option : shown) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+      }
+    }
+    std::ranges::sort(names);
+    names.erase(std::ranges::unique(names).begin(), names.end());
+    return names;
+  }
+
   ParseResult parse(const std::vector<std::string>& arguments) {
     // CLI11 would say that a sub-command is missing.
     if (!arguments.empty() && !arguments.front().starts_with('-')) {
@@ -311,6 +329,7 @@ class Parser {
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     auto* complete = add("__complete", "", complete_);
     complete->add_option("WORD", complete_.word);
+    complete->add_option("--of", complete_.of);
     complete->group("");
     add("version", "print the version", version_);
   }
@@ -391,6 +410,10 @@ class Parser {
 ParseResult parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& version) {
   return Parser(version).parse(arguments);
+}
+
+std::vector<std::string> options_of(const std::string& command) {
+  return Parser({}).options_of(command);
 }
 
 }  // namespace berth::cli

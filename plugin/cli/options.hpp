@@ -149,6 +149,7 @@ struct CompletionCommand {
 /// Hidden: what the completion scripts ask. Answers from what is remembered; no request.
 struct CompleteCommand {
   std::string word;
+  std::string of;  ///< the command whose options are meant, where the word begins one
 };
 struct VersionCommand {};
 
@@ -174,5 +175,9 @@ struct ParseResult {
 };
 ParseResult parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& version);
+
+/// The long options that a command takes ("--filter"), its own and those of every command, sorted;
+/// none of what is no command.
+std::vector<std::string> options_of(const std::string& command);
 
 }  // namespace berth::cli

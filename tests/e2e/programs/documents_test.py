@@ -119,6 +119,19 @@ class Documents(Case):
         # Bash takes what stands before the ':' of the port for another word.
         self.assertIn(f"{r.host.split(':')[1]}/library/hello/v1/", found.split())
 
+    def test_completion_knows_the_options_of_a_command(self):  # S451
+        scripts = {shell: self.folder / f"completion.{shell}" for shell in ("bash", "zsh", "fish")}
+        for shell, path in scripts.items():
+            path.write_text(self.berth("completion", shell).stdout)
+        bash = lambda line: self.sh(f"source {scripts['bash']}; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; _berth 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\"").split()
+        self.assertEqual(bash("berth purge --tr"), ["--trust-lists"])
+        self.assertEqual(bash("berth purge --un"), ["--untagged", "--untagged-only"])
+        self.assertIn("--platform", bash("berth ls --"))
+        self.assertNotIn("--untagged", bash("berth ls --"))
+        if shutil.which("fish"):
+            found = self.sh(f"fish --no-config -c \"source {scripts['fish']}; complete -C 'berth purge --tr'\"")
+            self.assertEqual(found.split(), ["--trust-lists"])
+
     def test_doctor_says_what_is_wrong_and_exits_so(self):
         r = self.registry("htpasswd")
         fine = self.berth("--json", "doctor", r.host, status=None)

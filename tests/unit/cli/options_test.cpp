@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "wrong_use.hpp"
@@ -155,6 +157,19 @@ TEST(OptionsTest, S393_AnEmptyOperandIsWrongUse) {
   }
   EXPECT_EQ(parse({"__complete", ""}).exit_status, 0) << "a word of which nothing is typed yet";
   EXPECT_EQ(parse({"ls"}).exit_status, 0);
+}
+
+// S451
+TEST(OptionsTest, KnowsTheOptionsOfACommand) {
+  const auto purge = options_of("purge");
+  EXPECT_TRUE(std::ranges::is_sorted(purge));
+  for (const char* own : {"--filter", "--trust-lists", "--concurrency", "--help", "--json"}) {
+    EXPECT_EQ(std::ranges::count(purge, own), 1) << own;
+  }
+  EXPECT_EQ(std::ranges::count(purge, "--version"), 0);
+  EXPECT_EQ(std::ranges::count(options_of("ls"), "--filter"), 0);
+  EXPECT_EQ(std::ranges::count(options_of("token"), "--helper"), 0) << "of no use to a person";
+  EXPECT_TRUE(options_of("frobnicate").empty());
 }
 
 TEST(OptionsTest, FindsTheNearestNameOrNone) {
