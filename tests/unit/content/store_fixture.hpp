@@ -5,6 +5,7 @@
 
 #include "berth/content/store.hpp"
 
+#include "support/fake_clock.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/content/fake_source.hpp"
@@ -19,8 +20,8 @@ class StoreFixture : public ::testing::Test {
   void open(content::StoreOptions options = {}, std::uint64_t limit = 256 * kMiB) {
     store_.reset();
     cache_.reset();
-    auto cache =
-        cache::Cache::open({.folder = folder_ / "cache", .limit = limit, .boot_id = boot_});
+    auto cache = cache::Cache::open(
+        {.folder = folder_ / "cache", .limit = limit, .clock = cache_clock_, .boot_id = boot_});
     ASSERT_THAT(cache, IsOk());
     cache_ = std::move(*cache);
     store_ = std::make_unique<content::Store>(*cache_, std::move(options));
@@ -55,7 +56,9 @@ class StoreFixture : public ::testing::Test {
   }
 
   TempDir folder_;
-  std::string boot_ = "boot-1";  ///< another one: the machine was started again
+  FakeClock stopped_clock_;
+  Clock* cache_clock_ = &real_clock();  ///< &stopped_clock_: nobody is passed by as stalled
+  std::string boot_ = "boot-1";         ///< another one: the machine was started again
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<content::Store> store_;
   std::shared_ptr<FakeSource> source_ = std::make_shared<FakeSource>();
