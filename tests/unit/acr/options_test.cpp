@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/acr/options.hpp"
 
+#include <fmt/format.h>
+
 #include "berth/base/log.hpp"
 
 #include "support/loopback_listener.hpp"
@@ -156,6 +158,23 @@ TEST_F(OptionsTest, Proxy) {
   with.allow_insecure_connection = true;
   const auto far = acr::ContainerRegistryClient::create("http://registry.test", with).value();
   EXPECT_THAT(far.list_repository_names(context_).all(), IsOkAndHolds(ElementsAre("through")));
+}
+
+TEST_F(OptionsTest, AProxyThatAsksForALogin) {
+  HttpServer proxy([](const HttpRequest& request) {
+    const bool known = request.header("Proxy-Authorization") == "Basic bWU6cEBzcw==";  // me:p@ss
+    return HttpReply{.status = known ? 200 : 407, .body = R"({"repositories":["through"]})"};
+  });
+  auto with = options();
+  with.allow_insecure_connection = true;
+  const auto names = [&](const std::string& user) {
+    with.proxy = fmt::format("http://{}127.0.0.1:{}", user, proxy.port());
+    return acr::ContainerRegistryClient::create("http://registry.test", with)
+        ->list_repository_names(context_)
+        .all();
+  };
+  EXPECT_THAT(names("me:p%40ss@"), IsOkAndHolds(ElementsAre("through")));
+  EXPECT_FALSE(names("")) << "the proxy lets everybody through";
 }
 
 TEST_F(OptionsTest, Tls) {
