@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/tls_certificates.hpp"
 
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
 
 namespace berth::test {
@@ -32,9 +34,20 @@ File open_for_writing(const std::filesystem::path& path) {
   return file;
 }
 
-void write_key(const std::filesystem::path& path, EVP_PKEY* key) {
+void write_key(const std::filesystem::path& path, EVP_PKEY* key, const char* password = nullptr) {
   const File file = open_for_writing(path);
-  require(PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1, "key");
+  const EVP_CIPHER* cipher = password == nullptr ? nullptr : EVP_aes_256_cbc();
+  const auto* bytes = reinterpret_cast<const unsigned char*>(password);
+  const int size = password == nullptr ? 0 : static_cast<int>(std::strlen(password));
+  require(PEM_write_PrivateKey(file.get(), key, cipher, bytes, size, nullptr, nullptr) == 1, "key");
+}
+
+void write_pkcs12(const std::filesystem::path& path, EVP_PKEY* key, X509* certificate,
+                  const char* password) {
+  const std::unique_ptr<PKCS12, Deleter<PKCS12_free>> both(
+      PKCS12_create(password, nullptr, key, certificate, nullptr, 0, 0, 0, 0, 0));
+  const File file = open_for_writing(path);
+  require(both != nullptr && i2d_PKCS12_fp(file.get(), both.get()) == 1, "PKCS#12");
 }
 
 void write_certificate(const std::filesystem::path& path, X509* certificate) {
@@ -104,6 +117,8 @@ TlsCertificates::TlsCertificates(const Options& options) {
   require(X509_sign(client.get(), ca_key.get(), EVP_sha256()) > 0, "sign");
   write_certificate(client_cert(), client.get());
   write_key(client_key(), own_key.get());
+  write_key(encrypted_client_key(), own_key.get(), kPassword);
+  write_pkcs12(client_pkcs12(), own_key.get(), client.get(), kPassword);
 }
 
 }  // namespace berth::test

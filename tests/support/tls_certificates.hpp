@@ -29,6 +29,10 @@ class TlsCertificates {
   std::filesystem::path server_key() const { return dir_ / "server.key"; }
   std::filesystem::path client_cert() const { return dir_ / "client.pem"; }
   std::filesystem::path client_key() const { return dir_ / "client.key"; }
+  /// The same key, and both in one PKCS#12 file, encrypted with kPassword.
+  std::filesystem::path encrypted_client_key() const { return dir_ / "client.encrypted.key"; }
+  std::filesystem::path client_pkcs12() const { return dir_ / "client.p12"; }
+  static constexpr const char* kPassword = "open: sesame";
 
  private:
   TempDir dir_;

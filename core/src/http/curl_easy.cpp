@@ -233,11 +233,12 @@ void EasyHandle::set_tls(const ConnectionOptions& options) {
     set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   }
   if (settings_.tls.client_cert == nullptr) return;
-  set(CURLOPT_SSLCERTTYPE, "PEM");
-  set(CURLOPT_SSLKEYTYPE, "PEM");
+  set(CURLOPT_SSLCERTTYPE, settings_.tls.client_key == nullptr ? "P12" : "PEM");
+  set(CURLOPT_SSLKEYTYPE, "PEM");  // not looked at when there is no key of its own
   set_blob(CURLOPT_SSLCERT_BLOB, settings_.tls.client_cert);
   set_blob(CURLOPT_SSLKEY_BLOB, settings_.tls.client_key);
-  set(CURLOPT_KEYPASSWD, "");  // an encrypted key is an error, not a question on the terminal
+  // Set though it be empty: an encrypted key is an error, not a question on the terminal.
+  set(CURLOPT_KEYPASSWD, settings_.tls.client_key_password.reveal().c_str());
 }
 
 void EasyHandle::set_callbacks() {

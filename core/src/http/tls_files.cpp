@@ -3,7 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,15 +18,45 @@ namespace berth::http {
 
 using Text = std::shared_ptr<const std::string>;
 
+namespace {
+
+bool is_pem(std::string_view bytes) { return bytes.find("-----BEGIN ") != std::string_view::npos; }
+
+// RFC 7292 section 4: a sequence that begins with the version 3. A certificate in DER begins with
+// another sequence.
+bool is_pkcs12(std::string_view bytes) {
+  if (bytes.size() < 2 || bytes[0] != '\x30') return false;
+  const auto length = static_cast<unsigned char>(bytes[1]);
+  const std::size_t more = length < 0x80 ? 0 : length - 0x80U;
+  return bytes.substr(std::min(bytes.size(), 2 + more)).starts_with("\x02\x01\x03");
+}
+
+Error unreadable(const char* what, const std::string& path, Error cause) {
+  // Not "not found": that would be the registry's word for what was asked of it.
+  return Error(Errc::invalid_argument, fmt::format("cannot read the {} {}", what, path))
+      .because(std::move(cause));
+}
+
+Result<Secret> password_of(const ConnectionOptions& options) {
+  const std::string& path = options.client_key_password_file;
+  if (!options.client_key_password.empty() || path.empty()) return options.client_key_password;
+  auto text = read_file(path, limits::kPasswordFile);
+  if (!text) {
+    return unreadable("password of the client key", path, std::move(text).error());
+  }
+  const std::size_t end = text->find_first_of("\r\n");
+  return Secret(end == std::string::npos ? *std::move(text) : text->substr(0, end));
+}
+
+}  // namespace
+
 TlsFiles::TlsFiles(SystemTrust system)
     : system_(std::move(system)) {}
 
 Result<Text> TlsFiles::read(const std::string& path, const char* what) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    // Not "not found": that would be the registry's word for what was asked of it.
-    return Error(Errc::invalid_argument, fmt::format("cannot read the {} {}", what, path))
-        .because(Error::from_errno(errno, path));
+    return unreadable(what, path, Error::from_errno(errno, path));
   }
   const MutexLock lock(mutex_);
   Entry& entry = files_[path];
@@ -32,19 +64,19 @@ Result<Text> TlsFiles::read(const std::string& path, const char* what) {
                     entry.changed.tv_nsec == status.st_mtim.tv_nsec;
   if (same) return entry.bytes;
   Result<std::string> bytes = read_file(path, limits::kTlsFile);
-  if (!bytes) {
-    return Error(Errc::invalid_argument, fmt::format("cannot read the {} {}", what, path))
-        .because(std::move(bytes).error());
-  }
-  if (bytes->find("-----BEGIN ") == std::string::npos) {
-    return Error(Errc::invalid_argument,
-                 fmt::format("the {} {} is not a PEM file: convert it (openssl x509 -outform pem)",
-                             what, path));
-  }
+  if (!bytes) return unreadable(what, path, std::move(bytes).error());
   entry.bytes = std::make_shared<const std::string>(*std::move(bytes));
   entry.size = status.st_size;
   entry.changed = status.st_mtim;
   return entry.bytes;
+}
+
+Result<Text> TlsFiles::read_pem(const std::string& path, const char* what) {
+  Text bytes = TRY(read(path, what));
+  if (is_pem(*bytes)) return bytes;
+  return Error(Errc::invalid_argument,
+               fmt::format("the {} {} is not a PEM file: convert it (openssl x509 -outform pem)",
+                           what, path));
 }
 
 // curl takes one source of trust in memory, so "besides the system's" means one joined text.
@@ -54,9 +86,9 @@ Result<Text> TlsFiles::joined(const ConnectionOptions& options, bool whole) {
   std::vector<Text> parts;
   if (whole && !system_.bundle.empty()) {
     // A machine without the usual bundle (a small container) still trusts what it was told to.
-    if (auto bundle = read(system_.bundle, "system's CA bundle")) parts.push_back(*bundle);
+    if (auto bundle = read_pem(system_.bundle, "system's CA bundle")) parts.push_back(*bundle);
   }
-  for (const std::string& file : files) parts.push_back(TRY(read(file, "CA file")));
+  for (const std::string& file : files) parts.push_back(TRY(read_pem(file, "CA file")));
   if (parts.size() == 1) return parts.front();
   const MutexLock lock(mutex_);
   Joined& joined = joined_[files];
@@ -74,10 +106,13 @@ Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options, bool whole) {
   blobs.bundle = whole || !has_folder();
   if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.bundle));
   if (options.client_cert_file.empty()) return blobs;
+  blobs.client_key_password = TRY(password_of(options));
   blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
+  if (is_pkcs12(*blobs.client_cert)) return blobs;
+  blobs.client_cert = TRY(read_pem(options.client_cert_file, "client certificate"));
   blobs.client_key = options.client_key_file.empty()
                          ? blobs.client_cert
-                         : TRY(read(options.client_key_file, "client key"));
+                         : TRY(read_pem(options.client_key_file, "client key"));
   return blobs;
 }
 

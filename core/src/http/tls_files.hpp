@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "berth/base/result.hpp"
+#include "berth/base/secret.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/http/message.hpp"
 
@@ -22,13 +23,14 @@ struct SystemTrust {
   std::string folder;
 };
 
-/// The PEM bytes that one connection needs; nullptr for those it does not.
+/// What one connection needs; nullptr for what it does not.
 struct TlsBlobs {
   std::shared_ptr<const std::string> ca;  ///< the registry's own, and the system's bundle
   std::string ca_folder;                  ///< the system's; "" where it has none
   bool bundle = true;                     ///< the system's bundle, too, where `ca` does not hold it
   std::shared_ptr<const std::string> client_cert;
-  std::shared_ptr<const std::string> client_key;
+  std::shared_ptr<const std::string> client_key;  ///< nullptr: in a PKCS#12 file with `client_cert`
+  Secret client_key_password;
 };
 
 /// Reads CA and client certificate files in the thread that asks, so that the loop thread does not,
@@ -50,6 +52,7 @@ class TlsFiles {
     std::shared_ptr<const std::string> bytes;
   };
   Result<std::shared_ptr<const std::string>> read(const std::string& path, const char* what);
+  Result<std::shared_ptr<const std::string>> read_pem(const std::string& path, const char* what);
   Result<std::shared_ptr<const std::string>> joined(const ConnectionOptions& options, bool whole);
 
   const SystemTrust system_;

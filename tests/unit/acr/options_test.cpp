@@ -192,6 +192,11 @@ TEST_F(OptionsTest, Tls) {
   with.connection.client_cert_file = certificates->client_cert();
   with.connection.client_key_file = certificates->client_key();
   EXPECT_THAT(ask_it(), IsOkAndHolds(ElementsAre(kName)));
+  with.connection.client_cert_file = certificates->client_pkcs12();
+  with.connection.client_key_file.clear();
+  EXPECT_THAT(ask_it(), HasCode(Errc::untrusted));
+  with.connection.client_key_password = Secret(TlsCertificates::kPassword);
+  EXPECT_THAT(ask_it(), IsOkAndHolds(ElementsAre(kName)));
 }
 
 TEST_F(OptionsTest, TimeoutsAndCancellation) {

@@ -143,6 +143,42 @@ TEST_F(CurlTlsTest, CertificateAndKeyMayShareAFile) {
       IsOkAndHolds("safe"));
 }
 
+// S420
+TEST_F(CurlTlsTest, AKeyMayBeEncryptedAndStandWithItsCertificateInOneFile) {
+  const auto server = serve(true);
+  const test::TempDir dir;
+  const std::string password =
+      dir.write("password", TlsCertificates::kPassword + std::string("\n"));
+  const std::string wrong = dir.write("wrong", "sesame\n");
+  ConnectionOptions pem{.ca_file = certificates()->ca_file(),
+                        .client_cert_file = certificates()->client_cert(),
+                        .client_key_file = certificates()->encrypted_client_key()};
+  ConnectionOptions pkcs12{.ca_file = certificates()->ca_file(),
+                           .client_cert_file = certificates()->client_pkcs12()};
+  for (ConnectionOptions& options : {std::ref(pem), std::ref(pkcs12)}) {
+    // A transport for each: a connection that is open needs no key any more.
+    const auto ask = [&] {
+      return fetch(*make_curl_transport(plain_options()), with(get(*server), options));
+    };
+    for (const std::string& none : {std::string(), wrong}) {
+      options.client_key_password_file = none;
+      const auto refused = ask();
+      ASSERT_THAT(refused, HasCode(Errc::untrusted)) << none;
+      EXPECT_THAT(refused.error().message(), HasSubstr("needs its right password"));
+    }
+    options.client_key_password_file = password;
+    EXPECT_THAT(ask(), IsOkAndHolds("safe"));
+    options.client_key_password_file = wrong;
+    options.client_key_password = Secret(TlsCertificates::kPassword);
+    EXPECT_THAT(ask(), IsOkAndHolds("safe"));
+  }
+  pem.client_key_password = Secret();
+  pem.client_key_password_file = (dir / "missing").string();
+  const auto missing = fetch(*transport_, with(get(*server), pem));
+  ASSERT_THAT(missing, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(missing.error().message(), HasSubstr(pem.client_key_password_file));
+}
+
 TEST_F(CurlTlsTest, EachOfSeveralCaFilesIsTrusted) {
   const auto server = serve();
   const TlsCertificates another(TlsCertificates::Options{.authority = "another CA"});
@@ -163,6 +199,10 @@ TEST_F(CurlTlsTest, BadFilesAreNamedBeforeAnyConnection) {
   EXPECT_THAT(got, HasCode(Errc::invalid_argument));
   EXPECT_THAT(got.error().message(), HasSubstr(missing));
   EXPECT_THAT(fetch(*transport_, with(get(*server), {.ca_file = dir.write("der", "\x30\x82")})),
+              HasCode(Errc::invalid_argument));
+  // A certificate in DER, which begins as PKCS#12 does.
+  const std::string der = dir.write("cert.der", "\x30\x03\x30\x01\x03");
+  EXPECT_THAT(fetch(*transport_, with(get(*server), {.client_cert_file = der})),
               HasCode(Errc::invalid_argument));
   EXPECT_THAT(
       fetch(*transport_, with(get(*server), {.ca_file = certificates()->ca_file(),

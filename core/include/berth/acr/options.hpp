@@ -57,7 +57,7 @@ struct ContainerRegistryClientOptions {
   /// "http://user:password@proxy:3128" for all requests; "" for none. Not set: https_proxy,
   /// http_proxy, all_proxy and no_proxy. Loopback is never asked for through a proxy.
   std::optional<std::string> proxy{};
-  http::ConnectionOptions connection{};  ///< CA files, a client certificate, HTTP/2
+  http::ConnectionOptions connection{};  ///< CA files, a client certificate (PEM, PKCS#12), HTTP/2
   /// http to a host that is not loopback, credentials included. http:// endpoints alone.
   bool allow_insecure_connection = false;
   std::string user_agent_prefix{};  ///< goes before "berth/VERSION"

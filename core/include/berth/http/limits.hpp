@@ -23,6 +23,7 @@ inline constexpr std::size_t kProgressBytes =
     1024 * 1024;  ///< between two breaks of a body; less, and the server is one that does not work
 inline constexpr std::size_t kSkipBytes =
     64 * 1024 * 1024;  ///< read and dropped when a server answers a Range with the whole
+inline constexpr std::size_t kPasswordFile = 4 * 1024;     ///< of a client key: one line
 inline constexpr std::size_t kTlsFile = 16 * 1024 * 1024;  ///< a CA bundle; Debian's has 0.2 MiB
 inline constexpr std::size_t kIdleConnections = 32;        ///< kept open for reuse
 inline constexpr std::chrono::seconds kRetryAfterCap{

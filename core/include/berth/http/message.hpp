@@ -36,12 +36,18 @@ class Headers {
 
 /// TLS settings of one registry; part of a connection's identity. A redirect to another origin
 /// keeps the CA files only: neither the client certificate nor `insecure_skip_verify` was meant for
-/// it.
+/// it. Files are read when a connection needs them, and again when they changed; one that cannot be
+/// used is Errc::invalid_argument before anything is sent.
 struct ConnectionOptions {
   std::string ca_file;                       ///< PEM, besides the system's; "" for none
   std::vector<std::string> more_ca_files{};  ///< PEM, besides that one
-  std::string client_cert_file;              ///< PEM
+  std::string client_cert_file;              ///< PEM, or PKCS#12 with the key in it
   std::string client_key_file;               ///< PEM; "" when it is in the certificate's file
+  /// Of a key that is encrypted, or of the PKCS#12 file. Without one, an encrypted key is
+  /// Errc::untrusted and never a question on the terminal.
+  Secret client_key_password{};
+  /// Its first line, where that is not set.
+  std::string client_key_password_file{};
   bool insecure_skip_verify = false;
   bool http2 = false;  ///< where the server offers it (TLS only), for all that is not `http1_only`
   friend bool operator==(const ConnectionOptions&, const ConnectionOptions&) = default;
