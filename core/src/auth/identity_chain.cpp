@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/auth/identity_chain.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "berth/auth/client_credentials.hpp"
@@ -21,6 +24,15 @@ constexpr const char* kEnvironment = "EnvironmentCredential";
 constexpr const char* kDefault = "DefaultAzureCredential";
 
 using Sources = std::vector<std::shared_ptr<TokenCredential>>;
+
+/// What the official SDKs take in AZURE_TOKEN_CREDENTIALS and berth does not: it needs a desktop's
+/// or an editor's own libraries.
+bool is_of_the_sdks(std::string_view wish) {
+  constexpr std::array<std::string_view, 4> kNames = {
+      "visualstudiocodecredential", "visualstudiocredential", "interactivebrowsercredential",
+      "brokercredential"};
+  return std::ranges::find(kNames, wish) != kNames.end();
+}
 
 /// Not what holds for this one credential alone.
 IdentityOptions options_of(const DefaultCredentialOptions& options) {
@@ -222,8 +234,12 @@ DefaultAzureCredential::DefaultAzureCredential(const DefaultCredentialOptions& o
   if (sources.empty()) {
     std::string known = "prod, dev";
     for (const Member& member : kMembers) known += fmt::format(", {}", member.name);
-    wrong_ = fmt::format("AZURE_TOKEN_CREDENTIALS: '{}' is none of {}",
-                         text::escape_for_terminal(named), known);
+    wrong_ = fmt::format("AZURE_TOKEN_CREDENTIALS: '{}' is {}none of {}",
+                         text::escape_for_terminal(named),
+                         is_of_the_sdks(wish) ? "a credential of the official SDKs that berth has "
+                                                "not (`az login` is another way): it is "
+                                              : "",
+                         known);
     return;
   }
   chain_ = std::make_unique<ChainedTokenCredential>(std::move(sources), *identity.clock);

@@ -187,9 +187,12 @@ TEST_F(IdentityChainTest, AzureTokenCredentialsNarrowsIt) {
   set({{"AZURE_TOKEN_CREDENTIALS", "VisualStudioCodeCredential"}});
   const auto wrong = ask_default();
   ASSERT_THAT(wrong, HasCode(Errc::invalid_argument));
-  EXPECT_THAT(message(wrong), AllOf(HasSubstr("'VisualStudioCodeCredential' is none of prod, dev, "
-                                              "EnvironmentCredential"),
+  EXPECT_THAT(message(wrong), AllOf(HasSubstr("'VisualStudioCodeCredential' is a credential of the "
+                                              "official SDKs that berth has not (`az login`"),
+                                    HasSubstr("it is none of prod, dev, EnvironmentCredential"),
                                     HasSubstr("AzureDeveloperCliCredential")));
+  set({{"AZURE_TOKEN_CREDENTIALS", "NoSuchCredential"}});
+  EXPECT_THAT(message(ask_default()), HasSubstr("'NoSuchCredential' is none of prod, dev, "));
 }
 
 TEST_F(IdentityChainTest, RequiredVariables) {

@@ -22,8 +22,10 @@ struct AccessToken {
 
 /// What a token is asked for.
 struct TokenRequest {
-  std::vector<std::string> scopes;  ///< "https://containerregistry.azure.net/.default"
-  std::string tenant_id;            ///< "": the credential's own
+  /// Exactly one, "https://containerregistry.azure.net/.default": an Entra ID token is for one
+  /// resource. Errc::invalid_argument for none and for several.
+  std::vector<std::string> scopes;
+  std::string tenant_id;  ///< "": the credential's own
 };
 
 /// Something that can prove who one is to Microsoft Entra ID, and gets access tokens so: a secret,
