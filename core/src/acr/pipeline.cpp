@@ -62,6 +62,11 @@ Pipeline::Pipeline(const ContainerRegistryClientOptions& options, http::Origin r
   }
 }
 
+// The outermost first: each was promised that the one below it outlives it.
+Pipeline::~Pipeline() {
+  while (!policies_.empty()) policies_.pop_back();
+}
+
 Result<http::Response> Pipeline::send(const http::Request& request, const Context& context) {
   http::Request dressed = request;
   const std::optional<Worn> worn = this->worn();

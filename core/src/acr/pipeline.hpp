@@ -26,6 +26,10 @@ class Pipeline final : public http::Transport {
   /// `registry`: whose requests bear a call's own headers.
   Pipeline(const ContainerRegistryClientOptions& options, http::Origin registry);
 
+  ~Pipeline() override;
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
   Result<http::Response> send(const http::Request& request, const Context& context) override;
 
   std::uint64_t requests() const noexcept { return requests_; }

@@ -92,6 +92,9 @@ struct Client::Impl {
   // uploads.cpp
   Result<Uploaded> push(const std::string& repository, BlobSource& source,
                         const UploadOptions& options, const Context& context);
+  /// 0 where neither the source nor the registry tells it.
+  std::uint64_t size_of_mounted(const std::string& repository, const BlobSource& source,
+                                const UploadOptions& options, const Context& context);
 };
 
 /// The tags of distribution-spec 1.1, "Unavailable Referrers API", under which the referrers of a

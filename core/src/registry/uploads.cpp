@@ -73,9 +73,18 @@ Result<Uploaded> Client::Impl::push(const std::string& repository, BlobSource& s
       options.digest ? object(repository, options.digest->text()) : name() + "/" + repository;
   UploadSession session(endpoints, repository, name_of_it, bytes, options, context);
   if (may_mount && TRY(session.mount())) {
-    return Uploaded{*options.digest, source.size().value_or(0), Uploaded::How::mounted};
+    return Uploaded{*options.digest, size_of_mounted(repository, source, options, context),
+                    Uploaded::How::mounted};
   }
   return session.run();
+}
+
+std::uint64_t Client::Impl::size_of_mounted(const std::string& repository, const BlobSource& source,
+                                            const UploadOptions& options, const Context& context) {
+  if (const auto size = source.size()) return *size;
+  // The blob is there, whether or not whoever may write may also look.
+  const auto head = head_blob(endpoints.registry(), repository, *options.digest, context);
+  return head ? head->size : 0;
 }
 
 Result<Uploaded> Client::push_blob(const std::string& repository, BlobSource& source,

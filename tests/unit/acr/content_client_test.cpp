@@ -349,6 +349,42 @@ TEST_F(ContentClientTest, OptionsOfACallReachItsRequests) {
   EXPECT_FALSE(fake_.server().log().back().has_header("X-Mine"));
 }
 
+// S423
+TEST_F(ContentClientTest, EveryAnswerOfACallIsShownWithoutItsBody) {
+  change([](auto& behaviour) {
+    behaviour.redirect_blobs = true;
+    behaviour.auth = RegistryBehaviour::Auth::bearer;
+  });
+  auto with = options();
+  with.credential = alice();
+  std::vector<std::pair<int, std::string>> seen;
+  acr::DownloadBlobOptions how;
+  how.on_response = [&](const acr::RawResponse& response) {
+    seen.emplace_back(response.status, response.body);
+  };
+  ASSERT_THAT(read(content(with).download_blob(digest(one_.layer_digests[0]), context_, how)),
+              IsOkAndHolds("one"));
+  // The challenge, the token, the redirect, the storage.
+  using testing::Pair;
+  EXPECT_THAT(seen,
+              testing::ElementsAre(Pair(401, ""), Pair(200, ""), Pair(307, ""), Pair(200, "")));
+}
+
+// S424
+TEST_F(ContentClientTest, AStreamThatWasMountedHasTheSizeThatTheRegistrySays) {
+  const std::string bytes = pattern_bytes(5'000);
+  const Digest blob = digest(fake_.add_blob("library/other", bytes));
+  const auto stream = registry::blob_of_stream(
+      [](std::span<std::byte>, const Context&) -> Result<std::size_t> { return std::size_t{0}; });
+  acr::UploadBlobOptions how;
+  how.upload.digest = blob;
+  how.upload.mount_from = "library/other";
+  const auto done = content().upload_blob(*stream, context_, how);
+  ASSERT_THAT(done, IsOk());
+  EXPECT_EQ(done->how, registry::Uploaded::How::mounted);
+  EXPECT_EQ(done->size_in_bytes, bytes.size());
+}
+
 TEST_F(ContentClientTest, HeadersOfACallAreForTheRegistryAlone) {
   change([this](auto& behaviour) {
     behaviour.redirect_blobs = true;

@@ -83,6 +83,7 @@ TEST_F(OptionsTest, CustomHeaders) {
   EXPECT_EQ(header("X-Meta-Source-Client"), "azure/test");
 }
 
+// S423
 TEST_F(OptionsTest, TheRawResponseOfSuccessAndRefusal) {
   std::vector<acr::RawResponse> seen;
   acr::OperationOptions call;
@@ -106,6 +107,7 @@ class Noting final : public http::Transport {
       : next_(next),
         name_(std::move(name)),
         notes_(notes) {}
+  ~Noting() override { notes_.push_back(name_ + " ends"); }
   Result<http::Response> send(const http::Request& request, const Context& context) override {
     http::Request changed = request;
     changed.headers.set("X-" + name_, "yes");
@@ -130,7 +132,8 @@ TEST_F(OptionsTest, OwnPoliciesInThePipeline) {
     });
   }
   ASSERT_THAT(ask(with), IsOk());
-  EXPECT_THAT(notes, ElementsAre("Outer asks", "Inner asks", "Inner got 200", "Outer got 200"));
+  EXPECT_THAT(notes, ElementsAre("Outer asks", "Inner asks", "Inner got 200", "Outer got 200",
+                                 "Outer ends", "Inner ends"));
   EXPECT_EQ(header("X-Outer"), "yes");
   EXPECT_EQ(header("X-Inner"), "yes");
 }
@@ -143,7 +146,8 @@ TEST_F(OptionsTest, ATransportOfOnesOwn) {
   with.transport = std::make_shared<Noting>(*curl, "Own", notes);
   with.user_agent_prefix = "prefix";
   ASSERT_THAT(ask(with), IsOk());
-  EXPECT_THAT(notes, ElementsAre("Own asks", "Own got 200"));
+  with.transport.reset();
+  EXPECT_THAT(notes, ElementsAre("Own asks", "Own got 200", "Own ends"));
   EXPECT_THAT(header("User-Agent"), StartsWith("prefix berth/"));
 }
 
@@ -259,7 +263,7 @@ TEST_F(OptionsTest, WhatTracingIsToldByAPolicy) {
     return std::make_unique<Noting>(next, "Traceparent", notes);
   });
   ASSERT_THAT(ask(with), IsOk());
-  EXPECT_THAT(notes, ElementsAre("Traceparent asks", "Traceparent got 200"));
+  EXPECT_THAT(notes, ElementsAre("Traceparent asks", "Traceparent got 200", "Traceparent ends"));
   EXPECT_EQ(header("X-Traceparent"), "yes");
 }
 

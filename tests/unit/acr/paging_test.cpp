@@ -91,6 +91,11 @@ TEST_F(PagingTest, ATokenOfAnotherListOrRegistryIsRefused) {
   EXPECT_EQ(fake_.server().requests() + other.server().requests(), 0);
 }
 
+TEST_F(PagingTest, ADefaultMadeIteratorIsAtTheEnd) {
+  const acr::Paged<std::string>::Iterator none;
+  EXPECT_TRUE(none == std::default_sentinel);
+}
+
 TEST_F(PagingTest, WorksWithViews) {
   auto list = client().list_repository_names(context_);
   std::vector<std::size_t> lengths;

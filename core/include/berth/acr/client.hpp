@@ -20,11 +20,15 @@ class Core;
 /// copy, and copies share their connections and tokens. What it gives may outlive it. Every call
 /// blocks within its Context.
 ///
-/// Errors of all calls of this layer: not_found; denied (403, and what is locked: ACR's 405
-/// REGISTRY_DISALLOWED_OPERATION); unauthenticated; conflict; rate_limited and unavailable after
-/// all retries; unsupported where the registry is no ACR; corrupt for an answer that cannot be
-/// right, a list cut short among them; invalid_argument before anything is sent. Error::http()
-/// holds the registry's code, message, detail and correlation id.
+/// Errors of all calls of this layer. The registry's word: not_found; denied (403, and what is
+/// locked: ACR's 405 REGISTRY_DISALLOWED_OPERATION); unauthenticated; conflict; rate_limited and
+/// unavailable after all retries; unsupported where the registry is no ACR. Error::http() holds its
+/// code, message, detail and correlation id. Of an answer: corrupt for one that cannot be right, a
+/// list cut short among them; too_large for one beyond http/limits.hpp; untrusted for a
+/// certificate, and for a redirect or a link that leads where the URL policy lets nobody go. Of the
+/// Context: timeout, cancelled, and would_block where it is a non-blocking one. Of this machine:
+/// io, no_space, not_found and denied for files and for the token folder. invalid_argument for what
+/// cannot be asked, before anything is sent; internal for a defect of berth.
 class ContainerRegistryClient {
  public:
   /// `endpoint`: "https://myregistry.azurecr.io", or the name alone. http:// is for loopback, or

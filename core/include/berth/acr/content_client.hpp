@@ -25,14 +25,17 @@ struct UploadBlobOptions : OperationOptions {
 
 struct UploadBlobResult {
   Digest digest;
+  /// Of the blob. 0 too for a stream that does not say its size and was mounted, where the registry
+  /// does not tell it (HEAD).
   std::uint64_t size_in_bytes = 0;
   /// Sent, or mounted, or there already.
   registry::Uploaded::How how = registry::Uploaded::How::sent;
 };
 
 struct DownloadBlobOptions : OperationOptions {
-  std::uint64_t offset = 0;               ///< a range is not verified: it has no digest
-  std::optional<std::uint64_t> length{};  ///< not set: to the end
+  std::uint64_t offset = 0;               ///< bytes; a range is not verified: it has no digest
+  std::optional<std::uint64_t> length{};  ///< bytes; not set: to the end
+  /// Bytes of what was asked for, so far and in all. In the thread that reads.
   std::function<void(std::uint64_t got, std::uint64_t total)> progress{};
 };
 
@@ -41,7 +44,8 @@ struct DownloadBlobResult {
   std::uint64_t size_in_bytes = 0;  ///< of the whole blob
   /// Bytes as they arrive; taken up by Range when the connection breaks. Of a whole blob the last
   /// ones come only once the digest was found right: Errc::digest_mismatch else. It shares the
-  /// client's connections and may outlive the client.
+  /// client's connections and may outlive the client; one thread reads it. A Context that ends in a
+  /// read ends that read alone where it was a deadline, and the download where it was stopped.
   std::unique_ptr<http::Body> content;
 };
 
@@ -68,8 +72,9 @@ struct GetManifestResult {
 
 /// Manifests and blobs of one repository, of any registry that speaks distribution-spec 1.1:
 /// ContainerRegistryContentClient of the official SDKs. A value that shares its connections with
-/// its copies; thread safe; blocking. Errors as in client.hpp, and digest_mismatch, an ordinary
-/// one, wherever bytes are not what they were promised to be.
+/// its copies; thread safe; blocking: all it does and calls is in the caller's thread. Sizes and
+/// offsets are bytes. Errors as in client.hpp, and digest_mismatch, an ordinary one, wherever bytes
+/// are not what they were promised to be.
 class ContainerRegistryContentClient {
  public:
   /// `endpoint` as of ContainerRegistryClient::create. Asks nobody.
@@ -80,7 +85,9 @@ class ContainerRegistryContentClient {
   const std::string& endpoint() const noexcept;
   const std::string& repository_name() const noexcept { return repository_; }
 
-  /// In one stream, hashed as it goes; see registry::Client::push_blob.
+  /// In one stream, hashed as it goes; see registry::Client::push_blob. Whether the registry has it
+  /// already is asked (HEAD) only where the digest is known before the first byte goes out:
+  /// UploadOptions::digest, or hash_first.
   Result<UploadBlobResult> upload_blob(registry::BlobSource& source, const Context& context,
                                        const UploadBlobOptions& options = {}) const;
   Result<UploadBlobResult> upload_blob(ByteView bytes, const Context& context,
@@ -91,7 +98,9 @@ class ContainerRegistryContentClient {
 
   Result<DownloadBlobResult> download_blob(const Digest& digest, const Context& context,
                                            const DownloadBlobOptions& options = {}) const;
-  /// To a file that appears complete and verified, or not at all (0644). Gives its size.
+  /// To a file that appears complete and verified, or not at all (0644). Gives its size. Over one
+  /// connection; content::copy_to_file fetches what is large and comes slowly over several, through
+  /// a cache (content::make_registry_source).
   Result<std::uint64_t> download_blob_to(const Digest& digest, const std::filesystem::path& file,
                                          const Context& context,
                                          const DownloadBlobOptions& options = {}) const;

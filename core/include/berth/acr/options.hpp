@@ -28,7 +28,9 @@ struct RetryOptions {
 };
 
 /// Wraps the transport below it: sees every request that goes out (tokens, retries and redirects
-/// too) and every answer. Called once for each client; what it gives must be thread safe.
+/// too) and every answer. Called once for each client, when that is made; what it gives must be
+/// thread safe. `next` outlives what it gives: both live as long as the client, its copies, and
+/// whatever these gave that still needs the network.
 using Policy = std::function<std::unique_ptr<http::Transport>(http::Transport& next)>;
 
 /// Of every client: CommonClientOptions and ContainerRegistryClientOptions of the SDK. Who one is:
@@ -76,18 +78,22 @@ struct ContainerRegistryClientOptions {
 struct RawResponse {
   int status = 0;
   std::string method;
-  std::string url;
+  std::string url;  ///< with its query, which may be a secret: a storage's signature
   http::Headers headers;
-  std::string body;
+  std::string body;  ///< "" of what moves content
 };
 
 /// Of every call: OperationOptions of the SDK. Its abortSignal and timeout are the Context.
 struct OperationOptions {
   http::Headers custom_headers{};
   std::string client_request_id{};  ///< "": a new UUID
-  /// Called with the last answer to each request of the call, success or not, before it is
-  /// understood; not when there was none, or when a login was asked for and failed. In the caller's
-  /// thread.
+  /// Called in the caller's thread with what the registry answered, success or not, before it is
+  /// understood. Lists, properties, restores, deletions (of manifests at an Azure registry): with
+  /// the last answer to each request of the call, after retries and logins, and with its body; not
+  /// when there was none, or when a login was asked for and failed. What moves content (all else of
+  /// ContainerRegistryContentClient, RegistryArtifact::tag): with every answer that comes in,
+  /// without its body, which is a stream: with challenges, tokens, retries and redirects too, and
+  /// until the download's last byte.
   std::function<void(const RawResponse&)> on_response{};
 };
 

@@ -59,8 +59,9 @@ class Sequence : public std::ranges::view_base {
       return *this;
     }
     void operator++(int) { state_->advance(); }
+    /// One that was default-made is at the end, as of no sequence.
     friend bool operator==(const Iterator& at, std::default_sentinel_t) {
-      return !at.state_->current.has_value();
+      return at.state_ == nullptr || !at.state_->current.has_value();
     }
 
    private:

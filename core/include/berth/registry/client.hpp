@@ -43,8 +43,8 @@ struct BlobHead {
   bool accepts_ranges = false;
 };
 
-/// A blob, or a range of it, as it arrives. Not verified: the reader hashes. Outlived by the
-/// client.
+/// A blob, or a range of it, as it arrives. Not verified: the reader hashes. The client must
+/// outlive it.
 struct BlobStream {
   std::unique_ptr<http::Body> body;  ///< resumes by Range when the connection breaks
   std::uint64_t offset = 0;          ///< of its first byte in the blob

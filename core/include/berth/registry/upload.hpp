@@ -67,7 +67,8 @@ struct UploadOptions {
   std::uint64_t look_first_above = std::uint64_t{1024} * 1024;
   /// A source over that size without a digest is read once beforehand to know it, so that a blob
   /// that is there already is not sent again: a file, bytes. One that has a size and cannot go back
-  /// to its beginning is Errc::unsupported then.
+  /// to its beginning is Errc::unsupported then. Not by default: most of what is pushed is new, and
+  /// would be read and hashed twice.
   bool hash_first = false;
   /// Bytes given to the network so far; goes back when some must be sent again. On the caller's
   /// thread.
@@ -77,6 +78,8 @@ struct UploadOptions {
 struct Uploaded {
   enum class How : unsigned char { sent, mounted, was_there };
   Digest digest;
+  /// Bytes; 0 also of a source that does not say its own, was mounted, and of which the registry
+  /// does not tell it.
   std::uint64_t size = 0;
   How how = How::sent;
 };
