@@ -30,9 +30,18 @@ struct RegistryArtifact::State {
     }
     const auto found = TRY(
         requests::ask(*core, requests::tag(*core, repository, tag), parse_tag, options, context));
+    return settle(found.digest);
+  }
+  /// What it is from now on: the first answer, whoever else asked meanwhile.
+  Digest settle(const Digest& found) {
     const MutexLock lock(mutex);
-    if (!digest) digest = found.digest;
+    if (!digest) digest = found;
     return *digest;
+  }
+  /// The digest where it is known, else the tag, which a registry without ACR's API knows as well.
+  std::string best_reference() {
+    const MutexLock lock(mutex);
+    return digest ? digest->text() : tag;
   }
   Call tag_call(const std::string& other) const { return requests::tag(*core, repository, other); }
 };
@@ -128,6 +137,16 @@ Paged<ArtifactTagProperties> RegistryArtifact::list_tag_properties(
     return pages(token);
   };
   return Tags(std::move(fetch), options.continuation_token);
+}
+
+Result<Digest> RegistryArtifact::tag(const std::string& new_tag, const Context& context,
+                                     const OperationOptions& options) const {
+  TRY(check_tag(new_tag));
+  const auto scope = TRY(state_->core->dress(options));
+  const Digest tagged = TRY(
+      state_->core->registry().tag(state_->repository, state_->best_reference(), new_tag, context));
+  state_->settle(tagged);
+  return tagged;
 }
 
 Result<void> RegistryArtifact::delete_tag(const std::string& tag, const Context& context,

@@ -52,6 +52,10 @@ Result<ContainerRepository> ContainerRegistryClient::repository(
   return ContainerRepository(core_, repository_name);
 }
 
+std::shared_ptr<registry::Client> ContainerRegistryClient::distribution() const {
+  return {core_, &core_->registry()};
+}
+
 Result<ContainerRegistryContentClient> ContainerRegistryClient::content(
     const std::string& repository_name) const {
   TRY(check_repository_name(repository_name));

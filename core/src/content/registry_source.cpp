@@ -8,7 +8,7 @@ namespace {
 
 class RegistrySource final : public Source, private Changes {
  public:
-  RegistrySource(std::unique_ptr<registry::Client> client, std::shared_ptr<Management> management)
+  RegistrySource(std::shared_ptr<registry::Client> client, std::shared_ptr<Management> management)
       : client_(std::move(client)),
         management_(std::move(management)) {}
 
@@ -96,7 +96,7 @@ class RegistrySource final : public Source, private Changes {
                  fmt::format("{} has no request that deletes a repository", name()));
   }
 
-  const std::unique_ptr<registry::Client> client_;
+  const std::shared_ptr<registry::Client> client_;
   const std::shared_ptr<Management> management_;
 };
 
@@ -116,9 +116,13 @@ Error no_properties(const Source& source) {
                   source.name())};
 }
 
-std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client,
+std::shared_ptr<Source> make_registry_source(std::shared_ptr<registry::Client> client,
                                              std::shared_ptr<Management> management) {
   return std::make_shared<RegistrySource>(std::move(client), std::move(management));
+}
+
+std::shared_ptr<Source> make_registry_source(const acr::ContainerRegistryClient& client) {
+  return make_registry_source(client.distribution(), make_acr_management(client));
 }
 
 }  // namespace berth::content

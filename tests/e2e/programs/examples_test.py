@@ -125,6 +125,14 @@ class Examples(Case):
         self.upload_download_delete(self.registry().host)
         self.assertFalse(self.az_log.exists(), "an Entra ID token was asked for, and no registry wanted one")
 
+    def test_copies_an_image_from_an_azure_registry_to_docker_registry(self):
+        registry, target = self.acr("--sample"), self.registry().host
+        said = self.example("copy_image", registry.host, "library/hello", "v1", f"http://{target}", "copies/hello")
+        digest = re.fullmatch(rf"Copied (sha256:[0-9a-f]{{64}}) to {target}/copies/hello:v1\n", said).group(1)
+        self.example("download_image", target, "copies/hello", "v1", self.folder / "image")
+        self.assertEqual(digest_of((self.folder / "image/manifest.json").read_bytes()), digest)
+        self.example("copy_image", registry.host, "library/hello", "none", f"http://{target}", "copies/hello", status=1)
+
     def test_signs_in_to_the_cloud_of_china(self):
         registry = self.acr("--sample")
         self.assertEqual(self.example("china_cloud", registry.host),
@@ -137,7 +145,7 @@ class Examples(Case):
 
     def test_each_says_how_it_is_called(self):
         sources = sorted((ROOT / "docs/examples").glob("*.cpp"))
-        self.assertEqual(len(sources), 9)
+        self.assertEqual(len(sources), 10)
         for source in sources:
             done = subprocess.run([str(BIN / f"example_{source.stem}")], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (2, ""), source)

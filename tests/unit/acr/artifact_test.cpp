@@ -43,6 +43,27 @@ TEST_F(ArtifactTest, OutlivesItsClient) {
   EXPECT_THAT(list.all(), IsOk());
 }
 
+// S421
+TEST_F(ArtifactTest, GivesItsManifestAnotherTag) {
+  const auto one = artifact("v1");
+  fake_.server().clear_log();
+  acr::OperationOptions how;
+  how.custom_headers.add("X-Mine", "1");
+  EXPECT_THAT(one.tag("stable", context_, how), IsOkAndHolds(digest(one_.digest)));
+  EXPECT_EQ(fake_.server().log().back().header("X-Mine"), "1");
+  EXPECT_EQ(fake_.server().count("GET", "*/blobs/*"), 0);
+  EXPECT_EQ(artifact("stable").get_tag_properties("stable", context_)->digest, digest(one_.digest));
+  // It stands for that manifest from then on, wherever its tag goes.
+  fake_.tag(kName, "v1", index_);
+  EXPECT_THAT(one.tag("again", context_), IsOkAndHolds(digest(one_.digest)));
+  EXPECT_THAT(artifact(index_).tag("stable", context_), IsOkAndHolds(digest(index_)));
+  EXPECT_EQ(artifact("v1").get_tag_properties("stable", context_)->digest, digest(index_));
+  fake_.server().clear_log();
+  EXPECT_THAT(one.tag("not a tag", context_), HasCode(Errc::invalid_argument));
+  EXPECT_EQ(fake_.server().requests(), 0);
+  EXPECT_THAT(artifact("no-such-tag").tag("new", context_), HasCode(Errc::not_found));
+}
+
 TEST_F(ArtifactTest, DeletesTheTagOrTheManifest) {
   ASSERT_THAT(artifact("v1").delete_tag("latest", context_), IsOk());
   EXPECT_EQ(fake_.tag_target(kName, "latest"), std::nullopt);

@@ -48,6 +48,11 @@ class RegistryArtifact {
   Paged<ArtifactTagProperties> list_tag_properties(const Context& context,
                                                    const ListTagsOptions& options = {}) const;
 
+  /// Gives the manifest another tag, or moves that one to it, without a pull of what it names: its
+  /// text is read and put again. Gives its digest. What the SDKs need getManifest and setManifest
+  /// for. Any registry.
+  Result<Digest> tag(const std::string& new_tag, const Context& context,
+                     const OperationOptions& options = {}) const;
   /// Takes a tag away; the manifest stays.
   Result<void> delete_tag(const std::string& tag, const Context& context,
                           const DeleteOptions& options = {}) const;

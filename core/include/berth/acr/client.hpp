@@ -12,6 +12,10 @@
 #include "berth/acr/paging.hpp"
 #include "berth/acr/repository.hpp"
 
+namespace berth::registry {
+class Client;
+}
+
 namespace berth::acr {
 
 class Core;
@@ -61,6 +65,11 @@ class ContainerRegistryClient {
 
   /// Requests that went out so far, those for tokens, retries and redirects included.
   std::uint64_t requests() const noexcept;
+
+  /// The distribution API of the same registry, over the same connections and tokens, which it
+  /// keeps alive: for what berth's other layers take, such as content::make_registry_source, by
+  /// which images are copied. Its calls have no OperationOptions.
+  std::shared_ptr<registry::Client> distribution() const;
 
   /// Manifests and blobs of a repository, over this client's connections.
   Result<ContainerRegistryContentClient> content(const std::string& repository_name) const;

@@ -72,9 +72,12 @@ class Source {
 /// Where management() is nullptr: names the capability, and says what to do.
 Error no_properties(const Source& source);
 
-/// A registry. `client` is shared with nobody. `management`: where it has that, or may have.
-std::shared_ptr<Source> make_registry_source(std::unique_ptr<registry::Client> client,
+/// A registry. `management`: where it has that, or may have.
+std::shared_ptr<Source> make_registry_source(std::shared_ptr<registry::Client> client,
                                              std::shared_ptr<Management> management = nullptr);
+/// The registry of a client of the library, over its connections and tokens, which the source keeps
+/// alive. It is taken for an Azure container registry until it says that it has no such API.
+std::shared_ptr<Source> make_registry_source(const acr::ContainerRegistryClient& client);
 
 /// A folder that is an OCI image layout: one repository, named "". Tags are the ref.name
 /// annotations of index.json; of full names ("docker.io/library/hello:v1") their tag, where no two
