@@ -3,6 +3,7 @@
 
 #include "berth/auth/azure_registry.hpp"
 #include "berth/auth/client_credentials.hpp"
+#include "berth/auth/connection.hpp"
 #include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
 #include "berth/base/text.hpp"
@@ -63,12 +64,8 @@ Result<auth::SessionOptions> session_options(const std::string& registry,
   options.registry =
       TRY(http::Url::parse((said.plain_http ? "http://" : "https://") + registry + "/"));
   options.name = registry;
-  options.connection = std::make_shared<const http::ConnectionOptions>(
-      http::ConnectionOptions{.ca_file = said.ca_file,
-                              .more_ca_files = said.more_ca_files,
-                              .client_cert_file = said.client_cert_file,
-                              .client_key_file = said.client_key_file,
-                              .insecure_skip_verify = said.insecure_skip_verify});
+  options.connection =
+      std::make_shared<const http::ConnectionOptions>(auth::connection_options(said));
   options.plain_http_allowed = said.plain_http;
   options.is_acr = true;  // else nobody asks this
   options.audience = azure.audience;

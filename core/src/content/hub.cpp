@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "berth/auth/azure_registry.hpp"
+#include "berth/auth/connection.hpp"
 #include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
 #include "berth/base/sync.hpp"
@@ -100,14 +101,8 @@ struct Hub::Impl {
 // What the command line says is for the hosts that it names, and stronger than the file.
 std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
     const std::string& registry) const {
-  const credential::RegistryConfig said =
-      credential::registry_config(config, registry, options.environment);
-  http::ConnectionOptions connection{.ca_file = said.ca_file,
-                                     .more_ca_files = said.more_ca_files,
-                                     .client_cert_file = said.client_cert_file,
-                                     .client_key_file = said.client_key_file,
-                                     .insecure_skip_verify = said.insecure_skip_verify,
-                                     .http2 = said.http2};
+  http::ConnectionOptions connection =
+      auth::connection_options(credential::registry_config(config, registry, options.environment));
   if (contains(options.connection_hosts, registry)) {
     const http::ConnectionOptions& named = options.connection;
     if (!named.ca_file.empty()) {
@@ -117,6 +112,7 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
     if (!named.client_cert_file.empty()) {
       connection.client_cert_file = named.client_cert_file;
       connection.client_key_file = named.client_key_file;
+      connection.client_key_password_file = named.client_key_password_file;
     }
     connection.insecure_skip_verify |= named.insecure_skip_verify;
   }

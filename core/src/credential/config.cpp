@@ -85,12 +85,14 @@ Result<RegistryConfig> read_registry(const Reader& reader, const toml::table& ta
       config.client_cert_file = TRY(reader.file_name(node, key.str()));
     } else if (key == "client_key_file") {
       config.client_key_file = TRY(reader.file_name(node, key.str()));
+    } else if (key == "client_key_password_file") {
+      config.client_key_password_file = TRY(reader.file_name(node, key.str()));
     } else if (key == "audience") {
       config.audience = TRY(reader.string(node, key.str()));
     } else {
       return reader.unknown(key, "a registry's table",
                             "plain_http, insecure_skip_verify, http2, ca_file, client_cert_file, "
-                            "client_key_file, acr, audience");
+                            "client_key_file, client_key_password_file, acr, audience");
     }
   }
   return config;

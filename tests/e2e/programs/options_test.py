@@ -59,6 +59,19 @@ class MountOptions(Case):
         mnt = self.mount(r.host, f"{ca},cert_file={r.said['client-cert']},key_file={r.said['client-key']}")
         self.assertEqual(sorted(os.listdir(mnt / "library/hello")), ["latest", "v1"])
 
+    def test_an_encrypted_client_key_is_opened_by_the_configuration(self):
+        r = self.fake_registry("--tls", "--client-cert", "--sample")
+        encrypted, password, config = (self.folder / name for name in ("key.pem", "password", "config.toml"))
+        password.write_text("open sesame\n")
+        subprocess.run(["openssl", "pkey", "-aes256", "-in", r.said["client-key"], "-out", encrypted, "-passout", f"file:{password}"], check=True)
+        self.env["BERTH_CONFIG"] = str(config)
+        entry = f'[registry."{r.host}"]\nca_file = "{r.said["ca"]}"\nclient_cert_file = "{r.said["client-cert"]}"\nclient_key_file = "{encrypted}"\n'
+        config.write_text(entry)
+        self.assertIn("needs its right password", self.berth("ls", f"{r.host}/library/hello", status=1).stderr)
+        config.write_text(entry + 'client_key_password_file = "password"\n')
+        self.assertEqual(self.berth("ls", f"{r.host}/library/hello").stdout.split(), ["latest", "v1"])
+        self.assertEqual(sorted(os.listdir(self.mount(r.host) / "library/hello")), ["latest", "v1"])
+
     def test_authfile_config_and_log_file(self):
         r = self.registry("htpasswd")
         r.push_image("private/app", ["v1"], [b"layer"])

@@ -27,6 +27,7 @@ insecure_skip_verify = true
 ca_file = "/etc/ca.pem"
 client_cert_file = "certs/me.pem"
 client_key_file = "~/me.key"
+client_key_password_file = "/run/secrets/me"
 [cache]
 limit = "20GiB"
 )");
@@ -37,6 +38,7 @@ limit = "20GiB"
   EXPECT_EQ(registry.ca_file, "/etc/ca.pem");
   EXPECT_EQ(registry.client_cert_file, (home.folder / "certs/me.pem").string());
   EXPECT_EQ(registry.client_key_file, (home.folder / "home/me.key").string());
+  EXPECT_EQ(registry.client_key_password_file, "/run/secrets/me");
   EXPECT_EQ(config->cache_limit, "20GiB");
   EXPECT_EQ(config->file, home.folder / "config.toml");
   EXPECT_FALSE(registry_config(*config, "r.example", home.environment()).plain_http);

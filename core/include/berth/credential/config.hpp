@@ -24,6 +24,7 @@ struct RegistryConfig {
   std::vector<std::string> more_ca_files{};  ///< trusted as well: a certs.d folder may hold several
   std::string client_cert_file;
   std::string client_key_file;
+  std::string client_key_password_file{};  ///< its first line opens the key, or the PKCS#12 file
   std::string audience{};  ///< of Entra ID's tokens for it; "" for that of all registries
 };
 
