@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "failures.hpp"
 
+#include "berth/base/error_chain.hpp"
+
 #include "commands.hpp"
 #include "exit_status.hpp"
 
@@ -17,10 +19,7 @@ bool Failures::befalls_all(const Error& error, const std::string& place) {
   if (error.code() == Errc::cancelled || !workspace_.context().check()) return true;
   if (error.code() != Errc::unavailable) return false;
   // Offline some of it is there; and a registry that answers 500 for one may answer for the next.
-  if (workspace_.options().offline) return false;
-  for (const Error* each = &error; each != nullptr; each = each->cause()) {
-    if (each->http() != nullptr) return false;
-  }
+  if (workspace_.options().offline || answer_behind(error) != nullptr) return false;
   // Of the registries that are known one being away says nothing of the next.
   if (place.find('/') == std::string::npos) {
     unreached_ = 0;

@@ -3,11 +3,23 @@
 
 #include <algorithm>
 
+#include "berth/base/error_chain.hpp"
+#include "berth/http/limits.hpp"
+
 namespace berth::tree {
 namespace {
 
 /// Folders that are being read at the same time; an older one is only read slower.
 constexpr std::size_t kFolders = 8;
+
+/// Would the other tags of the folder get the same answer? Another 5xx may be of one broken tag,
+/// and of a deadline that passed the whole registry is told (Away::silent).
+bool befalls_all(const Error& error) {
+  if (error.code() == Errc::rate_limited) return true;
+  if (error.code() != Errc::unavailable) return false;
+  const HttpInfo* answer = answer_behind(error);
+  return answer == nullptr || answer->status == 503;
+}
 
 }  // namespace
 
@@ -38,8 +50,10 @@ void Permits::release() {
   freed_.notify_all();
 }
 
-Heads::Heads(int jobs, Resolve resolve)
+Heads::Heads(int jobs, Clock& clock, std::chrono::nanoseconds rest, Resolve resolve)
     : jobs_(static_cast<std::size_t>(std::max(jobs, 1))),
+      clock_(clock),
+      rest_(rest),
       resolve_(std::move(resolve)) {}
 
 Heads::~Heads() {
@@ -54,30 +68,37 @@ Heads::~Heads() {
   for (std::thread& worker : workers) worker.join();
 }
 
-void Heads::listed(const Place& place, NameListPtr tags) {
-  const MutexLock lock(mutex_);
-  const auto known = std::ranges::find_if(folders_, [&](const std::shared_ptr<Folder>& folder) {
+Heads::Folders::iterator Heads::find(const Place& place) {
+  return std::ranges::find_if(folders_, [&](const std::shared_ptr<Folder>& folder) {
     return folder->place.key() == place.key();
   });
-  if (known != folders_.end()) {
-    // The same list again while it is being read: what was done for it stays done.
-    if ((*known)->tags == tags && !(*known)->stopped) return;
-    (*known)->stopped = true;
-    folders_.erase(known);
-  }
+}
+
+bool Heads::is_resting(const Folder& folder) const {
+  return folder.failure && clock_.ticks() < folder.ask_again;
+}
+
+void Heads::listed(const Place& place, NameListPtr tags) {
+  const MutexLock lock(mutex_);
   auto folder = std::make_shared<Folder>();
   folder->place = place;
   folder->tags = std::move(tags);
+  if (const auto known = find(place); known != folders_.end()) {
+    // The same list again while it is being read: what was done for it stays done.
+    if ((*known)->tags == folder->tags && !(*known)->stopped) return;
+    (*known)->stopped = true;
+    folder->failure = (*known)->failure;
+    folder->ask_again = (*known)->ask_again;
+    folders_.erase(known);
+  }
   folders_.push_front(std::move(folder));
   if (folders_.size() > kFolders) folders_.pop_back();
 }
 
 void Heads::asked(const Place& place, const std::string& tag) {
   const MutexLock lock(mutex_);
-  const auto known = std::ranges::find_if(folders_, [&](const std::shared_ptr<Folder>& folder) {
-    return folder->place.key() == place.key();
-  });
-  if (known == folders_.end() || (*known)->stopped) return;
+  const auto known = find(place);
+  if (known == folders_.end() || (*known)->stopped || is_resting(**known)) return;
   Folder& folder = **known;
   const auto at = std::ranges::lower_bound(folder.tags->names, tag);
   if (at == folder.tags->names.end() || *at != tag) return;
@@ -93,6 +114,34 @@ void Heads::asked(const Place& place, const std::string& tag) {
     workers_.emplace_back([this, stop = stop_.get_token()] { work(stop); });
   }
   more_.notify_all();
+}
+
+void Heads::failed(const Place& place, const Error& error) {
+  if (!befalls_all(error)) return;
+  const HttpInfo* answer = answer_behind(error);
+  const auto wanted = answer != nullptr ? answer->retry_after.value_or(std::chrono::milliseconds(0))
+                                        : std::chrono::milliseconds(0);
+  const auto rest = std::max<std::chrono::nanoseconds>(
+      rest_, std::min<std::chrono::nanoseconds>(wanted, http::limits::kRetryAfterCap));
+  const MutexLock lock(mutex_);
+  const auto known = find(place);
+  // As of a registry that rests: not made longer by who hears of it meanwhile.
+  if (known == folders_.end() || is_resting(**known)) return;
+  (*known)->stopped = true;
+  (*known)->failure = error;
+  (*known)->ask_again = clock_.ticks() + rest;
+}
+
+std::optional<Error> Heads::failure(const Place& place) {
+  const MutexLock lock(mutex_);
+  const auto known = find(place);
+  if (known == folders_.end() || !is_resting(**known)) return std::nullopt;
+  return (*known)->failure;
+}
+
+void Heads::refresh() {
+  const MutexLock lock(mutex_);
+  for (const auto& folder : folders_) folder->failure.reset();
 }
 
 std::optional<Heads::Job> Heads::next() {

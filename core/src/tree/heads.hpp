@@ -50,14 +50,16 @@ class Permits {
 /// Works ahead of who reads every tag of a listed folder (`ls -l`, coloured `ls`): the first
 /// question after a listing starts the HEADs of that folder, in the order of the listing from there
 /// on. At most kAhead more than were asked for, so that `cat` of one tag of ten thousand does not
-/// cost ten thousand requests. A 429 ends it until the folder is listed again. Thread safe.
+/// cost ten thousand requests. A 429 ends it until the folder is listed again, and for a while
+/// answers for the rest of the folder. Thread safe.
 class Heads {
  public:
   static constexpr std::size_t kAhead = 128;
   /// Resolves one tag unless it is fresh; the error says whether to go on.
   using Resolve = std::function<Result<void>(const Place&, const std::string& tag, const Context&)>;
 
-  Heads(int jobs, Resolve resolve);
+  /// `clock` must outlive it. `rest`: for so long at least a failure answers for a whole folder.
+  Heads(int jobs, Clock& clock, std::chrono::nanoseconds rest, Resolve resolve);
   /// Ends the requests under way and waits for them.
   ~Heads();
 
@@ -65,6 +67,14 @@ class Heads {
   void listed(const Place& place, NameListPtr tags);
   /// A tag of a folder is being asked for.
   void asked(const Place& place, const std::string& tag);
+  /// A tag of a folder could not be had, after all retries. Where the same would befall each other
+  /// tag of it (429, 503, nobody reached), nobody need find that out again for a while: see
+  /// failure.
+  void failed(const Place& place, const Error& error);
+  /// Why the tags of a folder that was listed are not asked for now; nullopt when they may be.
+  std::optional<Error> failure(const Place& place);
+  /// Ask again at once.
+  void refresh();
 
  private:
   struct Folder {
@@ -74,21 +84,28 @@ class Heads {
     std::size_t scheduled = 0;  ///< from there on, around the end
     std::size_t allowed = 0;
     bool stopped = false;
+    std::optional<Error> failure;  ///< the answer for all of it until `ask_again`
+    Clock::SteadyTime ask_again;
   };
   struct Job {
     std::shared_ptr<Folder> folder;
     std::string tag;
   };
 
+  using Folders = std::deque<std::shared_ptr<Folder>>;
+  Folders::iterator find(const Place& place) BERTH_REQUIRES(mutex_);
+  bool is_resting(const Folder& folder) const;
   std::optional<Job> next() BERTH_REQUIRES(mutex_);
   void work(const std::stop_token& stop);
 
   const std::size_t jobs_;
+  Clock& clock_;
+  const std::chrono::nanoseconds rest_;
   const Resolve resolve_;
   std::stop_source stop_;
   Mutex mutex_;
   CondVar more_;
-  std::deque<std::shared_ptr<Folder>> folders_ BERTH_GUARDED_BY(mutex_);  ///< the newest first
+  Folders folders_ BERTH_GUARDED_BY(mutex_);  ///< the newest first
   std::size_t idle_ BERTH_GUARDED_BY(mutex_) = 0;
   std::vector<std::thread> workers_ BERTH_GUARDED_BY(mutex_);
 };

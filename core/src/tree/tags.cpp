@@ -35,7 +35,7 @@ Tags::Tags(Asking& asking, Properties& properties, Moved moved, Holds holds)
       holds_(std::move(holds)),
       permits_(std::max(1, asking.options().head_jobs)),
       kept_(kTags, kTags),
-      heads_(asking.options().head_jobs,
+      heads_(asking.options().head_jobs, asking.clock(), asking.options().negative_ttl,
              [this](const Place& place, const std::string& tag, const Context& context) {
                return fetch_ahead(place, tag, context);
              }) {}
@@ -87,7 +87,7 @@ Result<Tags::Kept> Tags::fetch(const Place& place, const std::string& tag, const
     heads_.asked(place, tag);
     return *found;
   }
-  if (auto found = rest(place, tag)) return *found;
+  if (auto found = rest(place, tag)) return *std::move(found);
   if (context.is_nonblocking()) return Asking::would_block();
   heads_.asked(place, tag);
   return flight_.run(key_of(place, tag), context, [&]() -> Result<Kept> {
@@ -133,6 +133,8 @@ Result<Tags::Head> Tags::head(const Place& place, const std::string& tag, const 
 }
 
 Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const Context& context) {
+  // The burst of its folder may have ended while this one waited for its turn.
+  if (auto found = rest(place, tag)) return *std::move(found);
   const std::uint64_t epoch = asking_.epoch();
   auto answer = this->head(place, tag, context);
   if (!answer) return instead(place, tag, answer.error(), epoch);
@@ -198,6 +200,7 @@ Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, con
                                  std::uint64_t epoch) {
   if (Away::is_away(error)) {
     asking_.away().failed(place.registry, error);
+    heads_.failed(place, error);
     auto before = older(place, tag);
     if (!before) return error;
     return serve_stale(place, tag, *std::move(before), epoch);
@@ -212,11 +215,15 @@ Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, con
   return value;
 }
 
-std::optional<Tags::Kept> Tags::rest(const Place& place, const std::string& tag) {
-  if (!asking_.away().resting(place.registry)) return std::nullopt;
-  auto before = older(place, tag);
-  if (!before) return std::nullopt;
-  return serve_stale(place, tag, *std::move(before), asking_.epoch());
+std::optional<Result<Tags::Kept>> Tags::rest(const Place& place, const std::string& tag) {
+  auto failure = heads_.failure(place);
+  if (!failure && !asking_.away().resting(place.registry)) return std::nullopt;
+  if (auto before = older(place, tag)) {
+    return Result<Kept>(serve_stale(place, tag, *std::move(before), asking_.epoch()));
+  }
+  if (!failure) return std::nullopt;
+  return Result<Kept>(
+      std::move(*failure).with_context(words(place, tag) + " is not asked for, after"));
 }
 
 std::optional<TagTarget> Tags::older(const Place& place, const std::string& tag) {
@@ -252,6 +259,7 @@ Tags::Kept Tags::keep(const Place& place, const std::string& tag, Kept value, Tt
 }
 
 void Tags::refresh() {
+  heads_.refresh();
   const MutexLock lock(mutex_);
   // The targets stay: they are what is served while the registry is away, and what a move is told
   // from.

@@ -62,7 +62,8 @@ class Tags {
   Result<Kept> ask(const Place& place, const std::string& tag, const Context& context);
   Result<Kept> instead(const Place& place, const std::string& tag, const Error& error,
                        std::uint64_t epoch);
-  std::optional<Kept> rest(const Place& place, const std::string& tag);
+  /// What is answered without asking while the registry, or the folder's burst, rests.
+  std::optional<Result<Kept>> rest(const Place& place, const std::string& tag);
   std::optional<TagTarget> older(const Place& place, const std::string& tag);
   Kept serve_stale(const Place& place, const std::string& tag, TagTarget target,
                    std::uint64_t epoch);

@@ -75,8 +75,9 @@ TEST_F(SemanticsTest, S83_WhatWasNeverSeenIsAnErrorWhileTheRegistryIsAway) {
   EXPECT_EQ(error("r.example/a/v1"), Errc::unavailable) << "listed, but never resolved";
   EXPECT_EQ(error("r.example/a/v9"), Errc::unavailable) << "a list that is old proves no absence";
   EXPECT_THAT(names("r.example/b"), ElementsAre("error: unavailable"));
+  EXPECT_EQ(error("r.example/b/v1"), Errc::unavailable);
   registry().away.reset();
-  EXPECT_THAT(find("r.example/a/v1"), IsOk()) << "and is asked for again at once";
+  EXPECT_THAT(find("r.example/b/v1"), IsOk()) << "and is asked for again at once";
 }
 
 TEST_F(SemanticsTest, S84_OfflineNobodyIsAsked) {
