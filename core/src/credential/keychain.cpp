@@ -125,6 +125,25 @@ const std::string* host_helper(const AuthFile& file, std::string_view registry) 
   return nullptr;
 }
 
+/// What is broken on this machine is not the registry's word, nor the content's: whoever asks is
+/// not let in, and no other credential is tried. What says nothing of a credential stays what it
+/// is.
+Error not_let_in(Error error) {
+  switch (error.code()) {
+    case Errc::unauthenticated:
+    case Errc::denied:
+    case Errc::timeout:
+    case Errc::cancelled:
+    case Errc::would_block:
+    case Errc::internal:
+      return error;
+    default:
+      break;
+  }
+  Error refused(Errc::unauthenticated, error.message());
+  return error.cause() == nullptr ? std::move(refused) : std::move(refused).because(*error.cause());
+}
+
 }  // namespace
 
 struct Keychain::Impl {
@@ -139,6 +158,8 @@ struct Keychain::Impl {
   std::set<path> unreadable BERTH_GUARDED_BY(mutex);  ///< said once in the log
   std::unique_ptr<Router> opened_router BERTH_GUARDED_BY(mutex);
 
+  Result<Lookup> find(const std::string& registry, const std::string& repository,
+                      const Context& context);
   Result<std::shared_ptr<const AuthFile>> load(const FileSource& source, std::vector<Tried>* tried);
   void note_unreadable(const path& file, const Error& error);
   /// Made when first needed: it reads berth's configuration.
@@ -315,10 +336,14 @@ Keychain::~Keychain() = default;
 
 Result<Lookup> Keychain::find(const std::string& registry, const std::string& repository,
                               const Context& context) {
-  const KeychainOptions& options = impl_->options;
-  Search search{options,  impl_->helpers, [this] { return impl_->router(); },
-                registry, repository,     context,
-                {}};
+  auto found = impl_->find(registry, repository, context);
+  if (!found) return not_let_in(std::move(found).error());
+  return found;
+}
+
+Result<Lookup> Keychain::Impl::find(const std::string& registry, const std::string& repository,
+                                    const Context& context) {
+  Search search{options, helpers, [this] { return router(); }, registry, repository, context, {}};
   const auto done = [&](Credential credential) {
     return Lookup{.credential = std::move(credential), .tried = std::move(search.tried)};
   };
@@ -338,7 +363,7 @@ Result<Lookup> Keychain::find(const std::string& registry, const std::string& re
     if (found) return done(*std::move(found));
   }
   for (const FileSource& source : file_sources(options)) {
-    const auto file = TRY(impl_->load(source, &search.tried));
+    const auto file = TRY(load(source, &search.tried));
     if (file == nullptr) continue;
     const std::string name = source.file.native();
     const std::string shown = short_name(source.file, options.environment);

@@ -82,7 +82,7 @@ TEST_F(KeychainTest, AuthFileReplacesPodmansFilesButNotDockers) {
 TEST_F(KeychainTest, AnAuthFileThatIsNamedMustExist) {
   home.variables["REGISTRY_AUTH_FILE"] = (home.folder / "gone.json").string();
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::invalid_argument));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("REGISTRY_AUTH_FILE"));
   EXPECT_THAT(found.error().message(), HasSubstr("gone.json"));
 }
@@ -184,7 +184,7 @@ TEST_F(KeychainTest, BrokenAuthIsAnErrorOfItsOwnRegistryOnly) {
     home.docker(std::string(R"({"auths":{"good.example":{"auth":"dTpw"},"bad.example":{"auth":")") +
                 auth + "\"}}}");
     const auto bad = find("bad.example");
-    EXPECT_THAT(bad, test::HasCode(Errc::corrupt)) << auth;
+    EXPECT_THAT(bad, test::HasCode(Errc::unauthenticated)) << auth;
     EXPECT_THAT(bad.error().message(), HasSubstr("bad.example"));
     EXPECT_THAT(bad.error().message(), Not(HasSubstr(auth)));
     EXPECT_EQ(user_of("good.example"), "u:p");
@@ -195,7 +195,7 @@ TEST_F(KeychainTest, BrokenJsonNamesFileAndPlaceAndShowsNoSecret) {
   home.docker("{\"auths\": {\n  \"r.example\": {\"auth\": \"c2VjcmV0\" oops}}}");
   home.runtime_auth(auths("r.example", "other:p"));
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::corrupt));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("/.docker/config.json is not valid JSON (line 2"));
   EXPECT_THAT(found.error().describe(), Not(HasSubstr("c2VjcmV0")));
 }
@@ -203,11 +203,11 @@ TEST_F(KeychainTest, BrokenJsonNamesFileAndPlaceAndShowsNoSecret) {
 TEST_F(KeychainTest, WrongTypesNameTheMember) {
   home.docker(R"({"auths": ["r.example"]})");
   auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::corrupt));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("auths must be an object, not array"));
   home.docker(R"({"auths": {"r.example": {"auth": 7}}})");
   found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::corrupt));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("auths.\"r.example\".auth"));
 }
 
@@ -219,13 +219,13 @@ TEST_F(KeychainTest, AnEmptyFileHasNothing) {
 TEST_F(KeychainTest, BrokenVariableIsNamed) {
   home.variables["DOCKER_AUTH_CONFIG"] = "{";
   const auto found = find("r.example");
-  EXPECT_THAT(found, test::HasCode(Errc::corrupt));
+  EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
   EXPECT_THAT(found.error().message(), HasSubstr("DOCKER_AUTH_CONFIG"));
 }
 
 TEST_F(KeychainTest, AFolderOrPipeInAFilesPlaceIsAnError) {
   std::filesystem::create_directories(home.folder / "home/.docker/config.json");
-  EXPECT_THAT(find("r.example"), test::HasCode(Errc::corrupt));
+  EXPECT_THAT(find("r.example"), test::HasCode(Errc::unauthenticated));
 }
 
 TEST_F(KeychainTest, FilesAreReadAgainWhenTheyChanged) {

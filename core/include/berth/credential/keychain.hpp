@@ -55,9 +55,9 @@ class Keychain {
   ~Keychain();
 
   /// `repository` selects the longest matching path entry (auth.json: host/ns/repo, host/ns, host);
-  /// "" for the host's. Errors: a helper that fails, a file that cannot be parsed: never a reason
-  /// to try somebody else's. Nothing found is an anonymous credential. With a non-blocking Context,
-  /// would_block where a helper would have to run.
+  /// "" for the host's. Errors: unauthenticated or denied for a broken helper or file, never a
+  /// reason to try somebody else's. Nothing found is an anonymous credential. With a non-blocking
+  /// Context, would_block where a helper would have to run.
   Result<Lookup> find(const std::string& registry, const std::string& repository,
                       const Context& context);
 
