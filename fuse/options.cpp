@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "berth/base/limit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/oci/reference.hpp"
@@ -50,8 +51,11 @@ Result<void> set_path(Options& options, std::string_view value) {
   return {};
 }
 
+/// 0 would make a request of every name that a tool looks at, several times each: a second is as
+/// good to a person, and one look at a folder costs what it costs.
 Result<void> set_tag_ttl(Options& options, std::string_view value) {
-  options.tag_ttl = std::chrono::seconds(TRY(number("tag_ttl", value, 0, 365 * 24 * 3600)));
+  const std::uint64_t seconds = TRY(number("tag_ttl", value, 0, 365 * 24 * 3600));
+  options.tag_ttl = std::chrono::seconds(std::max<std::uint64_t>(seconds, 1));
   return {};
 }
 
@@ -91,11 +95,9 @@ Result<void> set_platform(Options& options, std::string_view value) {
 }
 
 Result<void> set_cache_limit(Options& options, std::string_view value) {
-  const auto size = text::parse_size(value);
-  if (!size || *size == 0) {
-    return wrong(fmt::format("-o cache_limit={}: a size is expected, as in 20GiB", value));
-  }
-  options.cache_limit = *size;
+  const auto limit = text::parse_limit(value);
+  if (!limit) return wrong(fmt::format("-o cache_limit={}: {}", value, limit.error().message()));
+  options.cache_limit = *limit;
   return {};
 }
 
@@ -109,7 +111,7 @@ Result<void> add_plain_http(Options& options, std::string_view value) {
 }
 
 constexpr auto kRules = std::to_array<OptionRule>({
-    {"tag_ttl", "SECONDS", "how long a tag or listing is believed (60)", &set_tag_ttl},
+    {"tag_ttl", "SECONDS", "how long a tag or listing is believed (60; at least 1)", &set_tag_ttl},
     {"head_jobs", "N", "requests for the tags of a folder at once (16)", &set_head_jobs},
     {"timeout", "SECONDS", "longest wait of one call (60)", &set_timeout},
     {"list", "all", "list the folders that begin with a dot, too", &set_list},
@@ -352,8 +354,8 @@ std::string help_text() {
       "       berthfs --unmount [--lazy] MOUNTPOINT\n"
       "Shows a container registry as a file system; read-only unless -o rw.\n\n"
       "TARGET  REGISTRY, REGISTRY/REPOSITORY, with :TAG or @DIGEST an image or artifact,\n"
-      "        oci:DIR an OCI image layout (oci:DIR:TAG one image of it), all (or nothing) every "
-      "registry that is known\n"
+      "        oci:DIR an OCI image layout (oci:DIR:TAG or oci:DIR@DIGEST one image of it),\n"
+      "        all (or nothing) every registry that is known\n"
       "-f      stay in the foreground\n"
       "-d      the same, and log every call to standard error\n"
       "--refresh  forget what may have changed: tags, listings (as SIGHUP does)\n"

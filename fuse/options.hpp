@@ -26,7 +26,7 @@ struct Target {
 };
 
 /// "", "all": every registry; R, R/repository, R/repository:tag, R/repository@digest; oci:DIR,
-/// oci:DIR:TAG.
+/// oci:DIR:TAG, oci:DIR@DIGEST.
 /// Errc::invalid_argument, saying what is wrong; a user or password in it is refused unseen.
 Result<Target> parse_target(std::string_view text);
 

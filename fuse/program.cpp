@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -141,6 +142,25 @@ Result<void> check_outside(const Options& options, const fs::path& cache) {
   return {};
 }
 
+/// A name that was misspelled is told to whoever mounts: later only the log would say it, of each
+/// request.
+Result<void> check_named_files(const Options& options) {
+  const auto check = [](std::string_view option, const fs::path& file) -> Result<void> {
+    if (file.empty()) return {};
+    // Not opened: it may be a pipe, which gives its bytes once.
+    std::error_code error;
+    int why = ::access(file.c_str(), R_OK) == 0 ? 0 : errno;
+    if (why == 0 && fs::is_directory(file, error)) why = EISDIR;
+    if (why == 0) return {};
+    return Error(Errc::invalid_argument, fmt::format("-o {}={}: {}", option, file.string(),
+                                                     std::generic_category().message(why)));
+  };
+  TRY(check("authfile", options.auth_file.value_or(fs::path{})));
+  TRY(check("ca_file", options.ca_file));
+  TRY(check("cert_file", options.cert_file));
+  return check("key_file", options.key_file);
+}
+
 /// A tag or digest that the registry says is not there would only be an empty mount; one that
 /// cannot be asked now may be there later. By a tree of its own: what a registry did not answer
 /// in this short time says nothing of the mount's.
@@ -193,6 +213,7 @@ Result<void> check_serving(const fs::path& mount_point) {
 Result<void> serve(Options options, const sigset_t& signals, Readiness& readiness) {
   options.mount_point = TRY(prepare_mount_point(options.mount_point));
   TRY(check_outside(options, TRY(cache_folder(options))));
+  TRY(check_named_files(options));
 
   // Before the mount: whoever mounts is told at once what is wrong with the cache. Declared first,
   // so that it outlives who tells it.

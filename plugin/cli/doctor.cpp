@@ -112,6 +112,11 @@ std::vector<Finding> check_cache(Workspace& workspace) {
   add(Verdict::good, status->folder.string() + " holds " + text::format_size(status->used) +
                          " of " + text::format_size(status->limit) + " in " +
                          std::to_string(status->blobs) + " blobs.");
+  if (const auto other = workspace.cache_of_mounts()) {
+    add(Verdict::good, "That is the cache of root's commands; root's mounts use " +
+                           other->string() + ": `berth --cache " + other->string() +
+                           " cache status` shows it.");
+  }
   struct statvfs room{};
   if (::statvfs(status->folder.c_str(), &room) == 0) {
     const std::uint64_t free = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;

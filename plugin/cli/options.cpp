@@ -53,7 +53,9 @@ void add_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--platform", common.platform, "of an index, this one (linux/arm64/v8)")
       ->type_name("OS/ARCH[/VARIANT]")
       ->group("Every command");
-  app.add_option("--cache", common.cache, "cache folder, instead of $BERTH_CACHE or ~/.cache/berth")
+  app.add_option("--cache", common.cache,
+                 "cache folder, instead of $BERTH_CACHE or ~/.cache/berth (root's mounts: "
+                 "/var/cache/berth)")
       ->type_name("DIR")
       ->group("Every command");
   app.add_option("--timeout", common.timeout, "give up after so many seconds")
@@ -68,7 +70,8 @@ class Parser {
             "berth: a container registry, mounted.\n\n"
             "A PLACE is REGISTRY[/NAME...], as in localhost:5000/library/hello:v1/config.json: "
             "what the mounted tree shows\n"
-            "under that path; or oci:DIR[:TAG][/...], a local OCI image layout. A local path "
+            "under that path; or oci:DIR[:TAG|@DIGEST][/...], a local OCI image layout. A local "
+            "path "
             "begins with / ./ or ../.",
             "berth") {
     app_.set_version_flag("--version", "berth " + version);
@@ -303,7 +306,8 @@ class Parser {
     cache->add_option("VERB", cache_.verb, "status, verify, prune or limit")
         ->required()
         ->check(CLI::IsMember({"status", "verify", "prune", "limit"}));
-    cache->add_option("SIZE", cache_.size, "prune: what to keep (0); limit: the quota, as 20GiB");
+    cache->add_option("SIZE", cache_.size,
+                      "prune: what to keep (0); limit: the quota, as 20GiB; 0: the usual one");
 
     auto* doctor =
         add("doctor", "say in sentences what is wrong: FUSE, credentials, network, cache", doctor_);

@@ -63,6 +63,14 @@ Result<content::Hub*> Workspace::hub() {
   return hub_.get();
 }
 
+std::optional<std::filesystem::path> Workspace::cache_of_mounts() const {
+  if (!options_.cache.empty()) return std::nullopt;
+  const auto own = cache::default_folder(io_.environment(), false);
+  auto of_mounts = cache::default_folder(io_.environment(), true);
+  if (!own || !of_mounts || *own == *of_mounts) return std::nullopt;
+  return *std::move(of_mounts);
+}
+
 Result<tree::Tree*> Workspace::open_tree(const std::string& key, tree::Root root) {
   auto& slot = trees_[key];
   if (!slot) {

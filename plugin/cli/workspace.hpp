@@ -40,6 +40,9 @@ class Workspace {
   /// Trees that are opened from now on list their dot folders, as with -o list=all.
   void list_all() noexcept { list_all_ = true; }
   Result<content::Hub*> hub();
+  /// The cache of the mounts that this user makes where it is another one than this command's:
+  /// root's, unless a folder was named.
+  std::optional<std::filesystem::path> cache_of_mounts() const;
   /// The tree below a registry, or of a layout.
   Result<tree::Tree*> tree_of(const Place& place);
   /// The tree of every registry that is known.

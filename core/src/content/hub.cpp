@@ -13,6 +13,7 @@
 #include "berth/auth/connection.hpp"
 #include "berth/auth/identity_chain.hpp"
 #include "berth/auth/session.hpp"
+#include "berth/base/limit.hpp"
 #include "berth/base/sync.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
@@ -245,7 +246,7 @@ Result<std::unique_ptr<Hub>> Hub::open(HubOptions options) {
     options.cache.folder = TRY(cache::default_folder(options.environment, options.daemon));
   }
   if (options.cache.limit == 0 && !config.cache_limit.empty()) {
-    options.cache.limit = TRY(text::parse_size(config.cache_limit));
+    options.cache.limit = TRY(text::parse_limit(config.cache_limit));
   }
   options.keychain.environment = options.environment;
   auto cache = TRY(cache::Cache::open(options.cache));

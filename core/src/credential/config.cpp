@@ -17,6 +17,7 @@
 
 #include "berth/base/context.hpp"
 #include "berth/base/fd.hpp"
+#include "berth/base/limit.hpp"
 #include "berth/base/text.hpp"
 #include "berth/base/try.hpp"
 #include "berth/credential/helper.hpp"
@@ -120,8 +121,8 @@ Result<void> read_cache(const Reader& reader, const toml::node& node, Config& co
   for (const auto& [key, value] : *cache) {
     if (key != "limit") return reader.unknown(key, "[cache]", "limit");
     config.cache_limit = TRY(reader.string(value, "limit"));
-    if (!text::parse_size(config.cache_limit)) {
-      return reader.error(value.source(), "limit is not a size such as \"20GiB\"");
+    if (const auto limit = text::parse_limit(config.cache_limit); !limit) {
+      return reader.error(value.source(), "limit: " + limit.error().message());
     }
   }
   return {};

@@ -66,6 +66,19 @@ class Credentials(Case):
         failed = self.berth("--authfile", auth, "ls", f"{r.host}/private/app", env={**path, "BERTH_CACHE": str(self.folder / "c2")}, status=4)
         self.assertIn("the keyring is locked", failed.stderr)
 
+    def test_a_broken_file_or_helper_of_credentials_is_permission_denied(self):
+        """S402"""
+        r = self.registry("htpasswd")
+        r.push_image("private/app", ["v1"], [b"layer"])
+        auth = self.folder / "auth.json"
+        for number, (text, said) in enumerate((("{", "is not valid JSON"), (json.dumps({"credHelpers": {r.host: "nowhere"}}), "docker-credential-nowhere"))):
+            auth.write_text(text)
+            mnt = self.mount(r.host, f"authfile={auth}", name=f"mnt{number}", env={"BERTH_CACHE": str(self.folder / f"cache{number}")})
+            self.assert_errno(errno.EACCES, os.listdir, mnt / "private/app")
+            self.assertIn(said, (mnt / ".berth/log").read_text())
+            failed = self.berth("--authfile", auth, "ls", f"{r.host}/private/app", status=4)
+            self.assertIn(said, failed.stderr)
+
     def test_a_mount_says_permission_denied_and_heals_when_credentials_come(self):
         r = self.registry("htpasswd")
         r.push_image("private/app", ["v1"], [b"layer"])
@@ -534,6 +547,32 @@ class Cache(Case):
         self.assertGreater(json.loads(self.berth("--json", "cache", "prune").stdout)["freed"], 3 << 20)
         self.berth("cache", "limit", "1GiB")
         self.assertEqual(json.loads(self.berth("--json", "cache", "limit").stdout)["limit"], 1 << 30)
+
+    def test_a_limit_that_was_not_meant_or_does_not_count_is_said(self):
+        """S404"""
+        self.assertIn("20 bytes are too small for a cache: say 20G", self.berth("cache", "limit", "20", status=2).stderr)
+        config = self.folder / "berth.toml"
+        config.write_text('[cache]\nlimit = "2GiB"\n')
+        done = self.berth("cache", "limit", "1GiB", env={"BERTH_CONFIG": str(config)})
+        self.assertIn(f'{config} says limit = "2GiB"', done.stderr)
+        self.assertEqual(json.loads(self.berth("--json", "cache", "limit", env={"BERTH_CONFIG": str(config)}).stdout)["limit"], 2 << 30)
+        self.assertEqual(self.berth("cache", "limit").stdout, "1.0 GiB\n")
+        self.berth("cache", "limit", "0")
+        self.assertNotEqual(self.berth("cache", "limit").stdout, "1.0 GiB\n")
+
+    @unittest.skipUnless(os.geteuid() == 0, "root alone has two caches")
+    def test_root_is_told_which_cache(self):
+        """S405"""
+        env = {**self.env, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "xdg")}
+        del env["BERTH_CACHE"]
+        cache = self.folder / "xdg/berth"
+        run = lambda *words: subprocess.run(["berth", *words], env=env, capture_output=True, text=True)
+        said = run("cache", "limit").stderr
+        self.assertIn(str(cache), said)
+        self.assertIn("--cache /var/cache/berth", said)
+        self.assertEqual(json.loads(run("--json", "cache", "prune").stdout)["folder"], str(cache))
+        self.assertNotIn("/var/cache", run("--cache", str(cache), "cache", "status").stderr)
+        self.assertIn("root's mounts use /var/cache/berth", run("doctor").stdout)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,17 @@ class MountOptions(Case):
             self.assertEqual(os.listdir(mnt / "private/app"), ["v1"])
             self.assertIn(f"serving {r.host} on {mnt}", log.read_text())
 
+    def test_a_file_that_cannot_be_read_fails_the_mount(self):
+        """S403"""
+        mnt = self.folder / "mnt"
+        mnt.mkdir()
+        gone = self.folder / "gone"
+        for option in ("authfile", "ca_file", "cert_file", "cert_file=/dev/null,key_file"):
+            for file, why in ((gone, "No such file or directory"), (self.folder, "Is a directory")):
+                said = self.berth("mount", "-o", f"{option}={file}", "localhost:1", mnt, status=2).stderr
+                self.assertIn(f"-o {option.rpartition(',')[2]}={file}: {why}", said)
+        self.assertFalse(os.path.ismount(mnt))
+
     def test_timeout_and_verbose_of_the_command_reach_the_mount(self):
         r = self.fake_registry("--sample", faults=[{"target": "*/tags/list*", "times": 0, "action": "stall_head"}])
         mnt = self.folder / "mnt"

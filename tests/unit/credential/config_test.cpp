@@ -85,6 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"[registry.'https://r.example']\n", 1, "is not a registry"},
         BadConfig{"[registry]\n'r.example' = 1\n", 2, "must be a table"},
         BadConfig{"[cache]\nlimit = 'plenty'\n", 2, "not a size"},
+        BadConfig{"[cache]\nlimit = '20'\n", 2, "say 20G"},
         BadConfig{"[cache]\nsize = '1G'\n", 2, "\"size\""},
         BadConfig{"cache = 1\n", 1, "must be a table"}, BadConfig{"a = = 1\n", 1, ""}));
 

@@ -161,11 +161,22 @@ TEST(OptionsTest, AnUnknownOptionIsNamed) {
 
 TEST(OptionsTest, AValueThatMakesNoSenseIsNamed) {
   for (const char* wrong : {"tag_ttl=soon", "tag_ttl=-1", "head_jobs=0", "timeout=0", "list=some",
-                            "verify=half", "cache_limit=much", "cache_limit=0", "tag_ttl",
+                            "verify=half", "cache_limit=much", "cache_limit=20", "tag_ttl",
                             "tag_ttl=", "offline=yes", "platform=", "plain_http=a b"}) {
     const std::string name = std::string(wrong).substr(0, std::string_view(wrong).find('='));
     EXPECT_THAT(message(parse({"-o", wrong, "localhost:5000", "/mnt"})), HasSubstr(name)) << wrong;
   }
+}
+
+TEST(OptionsTest, ALimitOfAFewBytesIsNamedWithWhatWasMeant) {
+  EXPECT_THAT(message(parse({"-o", "cache_limit=20", "/mnt"})),
+              HasSubstr("cache_limit=20: 20 bytes are too small for a cache: say 20G"));
+}
+
+// S401
+TEST(OptionsTest, TagsAreBelievedForASecondAtLeast) {
+  const Options options = with("tag_ttl=0");
+  EXPECT_EQ(options.tag_ttl, std::chrono::seconds(1));
 }
 
 TEST(OptionsTest, RefusesSecretsWithoutRepeatingThem) {
