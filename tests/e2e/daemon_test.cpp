@@ -68,7 +68,7 @@ TEST(DaemonTest, ATermSignalUnmounts) {
 
 TEST(DaemonTest, AnUnmountEndsTheServer) {
   Mounted mount(kNobody);
-  ASSERT_EQ(::umount2(mount.path().c_str(), 0), 0);
+  ASSERT_EQ(unmount_when_idle(mount.path()), 0);
   EXPECT_EQ(mount.server().wait(kLimit), 0);
 }
 

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "e2e/in_process_mount.hpp"
+#include "e2e/mounted.hpp"
 
 namespace berth::test {
 namespace {
@@ -390,7 +391,8 @@ TEST(KernelTest, EndsWhileReadersWait) {
 TEST(KernelTest, AnUnmountFromOutsideEndsTheSession) {
   FakeView view;
   InProcessMount mount(view);
-  ASSERT_EQ(::umount2(mount.path().c_str(), 0), 0) << std::strerror(errno);
+  const int why = unmount_when_idle(mount.path());
+  ASSERT_EQ(why, 0) << std::strerror(why);
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (!mount.gone() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
   EXPECT_TRUE(mount.gone());

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <stdexcept>
 
 #include "berth/base/fd.hpp"
@@ -58,6 +59,16 @@ Mounted::~Mounted() {
   if (!server_->wait(std::chrono::seconds(10))) server_->kill();
   while (::umount2(path().c_str(), MNT_DETACH) == 0) {
   }
+}
+
+int unmount_when_idle(const std::string& path) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (::umount2(path.c_str(), 0) != 0) {
+    const int why = errno;
+    if (why != EBUSY || std::chrono::steady_clock::now() > end) return why;
+    ::usleep(2000);
+  }
+  return 0;
 }
 
 long read_file_to_end(const std::string& path, std::string& got) {

@@ -38,6 +38,10 @@ class Mounted {
   std::unique_ptr<ChildProcess> server_;
 };
 
+/// umount2(2) without flags, again for a while as long as it is EBUSY: on a busy machine what
+/// looked at the mount a moment ago may hold it yet. 0, or the errno.
+int unmount_when_idle(const std::string& path);
+
 /// The whole file, or -errno of the call that failed; `got` has what came before.
 long read_file_to_end(const std::string& path, std::string& got);
 
