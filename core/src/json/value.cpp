@@ -106,8 +106,12 @@ Error parse_error(simdjson::error_code failure, std::string_view text, const Lim
   }
   if (failure == simdjson::MEMALLOC) return Error(Errc::internal, "no memory to read a JSON text");
   if (text.empty()) return Error(Errc::corrupt, "the text is empty, and not JSON");
+  const auto place = place_of_error(text);
+  if (!place && failure == simdjson::NUMBER_ERROR) {
+    return Error(Errc::corrupt, "a number in the JSON text is beyond what 64 bits hold");
+  }
   std::string message = "the text is not JSON";
-  if (const auto place = place_of_error(text)) message += ": byte " + std::to_string(*place);
+  if (place) message += ": byte " + std::to_string(*place);
   return Error(Errc::corrupt, message + ": " + simdjson::error_message(failure));
 }
 
