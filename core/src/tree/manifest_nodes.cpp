@@ -343,7 +343,10 @@ Result<Found> ManifestFolder::lookup(Model& model, std::string_view name,
       return found(model, std::make_shared<FilesFolder>(shared_spot(), ""), kForever, context);
     }
   }
-  return no_such_name(spot().digest.text(), name);
+  Error absent = no_such_name(spot().digest.text(), name);
+  if (view->document) return absent;
+  return Error(absent.code(), fmt::format("{}: its manifest is shown as manifest.json only: {}",
+                                          absent.message(), view->refusal));
 }
 
 Result<std::vector<Entry>> ManifestFolder::list(Model& model, const Context& context) const {

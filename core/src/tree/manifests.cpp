@@ -80,6 +80,7 @@ Result<ManifestViewPtr> Manifests::load(const Place& place, const Digest& digest
     log::info(fmt::format("{}@{} is shown as manifest.json only: {}", place.text(), digest.text(),
                           document.error().message()));
     view->refused = std::move(raw.raw);
+    view->refusal = document.error().message();
     view->media_type = std::move(raw.media_type);
     holdings_.note_manifest(place, digest, {view->refused.size(), view->media_type, 0});
   } else {

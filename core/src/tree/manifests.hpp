@@ -20,6 +20,7 @@ struct ManifestView {
   Digest digest;
   std::string media_type;
   std::string refused;  ///< the bytes, when there is no document: schema 1, unknown or broken
+  std::string refusal;  ///< why there is none
   std::optional<oci::ManifestDocument> document;
   std::vector<std::string> layer_names;     ///< of a manifest: one for each layer
   FileTree files;                           ///< of a manifest: by title

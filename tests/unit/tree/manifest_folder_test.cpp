@@ -135,7 +135,9 @@ TEST_F(SemanticsTest, S59_WhatBerthCannotReadIsAManifestAndNothingElse) {
     EXPECT_THAT(names(std::string("r.example/a/") + tag), ElementsAre("manifest.json")) << tag;
   }
   EXPECT_EQ(read("r.example/a/schema1/manifest.json"), schema1);
-  EXPECT_EQ(error("r.example/a/schema1/config.json"), Errc::not_found);
+  const auto config = find("r.example/a/schema1/config.json");
+  ASSERT_THAT(config, HasCode(Errc::not_found));
+  EXPECT_THAT(config.error().message(), ::testing::HasSubstr("shown as manifest.json only: "));
 }
 
 TEST_F(SemanticsTest, S60_ReferrersAreLinksToManifestsKeptForTheirTime) {
