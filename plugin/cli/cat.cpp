@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "failures.hpp"
 #include "progress.hpp"
 
 namespace berth::cli {
@@ -44,7 +45,10 @@ int run_cat(const CatCommand& command, Workspace& workspace) {
   for (const std::string& place : command.places) {
     if (auto done = cat(place, workspace); !done) {
       if (done.error().sys_errno() == EPIPE) return kDone;  // head(1) has what it wanted
-      const int one = report(workspace, done.error());
+      // That time is over is said by what knows of no place.
+      const bool too_late = done.error().code() == Errc::timeout;
+      const int one =
+          report(workspace, too_late ? naming(std::move(done).error(), place) : done.error());
       status = worse(status, one);
       if (one != kInterrupted) continue;
       say_what_came_is_kept(workspace);

@@ -114,7 +114,13 @@ Result<Response> Client::send_with_retries(const Request& request, const Context
 
 Result<Response> Client::send(Request request, const Context& context) {
   for (int followed = 0;; ++followed) {
-    Response response = TRY(send_with_retries(request, context));
+    Result<Response> answer = send_with_retries(request, context);
+    // That time is over says the Context, which knows nothing of what the time was for.
+    if (!answer && answer.error().code() == Errc::timeout) {
+      return std::move(answer).error().with_context(
+          fmt::format("{} {}", request.method, request.url.redacted()));
+    }
+    Response response = TRY(std::move(answer));
     if (!wants_redirect(request, response)) return response;
     if (followed >= options_.max_redirects) {
       return Error(Errc::corrupt,

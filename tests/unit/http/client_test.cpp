@@ -50,6 +50,14 @@ class ClientTest : public testing::Test {
   FakeClock clock_;
 };
 
+TEST_F(ClientTest, SaysWhatTheTimeWasFor) {
+  ScriptedTransport transport(in_order({fails(Errc::timeout)}));
+  Client client = make(transport);
+  const auto response = client.send(get("https://registry.example/v2/?secret=1"), Context());
+  ASSERT_THAT(response, HasCode(Errc::timeout));
+  EXPECT_EQ(response.error().message(), "GET https://registry.example/v2/: scripted");
+}
+
 TEST_F(ClientTest, RepeatsWhatMaySucceedLater) {
   for (const int status : {408, 429, 500, 502, 503, 504}) {
     ScriptedTransport transport(
