@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 #include "berth/base/try.hpp"
 
@@ -96,11 +99,25 @@ Result<void> pread_exact(int fd, std::span<std::byte> out, std::uint64_t offset)
   return {};
 }
 
+namespace {
+
+/// Names what a descriptor leads to: who writes knows no name any more, and a person wants one.
+Error write_error(int fd, int why) {
+  std::error_code unknown;
+  const auto target =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), unknown).string();
+  // "pipe:[123]", and a file without a name ("/dir/#12 (deleted)"), say nothing to anybody.
+  const bool is_name = target.starts_with('/') && !target.ends_with(" (deleted)");
+  return Error::from_errno(why, is_name ? "cannot write '" + target + "'" : "cannot write");
+}
+
+}  // namespace
+
 Result<void> pwrite_all(int fd, ByteView bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return Error::from_errno(errno, "cannot write");
+    if (put < 0) return write_error(fd, errno);
     bytes = bytes.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);
   }
@@ -115,7 +132,7 @@ Result<void> write_all(int fd, ByteView bytes) {
       wait_until_writable(fd);
       continue;
     }
-    if (put < 0) return Error::from_errno(errno, "cannot write");
+    if (put < 0) return write_error(fd, errno);
     bytes = bytes.subspan(static_cast<std::size_t>(put));
   }
   return {};
