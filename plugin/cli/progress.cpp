@@ -15,7 +15,19 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kFirst = 1s;
 constexpr auto kEvery = 100ms;
+/// Long enough to be read, short enough to follow a line that becomes slow.
+constexpr double kRateSeconds = 5;
 }  // namespace
+
+std::uint64_t RecentRate::update(double seconds, std::uint64_t done) {
+  // Begun anew: another file of the same bar.
+  if (done < seen_.back().done) seen_.clear();
+  seen_.push_back({seconds, done});
+  while (seen_.size() > 2 && seen_[1].seconds <= seconds - kRateSeconds) seen_.pop_front();
+  const double time = seconds - seen_.front().seconds;
+  if (time <= 0) return 0;
+  return static_cast<std::uint64_t>(static_cast<double>(done - seen_.front().done) / time);
+}
 
 ProgressBar::ProgressBar(Workspace& workspace, std::string_view what, bool data_to_out)
     : io_(workspace.io()),
@@ -47,14 +59,14 @@ void ProgressBar::run(const std::stop_token& stop) {
 void ProgressBar::draw() {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  io_.error_text("\r" + progress_line(what_, done_, total_, seconds, io_.err_width()) + "\033[K");
+  const std::uint64_t done = done_;
+  const std::uint64_t rate = rate_.update(seconds, done);
+  io_.error_text("\r" + progress_line(what_, done, total_, rate, io_.err_width()) + "\033[K");
   drawn_ = true;
 }
 
 std::string progress_line(const std::string& what, std::uint64_t done, std::uint64_t total,
-                          double seconds, int width) {
-  const auto rate =
-      static_cast<std::uint64_t>(seconds > 0 ? static_cast<double>(done) / seconds : 0);
+                          std::uint64_t rate, int width) {
   const std::string speed = text::format_size(rate) + "/s";
   const auto room = static_cast<std::size_t>(std::max(0, width));
   // A line that the terminal breaks is not erased by the next one.

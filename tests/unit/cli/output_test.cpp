@@ -14,7 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ProgressTest, ShowsShareSpeedAndTimeLeft) {
-  const std::string line = progress_line("r.io/a:v1", 512ULL << 20, 1ULL << 30, 2.0, 80);
+  const std::string line = progress_line("r.io/a:v1", 512ULL << 20, 1ULL << 30, 256ULL << 20, 80);
   EXPECT_THAT(line, HasSubstr("r.io/a:v1"));
   EXPECT_THAT(line, HasSubstr(" 50%"));
   EXPECT_THAT(line, HasSubstr("256.0 MiB/s"));
@@ -23,10 +23,25 @@ TEST(ProgressTest, ShowsShareSpeedAndTimeLeft) {
 }
 
 TEST(ProgressTest, FitsNarrowTerminalsAndUnknownTotals) {
-  EXPECT_LE(progress_line(std::string(200, 'x'), 1, 2, 1.0, 60).size(), 60U);
-  EXPECT_THAT(progress_line("x", 1 << 20, 0, 1.0, 80), HasSubstr("1.0 MiB"));
-  EXPECT_LE(progress_line("x", 1, 2, 1.0, 20).size(), 20U);
-  EXPECT_LE(progress_line(std::string(200, 'x'), 1, 0, 1.0, 20).size(), 20U);
+  EXPECT_LE(progress_line(std::string(200, 'x'), 1, 2, 1, 60).size(), 60U);
+  EXPECT_THAT(progress_line("x", 1 << 20, 0, 1, 80), HasSubstr("1.0 MiB"));
+  EXPECT_LE(progress_line("x", 1, 2, 1, 20).size(), 20U);
+  EXPECT_LE(progress_line(std::string(200, 'x'), 1, 0, 1, 20).size(), 20U);
+}
+
+// S406
+TEST(ProgressTest, TheSpeedIsThatOfTheLastSeconds) {
+  constexpr std::uint64_t kMebi = 1 << 20;
+  RecentRate rate;
+  for (int second = 1; second <= 20; ++second) {
+    EXPECT_EQ(rate.update(second, second * 100 * kMebi), 100 * kMebi) << second;
+  }
+  // The line becomes slow.
+  for (int second = 1; second <= 5; ++second) rate.update(20 + second, (2000 + second) * kMebi);
+  EXPECT_EQ(rate.update(26, 2006 * kMebi), kMebi);
+  // It stands.
+  for (int second = 1; second <= 5; ++second) rate.update(26 + second, 2006 * kMebi);
+  EXPECT_EQ(rate.update(32, 2006 * kMebi), 0U);
 }
 
 TEST(ExitStatusTest, FollowsTheTable) {
