@@ -228,7 +228,9 @@ int run_doctor(const DoctorCommand& command, Workspace& workspace) {
     append(check_updatedb("/etc/updatedb.conf"));
     append(check_cache(workspace));
   }
-  if (!command.registry.empty() && !command.credentials_only) {
+  if (command.registry.empty()) {
+    append(check_known_credentials(workspace));
+  } else if (!command.credentials_only) {
     const std::string registry = parse_place(command.registry)->registry;
     append(check_credentials(workspace, registry));
     append(check_network(workspace, registry));

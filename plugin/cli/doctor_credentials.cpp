@@ -32,6 +32,26 @@ bool is_entra(Workspace& workspace, const std::string& registry) {
              credential::RouteKind::entra;
 }
 
+/// What a registry is shown in the end.
+Finding outcome_of(Workspace& workspace, const std::string& registry,
+                   const Result<credential::Lookup>& lookup) {
+  if (!lookup) {
+    const Error& error = lookup.error();
+    const bool named = error.message().find(registry) != std::string::npos;
+    return {"credentials", Verdict::bad, (named ? "" : registry + ": ") + error.describe() + "."};
+  }
+  const auto& credential = lookup->credential;
+  if (!credential.is_anonymous()) {
+    return good(registry + " gets the credential from " + credential.source +
+                (credential.username.empty() ? "" : " (user " + credential.username + ")") + ".");
+  }
+  if (is_entra(workspace, registry)) {
+    return good("No file and no helper has a credential for " + registry +
+                ": berth asks Entra ID for one when the registry refuses to answer without.");
+  }
+  return good(registry + " will be asked without credentials.");
+}
+
 /// Tools run the first one on PATH; it runs the berth beside it, which may be an older one.
 Finding check_helper(const Environment& environment) {
   const auto found = find_in_path(environment, kHelper);
@@ -143,27 +163,28 @@ Result<std::string> ask_anonymously(Workspace& workspace, const credential::Serv
 }  // namespace
 
 std::vector<Finding> check_credentials(Workspace& workspace, const std::string& registry) {
-  std::vector<Finding> findings;
   auto hub = workspace.hub();
-  if (!hub) return findings;
+  if (!hub) return {};
   const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
-  if (!lookup) {
-    findings.push_back({"credentials", Verdict::bad, lookup.error().describe() + "."});
-    return findings;
+  std::vector<Finding> findings;
+  if (lookup) {
+    for (const auto& tried : lookup->tried) findings.push_back(good_step(tried));
   }
-  for (const auto& tried : lookup->tried) findings.push_back(good_step(tried));
-  const auto& credential = lookup->credential;
-  if (!credential.is_anonymous()) {
-    findings.push_back(
-        good(registry + " gets the credential from " + credential.source +
-             (credential.username.empty() ? "" : " (user " + credential.username + ")") + "."));
-  } else if (is_entra(workspace, registry)) {
-    findings.push_back(
-        good("No file and no helper has a credential for " + registry +
-             ": berth asks Entra ID for one when the registry refuses to answer without."));
-  } else {
-    findings.push_back(good(registry + " will be asked without credentials."));
+  findings.push_back(outcome_of(workspace, registry, lookup));
+  return findings;
+}
+
+std::vector<Finding> check_known_credentials(Workspace& workspace) {
+  auto hub = workspace.hub();
+  if (!hub) return {};
+  std::vector<Finding> findings;
+  for (const std::string& registry : (*hub)->known_registries()) {
+    const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
+    findings.push_back(outcome_of(workspace, registry, lookup));
   }
+  if (findings.empty()) findings.push_back(good("No registry is configured or logged in to."));
+  findings.push_back(
+      {"network", Verdict::good, "No registry was asked: `berth doctor REGISTRY` asks one."});
   return findings;
 }
 

@@ -19,4 +19,8 @@ std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& r
 /// What the registry asks for, and whether it takes what it is shown.
 std::vector<Finding> check_acceptance(Workspace& workspace, const std::string& registry);
 
+/// What each registry that is configured or logged in to would be shown. Asks no registry; helpers
+/// run.
+std::vector<Finding> check_known_credentials(Workspace& workspace);
+
 }  // namespace berth::cli

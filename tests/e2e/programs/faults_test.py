@@ -175,6 +175,30 @@ class Outages(Case):
         self.assertEqual(r.requests(), before)
         self.assertIn("offline", self.berth("--offline", "cat", f"{r.host}/other:v1/manifest.json", status=1).stderr)
 
+    def test_a_folder_whose_registry_wants_fewer_requests_fails_at_once(self):
+        """S400"""
+        r = self.fake_registry("--sample", faults=[{"method": "HEAD", "target": "*/manifests/*", "times": 0, "action": "too_many_requests",
+                                                    "retry_after": "300"}])
+        folder = self.mount(r.host) / "library/hello"
+        names = os.listdir(folder)
+        self.assertEqual(sorted(names), ["latest", "v1"])
+        for name in names:
+            self.assert_errno(errno.EBUSY, os.readlink, folder / name)
+        wait_until(lambda: not r.requests(), what="the end of what was asked ahead")
+        for name in names:
+            self.assert_errno(errno.EBUSY, os.readlink, folder / name)
+        self.assertEqual(r.requests(), [])
+        said = self.berth("ls", "-l", f"{r.host}/library/hello", status=1)
+        self.assertEqual(len(re.findall(r"(?m)^l +\? .*\b(?:latest|v1)$", said.stdout)), 2, said.stdout)
+        self.assertLessEqual(sum(method == "HEAD" for _, method, _ in r.requests()), 2)
+
+    def test_writing_to_a_full_disk_names_what_was_written_to(self):
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"layer"])
+        full = subprocess.run(f"berth cat {r.host}/app:v1/manifest.json >/dev/full", shell=True, env=self.env, capture_output=True, text=True)
+        self.assertEqual(full.returncode, 1)
+        self.assertIn("cannot write '/dev/full': No space left on device", full.stderr)
+
     def test_a_cached_manifest_costs_no_request(self):
         # S205
         r = self.registry()
@@ -547,6 +571,16 @@ class Cache(Case):
         self.assertGreater(json.loads(self.berth("--json", "cache", "prune").stdout)["freed"], 3 << 20)
         self.berth("cache", "limit", "1GiB")
         self.assertEqual(json.loads(self.berth("--json", "cache", "limit").stdout)["limit"], 1 << 30)
+
+    def test_doctor_without_a_registry_looks_at_the_credentials_that_are_there(self):
+        """S407"""
+        docker = self.folder / "docker"
+        docker.mkdir()
+        (docker / "config.json").write_text(json.dumps({"auths": {"good.example": {"auth": "dTpw"}, "bad.example": {"auth": "!!!"}}}))
+        said = self.berth("--config", docker, "doctor", status=1).stdout
+        self.assertRegex(said, r"ok +credentials: good\.example gets the credential from .* \(user u\)")
+        self.assertRegex(said, r"problem +credentials: .*bad\.example")
+        self.assertIn("No registry was asked", said)
 
     def test_a_limit_that_was_not_meant_or_does_not_count_is_said(self):
         """S404"""
