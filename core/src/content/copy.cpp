@@ -33,6 +33,16 @@ bool on_one_file_system(const std::filesystem::path& one, const std::filesystem:
          first.st_dev == second.st_dev;
 }
 
+/// What the system refuses is told of the file that is to be: it has no name yet.
+Result<void> copy_to_new_file(BlobReader& reader, const std::filesystem::path& target,
+                              const Arrived& progress, const Context& context) {
+  NewFile file = TRY(NewFile::create(target));
+  auto copied = copy_bytes(reader, file.fd(), progress, context);
+  if (copied) return file.commit();
+  if (copied.error().sys_errno() == 0) return copied;
+  return std::move(copied).error().with_context(fmt::format("writing '{}'", target.string()));
+}
+
 /// Copies the blobs of a plan with several threads.
 class BlobCopier {
  public:
@@ -98,9 +108,7 @@ Result<void> BlobCopier::write(const oci::Descriptor& blob, std::uint64_t& moved
   const std::filesystem::path target = layout_.blob(blob.digest);
   const bool shared = TRY(share(*reader, target, progress, context));
   if (shared) return {};
-  NewFile file = TRY(NewFile::create(target));
-  TRY(copy_bytes(*reader, file.fd(), progress, context));
-  return file.commit();
+  return copy_to_new_file(*reader, target, progress, context);
 }
 
 // A layout's blobs are as immutable as the cache's: blocks of two files, or one file under two
@@ -146,12 +154,10 @@ Result<void> copy_to_layout(Store& store, const std::shared_ptr<Source>& source,
 
 Result<void> copy_to_file(BlobReader& reader, const std::filesystem::path& target,
                           const Progress& progress, const Context& context) {
-  NewFile file = TRY(NewFile::create(target));
   const auto tell = [&](std::uint64_t done) {
     if (progress) progress(done, reader.size());
   };
-  TRY(copy_bytes(reader, file.fd(), tell, context));
-  return file.commit();
+  return copy_to_new_file(reader, target, tell, context);
 }
 
 }  // namespace berth::content

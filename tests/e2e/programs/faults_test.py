@@ -198,6 +198,14 @@ class Outages(Case):
         full = subprocess.run(f"berth cat {r.host}/app:v1/manifest.json >/dev/full", shell=True, env=self.env, capture_output=True, text=True)
         self.assertEqual(full.returncode, 1)
         self.assertIn("cannot write '/dev/full': No space left on device", full.stderr)
+        r.push_image("big", ["v1"], [os.urandom(2 << 20)])
+        small = self.folder / "small"
+        small.mkdir()
+        self.sh(f"mount -t tmpfs -o size=1m berth-test {small}")
+        self.mounts.append(small)
+        full = self.berth("cp", f"{r.host}/big:v1/layers/00.tar.gz", small / "layer", status=1)
+        self.assertRegex(full.stderr, rf"writing '{small}/layer': .*No space left on device")
+        self.assertEqual(os.listdir(small), [])
 
     def test_a_cached_manifest_costs_no_request(self):
         # S205
