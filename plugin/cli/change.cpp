@@ -221,7 +221,7 @@ int run_tag(const TagCommand& command, Workspace& workspace) {
   workspace.name_hosts({command.place});
   workspace.name_hosts(command.names);
   auto meaning = resolve(workspace, command.place);
-  if (meaning && !meaning->digest) {
+  if (meaning && (!meaning->digest || (meaning->tag.empty() && !meaning->is_manifest))) {
     meaning = Error{Errc::invalid_argument,
                     command.place + " is no tag or manifest (REGISTRY/REPOSITORY:TAG)"};
   }

@@ -65,8 +65,7 @@ Result<Managed> find_in_tree(const SetCommand& command, Workspace& workspace) {
   const Located located = TRY(workspace.locate(command.place, false));
   const tree::Node& node = *located.found.node;
   const auto of = TRY(located.tree->meaning(located.found.node, workspace.context()));
-  const bool is_manifest = of.is_manifest && of.digest && !of.is_part;
-  const bool is_one = !of.tag.empty() || is_manifest || of.is_repository;
+  const bool is_one = !of.tag.empty() || of.is_manifest || of.is_repository || of.is_properties;
   if (!is_one || of.source == nullptr) {
     return Error(
         Errc::invalid_argument,

@@ -31,11 +31,9 @@ struct Spot {
   About about(const Digest& other, bool is_manifest) const {
     return About{place, "", other, is_manifest, !is_manifest, std::nullopt, ""};
   }
-  /// Something that stands in a manifest's folder.
+  /// Something that stands in a manifest's folder: not the manifest, whose digest it tells.
   About part(const Digest& of) const {
-    About part = about(of, true);
-    part.is_part = true;
-    return part;
+    return About{place, "", of, false, false, std::nullopt, ""};
   }
   About about(const oci::Descriptor& blob) const {
     return About{place, "", blob.digest, false, true, blob.size, blob.media_type};

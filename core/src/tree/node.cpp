@@ -87,7 +87,7 @@ Tree::Meaning meaning_of(Model& model, const About& about) {
   meaning.digest = about.digest;
   meaning.is_manifest = about.is_manifest;
   meaning.is_blob = about.is_blob;
-  meaning.is_part = about.is_part;
+  meaning.is_properties = about.is_properties;
   meaning.size = about.size;
   meaning.media_type = about.media_type;
   if (about.is_manifest && about.digest && about.media_type.empty()) {

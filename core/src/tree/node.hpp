@@ -104,7 +104,7 @@ struct About {
   bool is_blob = false;
   std::optional<std::uint64_t> size;
   std::string media_type;
-  bool is_part = false;
+  bool is_properties = false;
 };
 Tree::Meaning meaning_of(Model& model, const About& about);
 /// Of a folder that stands for a place and no more.

@@ -20,7 +20,7 @@ About about(const Subject& subject) {
   of.place = subject.place;
   of.tag = subject.tag;
   of.digest = subject.digest;
-  of.is_manifest = subject.digest.has_value();
+  of.is_properties = true;
   return of;
 }
 

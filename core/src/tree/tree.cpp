@@ -84,8 +84,9 @@ Result<std::vector<std::pair<std::string, std::string>>> Tree::properties(const 
                                                                           const Context& context) {
   const Meaning of = TRY(meaning(node, context));
   Subject subject{{of.registry, of.repository}, of.tag, std::nullopt};
-  if (subject.tag.empty() && of.is_manifest) subject.digest = of.digest;
-  const bool is_one = !subject.tag.empty() || subject.digest || of.is_repository;
+  if (subject.tag.empty() && (of.is_manifest || of.is_properties)) subject.digest = of.digest;
+  const bool is_one =
+      !subject.tag.empty() || subject.digest || of.is_repository || of.is_properties;
   using Fields = std::vector<std::pair<std::string, std::string>>;
   if (!is_one || !impl_->model.properties.offered(subject.place)) return Fields{};
   auto set = impl_->model.properties.get(subject, context);

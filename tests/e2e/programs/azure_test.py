@@ -114,7 +114,6 @@ class Properties(AzureCase):
         self.assertIn('capability "properties"', said)
         self.assertIn("acr = true", said)
 
-
     def test_set_of_what_stands_in_a_manifest_changes_nothing(self):  # S440
         r = self.azure()
         for repo, parts in (("hello", ("layers", "config.json", "manifest.json", "referrers")), ("artifact", ("files",)), ("multi", ("platforms", "layers", "config.json"))):
@@ -134,6 +133,7 @@ class Properties(AzureCase):
         for place in (f"{hello}@{digest}", f"{hello}/.manifests/{digest.replace(':', '/')}", f"{hello}:v1/properties"):
             shown = json.loads(self.berth("--json", "set", place, "can_write=false").stdout)
             self.assertEqual((shown["digest"], "tag" in shown), (digest, False), place)
+        self.assertIn("cannot be removed", self.berth("rm", "-rf", f"{hello}:v1/properties", status=2).stderr)  # S295
         shown = json.loads(self.berth("--json", "set", f"{multi}:latest/platforms/linux-amd64", "can_write=false").stdout)
         self.assertNotEqual(shown["digest"], self.stat(f"{multi}:latest")["digest"])
 

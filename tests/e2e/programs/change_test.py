@@ -234,6 +234,10 @@ class Tags(Case):
         by_digest = f"{self.a}@{self.image['digest']}"
         refused = self.berth("rm", by_digest, status=1)
         self.assertIn("is what v1 leads to", refused.stderr)
+        for part in ("layers", "manifest.json"):
+            self.assertIn("cannot be removed", self.berth("rm", "-rf", f"{by_digest}/{part}", status=2).stderr)
+            self.assertIn("is no tag or manifest", self.berth("tag", f"{by_digest}/{part}", "other", status=2).stderr)
+        self.berth("stat", by_digest)
         self.assertIn("untagged", self.berth("rm", f"{self.a}:v1").stdout)
         self.assertEqual(self.berth("rm", by_digest).stdout, f"deleted {by_digest}\n")
         self.berth("stat", by_digest, status=3)

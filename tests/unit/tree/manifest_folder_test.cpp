@@ -276,6 +276,9 @@ TEST_F(SemanticsTest, S76_MeaningTellsANodeInTheRegistrysTerms) {
   EXPECT_EQ(meaning("r.example/a/v1").digest, digest);
   EXPECT_TRUE(meaning("r.example/a").is_repository);
   EXPECT_TRUE(meaning("r.example/a/v1/").is_manifest);
+  EXPECT_FALSE(meaning("r.example/a/v1/manifest.json").is_manifest) << "the file is not the folder";
+  EXPECT_EQ(meaning("r.example/a/v1/manifest.json").digest, digest);
+  EXPECT_FALSE(meaning("r.example/a/v1/files").is_manifest);
   EXPECT_EQ(meaning("r.example/a/v1/files/f").digest, digest_of(as_bytes("data")));
   EXPECT_TRUE(meaning("r.example/a/v1/files/f").is_blob);
   EXPECT_EQ(meaning("r.example/a/v1/files/f").size, 4U);

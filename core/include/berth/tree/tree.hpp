@@ -144,10 +144,11 @@ class Tree {
     std::shared_ptr<content::Source> source;
     std::string registry, repository;
     std::string tag;               ///< a tag's link
-    std::optional<Digest> digest;  ///< a manifest's folder or file, a blob
+    /// A manifest's, also of what stands in its folder ("layers", "manifest.json", ...); a blob's.
+    std::optional<Digest> digest;
+    /// The thing itself, which may be copied, changed or deleted; none of them is a part of it.
     bool is_manifest = false, is_blob = false, is_repository = false;
-    /// Of the manifest that `digest` is, not itself: "layers", "manifest.json", ...
-    bool is_part = false;
+    bool is_properties = false;  ///< the folder of properties of `tag`, or of the manifest `digest`
     std::optional<std::uint64_t> size;
     std::string media_type;
   };
