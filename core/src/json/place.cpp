@@ -8,7 +8,7 @@
 namespace berth::json {
 namespace {
 
-/// Keeps nothing but the place: a text of millions of brackets costs a bit for each, not a tree.
+/// Keeps no values: a text of millions of brackets costs a bit for each, not a tree.
 struct PlaceFinder {
   using json = nlohmann::json;
 
@@ -16,7 +16,11 @@ struct PlaceFinder {
   bool boolean(bool) { return true; }
   bool number_integer(json::number_integer_t) { return true; }
   bool number_unsigned(json::number_unsigned_t) { return true; }
-  bool number_float(json::number_float_t, const std::string&) { return true; }
+  /// An integer comes here only when none of the others holds it.
+  bool number_float(json::number_float_t, const std::string& text) {
+    found.big_integer |= text.find_first_of(".eE") == std::string::npos;
+    return true;
+  }
   bool string(std::string&) { return true; }
   bool binary(json::binary_t&) { return true; }
   bool start_object(std::size_t) { return true; }
@@ -25,19 +29,19 @@ struct PlaceFinder {
   bool start_array(std::size_t) { return true; }
   bool end_array() { return true; }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) {
-    place = position;
+    found.byte = position;
     return false;
   }
 
-  std::optional<std::size_t> place;
+  Stumble found;
 };
 
 }  // namespace
 
-std::optional<std::size_t> place_of_error(std::string_view text) {
+Stumble find_stumble(std::string_view text) {
   PlaceFinder finder;
   nlohmann::json::sax_parse(text.begin(), text.end(), &finder);
-  return finder.place;
+  return finder.found;
 }
 
 }  // namespace berth::json

@@ -17,6 +17,8 @@ namespace dom = simdjson::dom;
 
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 /// What a Value holds, and what a dom::element is: a document and an index into its tape. The
 /// header may not name simdjson, and an element has no public constructor from its parts.
 struct Parts {
@@ -106,12 +108,12 @@ Error parse_error(simdjson::error_code failure, std::string_view text, const Lim
   }
   if (failure == simdjson::MEMALLOC) return Error(Errc::internal, "no memory to read a JSON text");
   if (text.empty()) return Error(Errc::corrupt, "the text is empty, and not JSON");
-  const auto place = place_of_error(text);
-  if (!place && failure == simdjson::NUMBER_ERROR) {
+  const Stumble stumble = find_stumble(text);
+  if (!stumble.byte && stumble.big_integer) {
     return Error(Errc::corrupt, "a number in the JSON text is beyond what 64 bits hold");
   }
   std::string message = "the text is not JSON";
-  if (place) message += ": byte " + std::to_string(*place);
+  if (stumble.byte) message += ": byte " + std::to_string(*stumble.byte);
   return Error(Errc::corrupt, message + ": " + simdjson::error_message(failure));
 }
 
@@ -133,6 +135,10 @@ Result<Document> Document::parse(std::string_view text, const Limits& limits) {
     return Error(Errc::too_large, "a JSON text of " + std::to_string(text.size()) +
                                       " bytes; at most " + std::to_string(limits.bytes) +
                                       " are read");
+  }
+  // Some versions of the parser pass it over, others do not.
+  if (text.starts_with(kByteOrderMark)) {
+    return Error(Errc::corrupt, "the text is not JSON: it begins with a byte order mark");
   }
   auto impl = std::make_unique<Impl>();
   simdjson::error_code failure = impl->parser.allocate(text.size(), limits.depth);

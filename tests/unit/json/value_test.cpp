@@ -88,6 +88,12 @@ TEST(JsonTest, IntegersHaveNoFractionAndDoNotOverflow) {
   const auto too_big = Document::parse(R"({"size":18446744073709551616})");
   ASSERT_THAT(too_big, HasCode(Errc::corrupt));
   EXPECT_EQ(too_big.error().message(), "a number in the JSON text is beyond what 64 bits hold");
+  const auto beside = Document::parse(R"({"size":18446744073709551616,})");
+  ASSERT_THAT(beside, HasCode(Errc::corrupt));
+  EXPECT_THAT(beside.error().message(), ::testing::HasSubstr("the text is not JSON: byte 30"));
+  const auto marked = Document::parse("\xef\xbb\xbf{}");
+  ASSERT_THAT(marked, HasCode(Errc::corrupt));
+  EXPECT_THAT(marked.error().message(), ::testing::HasSubstr("a byte order mark"));
 }
 
 TEST(JsonTest, RefusesWhatRfc8259Forbids) {
