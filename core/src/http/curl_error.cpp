@@ -129,8 +129,10 @@ std::optional<Explained> explain_tunnel(const TransferEnd& end, const Url& url,
                                  "runs it, or name the host in no_proxy",
                                  proxy, url.origin().text(), *status)};
   }
-  return Explained{Errc::unavailable, fmt::format("the proxy {} cannot reach {} (HTTP {})", proxy,
-                                                  url.origin().text(), *status)};
+  return Explained{
+      Errc::unavailable,
+      fmt::format("the proxy {} cannot reach {} (HTTP {})", proxy, url.origin().text(), *status),
+      EHOSTUNREACH};
 }
 
 Explained explain(const TransferEnd& end, const Url& url, bool in_body) {
@@ -139,17 +141,19 @@ Explained explain(const TransferEnd& end, const Url& url, bool in_body) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return {Errc::unavailable,
               fmt::format("the name {} cannot be resolved; look at its spelling and at DNS",
-                          url.origin().host)};
+                          url.origin().host),
+              EHOSTUNREACH};
     case CURLE_COULDNT_RESOLVE_PROXY:
       return {Errc::unavailable,
-              fmt::format("the proxy's name cannot be resolved ({})", end.detail)};
+              fmt::format("the proxy's name cannot be resolved ({})", end.detail), EHOSTUNREACH};
     case CURLE_COULDNT_CONNECT:
       return {Errc::unavailable,
               fmt::format("cannot connect; look whether it runs, at the port, and at the firewalls "
                           "between ({})",
-                          end.detail)};
+                          end.detail),
+              ECONNREFUSED};
     case CURLE_OPERATION_TIMEDOUT:
-      return {Errc::unavailable, fmt::format("no connection in time ({})", end.detail)};
+      return {Errc::unavailable, fmt::format("no connection in time ({})", end.detail), ETIMEDOUT};
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
@@ -196,9 +200,8 @@ Error error_of(const TransferEnd& end, std::string_view method, const Url& url, 
   const Explained explained = refused ? *std::move(refused) : explain(end, url, in_body);
   Error error(explained.code, fmt::format("{} {}: {}", method, url.redacted(), explained.why));
   // Who tries another scheme tells "nobody is there" and "it answered without TLS" from other
-  // failures by it.
-  const bool nobody = end.verdict == Verdict::none && end.curl_code == CURLE_COULDNT_CONNECT;
-  return std::move(error).with_sys_errno(nobody ? ECONNREFUSED : explained.sys_errno);
+  // failures by it, and reached_nobody() what befalls the next question too.
+  return std::move(error).with_sys_errno(explained.sys_errno);
 }
 
 }  // namespace berth::http

@@ -12,16 +12,28 @@ namespace {
 /// Folders that are being read at the same time; an older one is only read slower.
 constexpr std::size_t kFolders = 8;
 
-/// Would the other tags of the folder get the same answer? Another 5xx may be of one broken tag,
-/// and of a deadline that passed the whole registry is told (Away::silent).
-bool befalls_all(const Error& error) {
-  if (error.code() == Errc::rate_limited) return true;
-  if (error.code() != Errc::unavailable) return false;
+/// Less is what somebody asks again for at once; a longer rest would be one that a registry could
+/// make last for ever. To ask once in a minute is what it has to bear.
+Clock::SteadyTime::duration rest_of(const Error& error, std::chrono::nanoseconds least) {
   const HttpInfo* answer = answer_behind(error);
-  return answer == nullptr || answer->status == 503;
+  const auto wanted = answer != nullptr ? answer->retry_after.value_or(std::chrono::milliseconds(0))
+                                        : std::chrono::milliseconds(0);
+  return std::max<std::chrono::nanoseconds>(
+      least, std::min<std::chrono::nanoseconds>(wanted, http::limits::kRetryAfterCap));
 }
 
 }  // namespace
+
+/// Another 5xx, or a connection that broke, may be of one broken tag, and of a deadline that passed
+/// the whole registry is told (Away::silent).
+std::optional<Heads::Sign> Heads::sign_of(const Error& error) {
+  if (error.code() == Errc::rate_limited) return Sign::too_many;
+  if (error.code() != Errc::unavailable) return std::nullopt;
+  if (reached_nobody(error)) return Sign::nobody;
+  const HttpInfo* answer = answer_behind(error);
+  if (answer != nullptr && answer->status == 503) return Sign::closed;
+  return std::nullopt;
+}
 
 Result<Permits::Held> Permits::acquire(bool ahead, const Context& context) {
   const MutexLock lock(mutex_);
@@ -75,7 +87,7 @@ Heads::Folders::iterator Heads::find(const Place& place) {
 }
 
 bool Heads::is_resting(const Folder& folder) const {
-  return folder.failure && clock_.ticks() < folder.ask_again;
+  return folder.rest.failure && clock_.ticks() < folder.rest.until;
 }
 
 void Heads::listed(const Place& place, NameListPtr tags) {
@@ -87,8 +99,8 @@ void Heads::listed(const Place& place, NameListPtr tags) {
     // The same list again while it is being read: what was done for it stays done.
     if ((*known)->tags == folder->tags && !(*known)->stopped) return;
     (*known)->stopped = true;
-    folder->failure = (*known)->failure;
-    folder->ask_again = (*known)->ask_again;
+    folder->rest = (*known)->rest;
+    folder->broken = (*known)->broken;
     folders_.erase(known);
   }
   folders_.push_front(std::move(folder));
@@ -116,32 +128,54 @@ void Heads::asked(const Place& place, const std::string& tag) {
   more_.notify_all();
 }
 
-void Heads::failed(const Place& place, const Error& error) {
-  if (!befalls_all(error)) return;
-  const HttpInfo* answer = answer_behind(error);
-  const auto wanted = answer != nullptr ? answer->retry_after.value_or(std::chrono::milliseconds(0))
-                                        : std::chrono::milliseconds(0);
-  const auto rest = std::max<std::chrono::nanoseconds>(
-      rest_, std::min<std::chrono::nanoseconds>(wanted, http::limits::kRetryAfterCap));
+void Heads::failed(const Place& place, const std::string& tag, const Error& error) {
+  const std::optional<Sign> sign = sign_of(error);
+  if (!sign) return;
   const MutexLock lock(mutex_);
   const auto known = find(place);
   // As of a registry that rests: not made longer by who hears of it meanwhile.
   if (known == folders_.end() || is_resting(**known)) return;
+  if (sign != Sign::too_many && (*known)->broken.contains(tag)) return;
+  Rest& rest = (*known)->rest;
+  // After a rest that was proven, with no success since, the first one is enough.
+  const bool is_second = rest.sign == sign && (rest.failure || rest.tag != tag);
+  if (sign != Sign::too_many && !is_second) {
+    rest = Rest{.sign = sign, .tag = tag, .failure = std::nullopt, .until = {}};
+    return;
+  }
   (*known)->stopped = true;
-  (*known)->failure = error;
-  (*known)->ask_again = clock_.ticks() + rest;
+  rest = Rest{
+      .sign = sign, .tag = tag, .failure = error, .until = clock_.ticks() + rest_of(error, rest_)};
+}
+
+void Heads::answered(const Place& place, const std::string& tag) {
+  const MutexLock lock(mutex_);
+  const auto known = find(place);
+  if (known == folders_.end()) return;
+  Folder& folder = **known;
+  folder.broken.erase(tag);
+  const bool too_many = folder.rest.sign == Sign::too_many;
+  // It was let through before the others were too many.
+  if (too_many && is_resting(folder)) return;
+  // Asked for again and again, two that are broken would soon follow one another.
+  const bool is_own = folder.rest.sign && !too_many && folder.rest.tag != tag;
+  if (is_own) folder.broken.insert(folder.rest.tag);
+  folder.rest = {};
 }
 
 std::optional<Error> Heads::failure(const Place& place) {
   const MutexLock lock(mutex_);
   const auto known = find(place);
   if (known == folders_.end() || !is_resting(**known)) return std::nullopt;
-  return (*known)->failure;
+  return (*known)->rest.failure;
 }
 
 void Heads::refresh() {
   const MutexLock lock(mutex_);
-  for (const auto& folder : folders_) folder->failure.reset();
+  for (const auto& folder : folders_) {
+    folder->rest = {};
+    folder->broken.clear();
+  }
 }
 
 std::optional<Heads::Job> Heads::next() {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,15 +70,27 @@ class Heads {
   /// A tag of a folder is being asked for.
   void asked(const Place& place, const std::string& tag);
   /// A tag of a folder could not be had, after all retries. Where the same would befall each other
-  /// tag of it (429, 503, nobody reached), nobody need find that out again for a while: see
-  /// failure.
-  void failed(const Place& place, const Error& error);
+  /// tag of it, nobody need find that out again for a while: see failure. A 429 is taken for that
+  /// at once; a 503, and that nobody was reached, when it came of two tags and of none a success
+  /// between them.
+  void failed(const Place& place, const std::string& tag, const Error& error);
+  /// A tag of a folder was had from the registry: what befell others does not befall all.
+  void answered(const Place& place, const std::string& tag);
   /// Why the tags of a folder that was listed are not asked for now; nullopt when they may be.
   std::optional<Error> failure(const Place& place);
   /// Ask again at once.
   void refresh();
 
  private:
+  /// What a failure has that each other tag's would have, too.
+  enum class Sign : std::uint8_t { too_many, closed, nobody };
+  /// That nobody need ask for the tags of a folder, or what will soon prove it.
+  struct Rest {
+    std::optional<Sign> sign;
+    std::string tag;               ///< the last one that had it
+    std::optional<Error> failure;  ///< proven: the answer for all of them until `until`
+    Clock::SteadyTime until;
+  };
   struct Folder {
     Place place;
     NameListPtr tags;
@@ -84,14 +98,15 @@ class Heads {
     std::size_t scheduled = 0;  ///< from there on, around the end
     std::size_t allowed = 0;
     bool stopped = false;
-    std::optional<Error> failure;  ///< the answer for all of it until `ask_again`
-    Clock::SteadyTime ask_again;
+    Rest rest;
+    std::set<std::string> broken;  ///< tags whose failures are their own: others were had after
   };
   struct Job {
     std::shared_ptr<Folder> folder;
     std::string tag;
   };
 
+  static std::optional<Sign> sign_of(const Error& error);
   using Folders = std::deque<std::shared_ptr<Folder>>;
   Folders::iterator find(const Place& place) BERTH_REQUIRES(mutex_);
   bool is_resting(const Folder& folder) const;

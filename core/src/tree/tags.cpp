@@ -140,6 +140,7 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
   if (!answer) return instead(place, tag, answer.error(), epoch);
   const registry::ManifestHead* head = &answer->manifest;
   asking_.away().answered(place.registry, words(place, tag));
+  heads_.answered(place, tag);
   const auto before = older(place, tag);
   const auto now = asking_.clock().now();
   const cache::RememberedTag remembered = asking_.remembered().set_tag(
@@ -200,7 +201,7 @@ Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, con
                                  std::uint64_t epoch) {
   if (Away::is_away(error)) {
     asking_.away().failed(place.registry, error);
-    heads_.failed(place, error);
+    heads_.failed(place, tag, error);
     auto before = older(place, tag);
     if (!before) return error;
     return serve_stale(place, tag, *std::move(before), epoch);

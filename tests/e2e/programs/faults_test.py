@@ -192,6 +192,18 @@ class Outages(Case):
         self.assertEqual(len(re.findall(r"(?m)^l +\? .*\b(?:latest|v1)$", said.stdout)), 2, said.stdout)
         self.assertLessEqual(sum(method == "HEAD" for _, method, _ in r.requests()), 2)
 
+    def test_one_broken_tag_takes_no_other_of_its_folder_with_it(self):
+        """S408"""
+        for number, action in enumerate(({"action": "drop"}, {"action": "status", "status": 503})):
+            r = self.fake_registry("--tags", "400", faults=[{"method": "HEAD", "target": "*/manifests/v17", "times": 0, **action}])
+            folder = self.mount(r.host, name=f"mnt{number}") / "library/many"
+            self.assertEqual([name for name in sorted(os.listdir(folder)) if not is_link(folder / name)], ["v17"])
+            cache = {"BERTH_CACHE": str(self.folder / f"cache{number}")}
+            said = self.berth("ls", "-l", f"{r.host}/library/many", env=cache, status=1)
+            self.assertEqual(re.findall(r"(?m)^l +\? .*\b(v\d+)$", said.stdout), ["v17"], said.stdout)
+            self.assertEqual(len(said.stdout.splitlines()), 400)
+            self.assertEqual(len(re.findall(r"(?m)^berth: ", said.stderr)), 1, said.stderr)
+
     def test_writing_to_a_full_disk_names_what_was_written_to(self):
         r = self.registry()
         r.push_image("app", ["v1"], [b"layer"])
@@ -215,6 +227,13 @@ class Outages(Case):
         before = r.requests()
         self.berth("cat", f"{r.host}/app:v1/manifest.json")
         self.assertEqual(r.requests(), before)
+
+
+def is_link(path):
+    try:
+        return bool(os.readlink(path))
+    except OSError:
+        return False
 
 
 def kill_and_wait(process):

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/base/error_chain.hpp"
 
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 namespace berth {
@@ -24,6 +26,17 @@ TEST(ErrorChainTest, TheNearestAnswerCounts) {
 TEST(ErrorChainTest, NobodyMayHaveAnswered) {
   const Error error = Error(Errc::unavailable, "above").because(Error(Errc::io, "below"));
   EXPECT_EQ(answer_behind(error), nullptr);
+}
+
+TEST(ErrorChainTest, OnlyWhoeverTookNoConnectionWasNotReached) {
+  for (const int why : {ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT}) {
+    const Error gone = Error(Errc::unavailable, "gone").with_sys_errno(why);
+    EXPECT_TRUE(reached_nobody(gone)) << why;
+    EXPECT_TRUE(reached_nobody(Error(Errc::unavailable, "token").because(gone)));
+  }
+  EXPECT_FALSE(reached_nobody(Error(Errc::unavailable, "the connection broke")));
+  EXPECT_FALSE(reached_nobody(Error::from_errno(ECONNRESET, "reading")));
+  EXPECT_FALSE(reached_nobody(answered(503)));
 }
 
 }  // namespace

@@ -94,6 +94,19 @@ TEST_F(SemanticsTest, S84_OfflineNobodyIsAsked) {
   EXPECT_EQ(registry().requests(), before);
 }
 
+TEST_F(SemanticsTest, S84_OfflineEachTagSaysSoByItself) {
+  for (const char* tag : {"v1", "v2", "v3"}) registry().push_image("a", tag, {});
+  names("r.example/a");
+  world.offline = true;
+  restart();
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@", "v2@", "v3@"));
+  for (const char* tag : {"v1", "v2", "v3"}) {
+    const auto found = find(std::string("r.example/a/") + tag);
+    ASSERT_THAT(found, HasCode(Errc::unavailable));
+    EXPECT_EQ(found.error().message(), "r.example is not asked: berth was told to work offline");
+  }
+}
+
 TEST_F(SemanticsTest, S85_WhenItAnswersAgainNothingIsStale) {
   registry().push_image("a", "v1", {});
   see("r.example/a/v1");
