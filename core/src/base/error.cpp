@@ -15,6 +15,7 @@ struct Error::Detail {
   int sys_errno = 0;
   std::shared_ptr<const Error> cause;
   std::optional<bool> retryable;
+  bool local = false;
 };
 
 std::string_view to_string(Errc code) noexcept {
@@ -170,10 +171,17 @@ Error Error::retryable(bool yes) && {
   return std::move(*this);
 }
 
+Error Error::local() && {
+  detail().local = true;
+  return std::move(*this);
+}
+
 bool Error::is_retryable() const noexcept {
   if (detail_ && detail_->retryable) return *detail_->retryable;
   return code_ == Errc::rate_limited || code_ == Errc::unavailable;
 }
+
+bool Error::is_local() const noexcept { return detail_ && detail_->local; }
 
 std::string Error::describe() const {
   std::string text = message_;

@@ -126,8 +126,8 @@ const std::string* host_helper(const AuthFile& file, std::string_view registry) 
 }
 
 /// What is broken on this machine is not the registry's word, nor the content's: whoever asks is
-/// not let in, and no other credential is tried. What says nothing of a credential stays what it
-/// is.
+/// not let in, no other credential is tried, and nobody may take it for a refusal that lasts. What
+/// says nothing of a credential keeps its code.
 Error not_let_in(Error error) {
   switch (error.code()) {
     case Errc::unauthenticated:
@@ -140,7 +140,7 @@ Error not_let_in(Error error) {
     default:
       break;
   }
-  Error refused(Errc::unauthenticated, error.message());
+  Error refused = Error(Errc::unauthenticated, error.message()).with_sys_errno(error.sys_errno());
   return error.cause() == nullptr ? std::move(refused) : std::move(refused).because(*error.cause());
 }
 
@@ -337,7 +337,7 @@ Keychain::~Keychain() = default;
 Result<Lookup> Keychain::find(const std::string& registry, const std::string& repository,
                               const Context& context) {
   auto found = impl_->find(registry, repository, context);
-  if (!found) return not_let_in(std::move(found).error());
+  if (!found) return not_let_in(std::move(found).error()).local();
   return found;
 }
 

@@ -7,6 +7,11 @@
 
 namespace berth::tree {
 
+bool is_refusal(const Error& error) noexcept {
+  return (error.code() == Errc::denied || error.code() == Errc::unauthenticated) &&
+         !error.is_local();
+}
+
 Asking::Asking(std::unique_ptr<Sources> sources, Options options)
     : sources_(std::move(sources)),
       options_(std::move(options)),

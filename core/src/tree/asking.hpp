@@ -29,6 +29,10 @@ struct Place {
   }
 };
 
+/// Did the registry let whoever asks not in (401, 403)? What is broken on this machine has the same
+/// codes, and is no word of the registry's: nothing is concluded from it, nor kept.
+bool is_refusal(const Error& error) noexcept;
+
 /// What every part of the tree stands on: options, time, the way to ask a registry. Thread safe.
 class Asking {
  public:

@@ -50,9 +50,10 @@ bool is_answer(const Error& error) {
   switch (error.code()) {
     case Errc::not_found:
     case Errc::unsupported:
+      return true;
     case Errc::denied:
     case Errc::unauthenticated:
-      return true;
+      return is_refusal(error);
     case Errc::invalid_argument:
       return error.http() != nullptr;  // else it is an option of ours that is wrong
     default:
@@ -160,10 +161,7 @@ Catalogue Listings::catalogue(const std::string& registry, Kept list) {
   // A catalogue without any name is what registries give that do not want to list (and nothing is
   // lost by asking an empty registry).
   made.complete = list.names && !list.names->names.empty() && !list.stale;
-  if (list.error &&
-      (list.error->code() == Errc::denied || list.error->code() == Errc::unauthenticated)) {
-    made.refusal = list.error;
-  }
+  if (list.error && is_refusal(*list.error)) made.refusal = list.error;
   if (made.complete) return made;
   NameListPtr seen = list.merged ? list.merged : seen_repositories(registry);
   if (list.names && !list.names->names.empty()) {

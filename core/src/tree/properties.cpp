@@ -137,10 +137,7 @@ bool Properties::offered(const Place& place) {
 }
 
 bool Properties::note_refusal(const Place& place, const Error& error) {
-  const Errc code = error.code();
-  if (code != Errc::unsupported && code != Errc::denied && code != Errc::unauthenticated) {
-    return false;
-  }
+  if (error.code() != Errc::unsupported && !is_refusal(error)) return false;
   const MutexLock lock(mutex_);
   const auto until = asking_.clock().ticks() + kRefusalRest;
   if (refused_.insert_or_assign(place.key(), until).second) {

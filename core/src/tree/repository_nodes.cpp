@@ -255,10 +255,7 @@ Result<bool> RepositoryFolder::search_repository(Model& model, Search& search,
                                                  const Context& context) const {
   if (!search.can_be_folder || search.listed) return false;
   // Away, or a defect on the way to it: what else it would be asked would only fail the same way.
-  if (search.failure && search.failure->code() != Errc::denied &&
-      search.failure->code() != Errc::unauthenticated) {
-    return false;
-  }
+  if (search.failure && !is_refusal(*search.failure)) return false;
   // At the top no tag and no question tells a namespace from nothing.
   if (place_.repository.empty()) return true;
   auto there = model.listings.exists(search.below, context);
@@ -272,7 +269,7 @@ Result<bool> RepositoryFolder::search_repository(Model& model, Search& search,
   const auto parent = model.listings.exists(place_, context);
   if (!parent) {
     TRY(search.note(parent.error()));
-    return parent.error().code() == Errc::denied || parent.error().code() == Errc::unauthenticated;
+    return is_refusal(parent.error());
   }
   return !*parent;
 }
@@ -321,8 +318,7 @@ Result<std::vector<std::string>> RepositoryFolder::list_tags(
   if (!listing) {
     const Error& error = listing.error();
     const bool absent = error.code() == Errc::not_found;
-    const bool hidden =
-        absent || error.code() == Errc::denied || error.code() == Errc::unauthenticated;
+    const bool hidden = absent || is_refusal(error);
     // A namespace: registries say so by 404, and those that hide what there is by a refusal. One
     // that is away says nothing, and what was seen below is all that is known.
     const bool is_namespace = can_be_namespace && (hidden || Away::is_away(error));

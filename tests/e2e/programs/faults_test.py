@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong credentials, missing things, killed processes, broken servers and disks: the right status, and a mount that goes on."""
+import base64
 import contextlib
 import errno
 import json
@@ -19,7 +20,6 @@ from registry import digest_of, free_port
 
 class Credentials(Case):
     def login(self, host, user="alice", password="wonder", **more):
-        import base64
         docker = self.home / ".docker"
         docker.mkdir(exist_ok=True)
         entry = {"auth": base64.b64encode(f"{user}:{password}".encode()).decode(), **more}
@@ -78,6 +78,23 @@ class Credentials(Case):
             self.assertIn(said, (mnt / ".berth/log").read_text())
             failed = self.berth("--authfile", auth, "ls", f"{r.host}/private/app", status=4)
             self.assertIn(said, failed.stderr)
+
+    def test_a_broken_file_of_credentials_that_is_mended_leaves_nothing_behind(self):
+        """S409"""
+        for number, kind in enumerate(("--acr", "--no-referrers")):
+            r = self.fake_registry(kind, "--auth", "bearer", "--sample")
+            config = self.folder / f"config{number}.toml"
+            config.write_text(f'[registry."{r.host}"]\nacr = {str(kind == "--acr").lower()}\nplain_http = true\n')
+            auth = self.folder / f"auth{number}.json"
+            auth.write_text("{")
+            mnt = self.mount(r.host, f"authfile={auth}", name=f"mnt{number}", env={"BERTH_CONFIG": str(config), "BERTH_CACHE": str(self.folder / f"cache{number}")})
+            folder = mnt / "library/hello"
+            self.assert_errno(errno.EACCES, os.listdir, folder)
+            auth.write_text(json.dumps({"auths": {r.host: {"auth": base64.b64encode(b"alice:wonder").decode()}}}))
+            # At once: nothing waits for the end of a rest.
+            self.assertEqual(sorted(os.listdir(folder)), ["latest", "v1"])
+            self.assertEqual("can_read" in os.listdir(folder / ".tags/v1"), kind == "--acr")
+            self.assertEqual((folder / ".properties").exists(), kind == "--acr")
 
     def test_a_mount_says_permission_denied_and_heals_when_credentials_come(self):
         r = self.registry("htpasswd")

@@ -29,6 +29,14 @@ TEST(ErrorTest, FromErrnoPicksTheCodeAndAppendsTheText) {
   EXPECT_EQ(error.sys_errno(), ENOENT);
 }
 
+TEST(ErrorTest, WhatIsWrongHereStaysMarkedAsThatAbove) {
+  EXPECT_FALSE(Error(Errc::denied, "x").is_local());
+  EXPECT_FALSE(Error::from_errno(EACCES, "x").is_local());
+  const Error error = Error(Errc::denied, "x").local();
+  EXPECT_TRUE(error.is_local());
+  EXPECT_TRUE(Error(error).with_context("above").is_local());
+}
+
 TEST(ErrorTest, FromErrnoTellsAFullDiskFromABrokenOne) {
   EXPECT_EQ(Error::from_errno(ENOSPC, "x").code(), Errc::no_space);
   EXPECT_EQ(Error::from_errno(EDQUOT, "x").code(), Errc::no_space);

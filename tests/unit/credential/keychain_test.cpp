@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/credential/keychain.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "berth/base/log.hpp"
+#include "berth/base/on_exit.hpp"
 
 #include "unit/credential/keychain_fixture.hpp"
 
@@ -196,6 +200,7 @@ TEST_F(KeychainTest, BrokenJsonNamesFileAndPlaceAndShowsNoSecret) {
   home.runtime_auth(auths("r.example", "other:p"));
   const auto found = find("r.example");
   EXPECT_THAT(found, test::HasCode(Errc::unauthenticated));
+  EXPECT_TRUE(found.error().is_local());
   EXPECT_THAT(found.error().message(), HasSubstr("/.docker/config.json is not valid JSON (line 2"));
   EXPECT_THAT(found.error().describe(), Not(HasSubstr("c2VjcmV0")));
 }
@@ -226,6 +231,21 @@ TEST_F(KeychainTest, BrokenVariableIsNamed) {
 TEST_F(KeychainTest, AFolderOrPipeInAFilesPlaceIsAnError) {
   std::filesystem::create_directories(home.folder / "home/.docker/config.json");
   EXPECT_THAT(find("r.example"), test::HasCode(Errc::unauthenticated));
+}
+
+TEST_F(KeychainTest, WhatTheSystemSaysIsKept) {
+  home.docker("{}");
+  struct rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::dup(STDERR_FILENO);
+  ::close(next);
+  const OnExit restore([&] { ::setrlimit(RLIMIT_NOFILE, &before); });
+  const struct rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto found = find("r.example");
+  ASSERT_THAT(found, test::HasCode(Errc::unauthenticated));
+  EXPECT_EQ(found.error().sys_errno(), EMFILE);
+  EXPECT_TRUE(found.error().is_local());
 }
 
 TEST_F(KeychainTest, FilesAreReadAgainWhenTheyChanged) {

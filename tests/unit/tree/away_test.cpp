@@ -107,6 +107,23 @@ TEST_F(SemanticsTest, S84_OfflineEachTagSaysSoByItself) {
   }
 }
 
+TEST_F(SemanticsTest, S409_WhatIsBrokenHereIsNoWordOfTheRegistrys) {
+  registry().push_image("n/a", "v1", {});
+  const Error broken = Error(Errc::unauthenticated, "auth.json is not valid JSON").local();
+  registry().away = broken;
+  EXPECT_THAT(names("r.example/n/a"), ElementsAre("error: unauthenticated"));
+  registry().away.reset();
+  EXPECT_THAT(names("r.example/n/a"), ElementsAre("v1@")) << "it was mended: at once";
+
+  registry().refusals.emplace("catalogue", Error(Errc::denied, "no catalogue for you"));
+  tree().refresh();
+  EXPECT_THAT(names("r.example/n"), ElementsAre("a/"));
+  tree().refresh();
+  registry().away = broken;
+  EXPECT_THAT(names("r.example/n"), ElementsAre("error: unauthenticated"))
+      << "it tells no namespace from a repository";
+}
+
 TEST_F(SemanticsTest, S85_WhenItAnswersAgainNothingIsStale) {
   registry().push_image("a", "v1", {});
   see("r.example/a/v1");

@@ -186,6 +186,17 @@ TEST_F(ManagedTest, S141_WhoMayNotSeePropertiesSeesTheRest) {
   EXPECT_EQ(registry().count("tag list"), 1U) << "it was refused, and asked again";
 }
 
+TEST_F(ManagedTest, S409_PropertiesThatWereNotAskedForAreNotTakenForRefused) {
+  registry().away = Error(Errc::unauthenticated, "auth.json is not valid JSON").local();
+  EXPECT_THAT(names("a"), ElementsAre("error: unauthenticated"));
+  EXPECT_EQ(error("a/v1"), Errc::unauthenticated);
+  registry().away.reset();
+  EXPECT_THAT(names("a"), ElementsAre("old@", "v1@", "v2@"));
+  EXPECT_THAT(names("a/.tags/v1"), ::testing::Contains("can_read"));
+  EXPECT_THAT(find("a/.properties"), IsOk());
+  EXPECT_EQ(registry().count("head"), 0U);
+}
+
 TEST_F(ManagedTest, S142_WithoutPropertiesThereIsTheDigestOfATag) {
   registry().can.properties = registry().can.tag_list_has_digests = false;
   EXPECT_THAT(names("a/.tags/v1"), ElementsAre("digest"));

@@ -70,9 +70,14 @@ class [[nodiscard]] Error {
   Error because(Error cause) &&;
   /// Overrides what the code alone says (a 500 on a POST is not retryable, a reset GET is).
   Error retryable(bool yes) &&;
+  /// What is wrong is on this machine, whatever the code says.
+  Error local() &&;
 
   /// May the same request succeed if it is sent again soon?
   bool is_retryable() const noexcept;
+  /// Is it known to be of this machine alone (a broken file of credentials is `unauthenticated`)?
+  /// Then it is no registry's word, and over as soon as it is mended here.
+  bool is_local() const noexcept;
 
   /// message, then each cause after "; ": for logs. One line.
   std::string describe() const;
