@@ -196,15 +196,15 @@ class Outages(Case):
         """S400"""
         r = self.fake_registry("--sample", faults=[{"method": "HEAD", "target": "*/manifests/*", "times": 0, "action": "too_many_requests",
                                                     "retry_after": "300"}])
-        folder = self.mount(r.host) / "library/hello"
+        mnt = self.mount(r.host)
+        folder = mnt / "library/hello"
         names = os.listdir(folder)
         self.assertEqual(sorted(names), ["latest", "v1"])
-        for name in names:
+        for name in 3 * names:
             self.assert_errno(errno.EBUSY, os.readlink, folder / name)
-        wait_until(lambda: not r.requests(), what="the end of what was asked ahead")
-        for name in names:
-            self.assert_errno(errno.EBUSY, os.readlink, folder / name)
-        self.assertEqual(r.requests(), [])
+        # What is asked ahead ends with the mount: then all of it is counted.
+        self.unmount(mnt)
+        self.assertLessEqual(sum(method == "HEAD" for _, method, _ in r.requests()), 2)
         said = self.berth("ls", "-l", f"{r.host}/library/hello", status=1)
         self.assertEqual(len(re.findall(r"(?m)^l +\? .*\b(?:latest|v1)$", said.stdout)), 2, said.stdout)
         self.assertLessEqual(sum(method == "HEAD" for _, method, _ in r.requests()), 2)
