@@ -96,7 +96,8 @@ Listings::Listings(Asking& asking, Properties& properties, Changed tag_changed,
       tag_changed_(std::move(tag_changed)),
       repository_changed_(std::move(repository_changed)),
       told_(std::move(told)),
-      kept_(kLists, kListedNames) {}
+      kept_(kLists, kListedNames),
+      answered_(kLists, kLists) {}
 
 Result<Listing> Listings::tags(const Place& place, const Context& context) {
   const Kept list = TRY(fetch(Kind::tags, place, context));
@@ -194,6 +195,17 @@ void Listings::note_repository(const Place& place) {
   if (!noted_.insert(place.key()).second) return;
   if (Kept* list = kept_.get(list_key(Kind::repositories, place.registry + '\n')))
     list->merged = nullptr;
+}
+
+void Listings::note_answer(const Place& place) {
+  const MutexLock lock(mutex_);
+  answered_.put(place.key(), asking_.clock().ticks() + Ttl{asking_.options().tag_ttl});
+}
+
+bool Listings::has_answered(const Place& place) {
+  const MutexLock lock(mutex_);
+  const Clock::SteadyTime* until = answered_.get(place.key());
+  return until != nullptr && asking_.clock().ticks() < *until;
 }
 
 std::string Listings::list_key(Kind kind, const std::string& place) {

@@ -69,6 +69,10 @@ class Listings {
 
   /// This repository exists, whether or not a catalogue says so.
   void note_repository(const Place& place);
+  /// What somebody named in this repository is there: a catalogue without it is older, or hides it.
+  /// For the time to live it is found by its name, though in no list.
+  void note_answer(const Place& place);
+  bool has_answered(const Place& place);
   void refresh();
 
  private:
@@ -106,7 +110,8 @@ class Listings {
   SingleFlight<Kept> flight_;
   Mutex mutex_;
   Lru<Kept> kept_ BERTH_GUARDED_BY(mutex_);
-  std::set<std::string> noted_ BERTH_GUARDED_BY(mutex_);  ///< keys of places
+  std::set<std::string> noted_ BERTH_GUARDED_BY(mutex_);      ///< keys of places
+  Lru<Clock::SteadyTime> answered_ BERTH_GUARDED_BY(mutex_);  ///< the same: until when
 };
 
 }  // namespace berth::tree

@@ -111,7 +111,8 @@ class RepositoryFolder final : public TreeNode {
     if (!is_tagged(model)) return false;
     if (model.asking.is_layout() || model.is_root(place_)) return true;
     const auto catalogue = model.listings.fresh_repositories(place_.registry);
-    return !catalogue || !catalogue->complete || catalogue->names->contains(place_.repository);
+    return !catalogue || !catalogue->complete || catalogue->names->contains(place_.repository) ||
+           model.listings.has_answered(place_);
   }
 
   const Place place_;
@@ -167,9 +168,11 @@ Result<Found> RepositoryFolder::lookup_reference(Model& model, std::string_view 
     const auto digest = Digest::parse(name.substr(at + 1));
     if (!digest) return absent;
     const Held held = TRY(model.find_manifest(place, *digest, context));
+    model.listings.note_answer(place);
     return found(model, link(*digest, held), model.tag_ttl(), context);
   }
   const TagTarget target = TRY(model.tags().resolve(place, tag, context));
+  model.listings.note_answer(place);
   return found(model, link(target.digest, {target.size, target.media_type, target.first_seen}),
                target.ttl, context);
 }
@@ -227,7 +230,8 @@ Result<bool> RepositoryFolder::search_catalogue(Model& model, Search& search,
   search.listed = catalogue->complete;
   search.folder_ttl = catalogue->ttl;
   return catalogue->names->contains(search.below.repository) ||
-         catalogue->names->has_below(search.below.repository);
+         catalogue->names->has_below(search.below.repository) ||
+         model.listings.has_answered(search.below);
 }
 
 Result<std::optional<TagTarget>> RepositoryFolder::search_tag(Model& model, Search& search,

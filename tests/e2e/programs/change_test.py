@@ -229,6 +229,20 @@ class Tags(Case):
         self.assertIn("name it by its digest", refused.stderr)
         self.berth("stat", f"{real.host}/a:v1")
 
+    def test_a_file_that_is_named_like_a_registry(self):
+        said = self.berth("cp", f"{self.a}:v1/config.json", "config.json", status=2).stderr
+        self.assertIn("a local file is written ./config.json", said)
+
+    def test_a_repository_that_was_just_pushed_is_read_by_its_reference(self):
+        # S13
+        real = self.registry(name="real")
+        real.push_image("old", ["v1"], [b"one"])
+        self.berth("ls", real.host)
+        real.push_image("fresh", ["v1"], [b"two"])
+        self.berth("ls", f"{real.host}/fresh", status=3)
+        self.assertEqual(self.berth("cat", f"{real.host}/fresh:v1/layers/00.tar.gz").stdout, "two")
+        self.assertEqual((self.mount(real.host) / "fresh:v1/layers/00.tar.gz").read_bytes(), b"two")
+
     def test_rm(self):
         # S295
         by_digest = f"{self.a}@{self.image['digest']}"

@@ -135,6 +135,18 @@ TEST_F(SemanticsTest, S13_ANameThatAFreshListDoesNotHoldIsAbsentWithoutARequest)
   EXPECT_EQ(registry().requests(), before);
 }
 
+TEST_F(SemanticsTest, S13_ARepositoryThatIsNewerThanTheListIsFoundByAReference) {
+  registry().push_image("library/a", "v1", {});
+  EXPECT_THAT(names("r.example/library"), ElementsAre("a/"));
+  const Digest digest = registry().push_image("library/b", "v1", {{"", "layer"}});
+  EXPECT_EQ(error("r.example/library/b"), Errc::not_found);
+  EXPECT_EQ(read("r.example/library/b:v1/layers/00.tar.gz"), "layer");
+  EXPECT_EQ(read("r.example/library/b@" + digest.text() + "/layers/00.tar.gz"), "layer");
+  EXPECT_THAT(names("r.example/library/b"), ElementsAre("v1@"));
+  EXPECT_THAT(names("r.example/library"), ElementsAre("a/")) << "the list is what it was";
+  EXPECT_EQ(registry().count("catalogue"), 1U);
+}
+
 TEST_F(SemanticsTest, S14_ATagIsFoundByHeadAndItsAbsenceKeptForFiveSeconds) {
   registry().push_image("a", "v1", {});
   EXPECT_THAT(find("r.example/a/v1"), IsOk());
