@@ -94,7 +94,7 @@ class Deleted {
 
   Result<void> restored(const Managed& place, const Digest& digest, const std::string& tag) {
     content::Hub* hub = TRY(workspace_.hub());
-    hub->cache().remembered().distrust(place.registry, place.repository);
+    hub->store().note_change(place.registry, place.repository);
     if (workspace_.options().json) {
       json::Node object = json::Node::object();
       object.set("restored", place.registry + "/" + place.repository + "@" + digest.text());

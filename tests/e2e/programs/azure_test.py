@@ -155,6 +155,14 @@ class SoftDelete(AzureCase):
         self.berth("deleted", "restore", repo, status=2)
         self.berth("deleted", "ls", f"{repo}:v1", status=2)
 
+    def test_a_repository_comes_back_with_its_tag(self):  # S266
+        r = self.azure("--soft-delete")
+        repo = f"{r.host}/library/artifact"
+        self.berth("rm", "-r", repo)
+        self.assertNotIn("artifact", self.berth("ls", f"{r.host}/library").stdout.split())
+        self.berth("deleted", "restore", f"{repo}:latest")
+        self.assertEqual(self.berth("ls", repo).stdout.split(), ["latest"])
+
     def test_a_manifest_comes_back_with_a_tag(self):
         r = self.azure("--soft-delete")
         repo = f"{r.host}/library/multi"
