@@ -78,6 +78,13 @@ bool ImageCopier::is_target(const std::string& target) {
 Result<void> ImageCopier::parse_registry_target() {
   const Place place = TRY(parse_place(command_.target));
   registry_ = place.registry;
+  if (place.inside.empty() && command_.target.find_first_of(":/") == std::string::npos) {
+    return Error{Errc::invalid_argument,
+                 command_.target +
+                     " is the name of a registry, and no place to copy to "
+                     "(REGISTRY/REPOSITORY[:TAG]); a local file is written ./" +
+                     command_.target};
+  }
   for (const auto& [folder, kind] : {std::pair{std::string_view("/.blobs"), Kind::blobs},
                                      std::pair{std::string_view("/.manifests"), Kind::manifests}}) {
     if (!is_place_of_files(place.inside, folder)) continue;
