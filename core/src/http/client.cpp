@@ -35,14 +35,17 @@ namespace {
 
 using std::chrono::milliseconds;
 
+std::string named(const Request& request) {
+  return fmt::format("{} {}", request.method, request.url.redacted());
+}
+
 void log_request(const Request& request, const Result<Response>& answer, milliseconds took,
                  int attempt) {
   if (!log::enabled(log::Level::debug)) return;
   const std::string outcome =
       answer ? fmt::format("{}", answer->status) : std::string(to_string(answer.error().code()));
   const std::string again = attempt > 1 ? fmt::format(", try {}", attempt) : std::string();
-  log::debug(fmt::format("http: {} {}: {} in {} ms{}", request.method, request.url.redacted(),
-                         outcome, took.count(), again));
+  log::debug(fmt::format("http: {}: {} in {} ms{}", named(request), outcome, took.count(), again));
 }
 
 bool may_repeat(const Request& request, const Result<Response>& answer) {
@@ -108,26 +111,22 @@ Result<Response> Client::send_with_retries(const Request& request, const Context
     // Who cannot wait that long is better served by what the server said than by "timeout".
     if (context.is_nonblocking() || context.remaining(delay) < delay) return answer;
     if (answer) drain(*answer, context);
-    TRY(options_.clock->sleep(delay, context));
+    // That the Context has ended says nothing of what was waited for.
+    if (Result<void> slept = options_.clock->sleep(delay, context); !slept) {
+      return std::move(slept).error().with_context(named(request));
+    }
   }
 }
 
 Result<Response> Client::send(Request request, const Context& context) {
   for (int followed = 0;; ++followed) {
-    Result<Response> answer = send_with_retries(request, context);
-    // That time is over says the Context, which knows nothing of what the time was for.
-    if (!answer && answer.error().code() == Errc::timeout) {
-      return std::move(answer).error().with_context(
-          fmt::format("{} {}", request.method, request.url.redacted()));
-    }
-    Response response = TRY(std::move(answer));
+    Response response = TRY(send_with_retries(request, context));
     if (!wants_redirect(request, response)) return response;
     if (followed >= options_.max_redirects) {
-      return Error(Errc::corrupt,
-                   fmt::format("{} {}: more than {} redirects, perhaps in a circle", request.method,
-                               request.url.redacted(), options_.max_redirects));
+      return Error(Errc::corrupt, fmt::format("{}: more than {} redirects, perhaps in a circle",
+                                              named(request), options_.max_redirects));
     }
-    const std::string from = fmt::format("{} {}", request.method, request.url.redacted());
+    const std::string from = named(request);
     if (Result<void> ok = redirect(request, response); !ok) {
       return std::move(ok).error().with_context(from);
     }

@@ -103,11 +103,9 @@ class CurlTransport final : public Transport {
   }
 
   Result<Response> send(const Request& request, const Context& context) override {
-    TRY(context.check());
-    if (context.is_nonblocking()) {
-      return Error(Errc::would_block,
-                   fmt::format("{} {} needs the network", request.method, request.url.redacted()));
-    }
+    const std::string named = fmt::format("{} {}", request.method, request.url.redacted());
+    if (Result<void> ok = context.check(); !ok) return std::move(ok).error().with_context(named);
+    if (context.is_nonblocking()) return Error(Errc::would_block, named + " needs the network");
     TRY(url_policy::check_plain_http(request.url, request.allow_plain_http));
     Running* const running = TRY(this->running());
     const std::string proxy = TRY(running->proxies.proxy_for(request.url));
@@ -123,8 +121,7 @@ class CurlTransport final : public Transport {
     }
     if (!head) {
       running->loop->cancel(transfer);
-      return std::move(head).error().with_context(
-          fmt::format("{} {}", request.method, request.url.redacted()));
+      return std::move(head).error().with_context(named);
     }
     if (*head == nullptr) {
       return error_of(transfer->end(), request.method, request.url, false, without_user(proxy));

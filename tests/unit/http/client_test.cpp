@@ -2,6 +2,7 @@
 #include "berth/http/client.hpp"
 
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -50,12 +51,18 @@ class ClientTest : public testing::Test {
   FakeClock clock_;
 };
 
-TEST_F(ClientTest, SaysWhatTheTimeWasFor) {
-  ScriptedTransport transport(in_order({fails(Errc::timeout)}));
+TEST_F(ClientTest, AWaitThatEndsEarlySaysWhatItWasFor) {
+  std::stop_source stop;
+  ScriptedTransport transport([&](const Request&) {
+    stop.request_stop();
+    return make_response(503, {});
+  });
   Client client = make(transport);
-  const auto response = client.send(get("https://registry.example/v2/?secret=1"), Context());
-  ASSERT_THAT(response, HasCode(Errc::timeout));
-  EXPECT_EQ(response.error().message(), "GET https://registry.example/v2/: scripted");
+  const auto response = client.send(get("https://registry.example/v2/?secret=1"),
+                                    Context().with_stop(stop.get_token()));
+  ASSERT_THAT(response, HasCode(Errc::cancelled));
+  EXPECT_EQ(response.error().message(),
+            "GET https://registry.example/v2/: the operation was cancelled");
 }
 
 TEST_F(ClientTest, RepeatsWhatMaySucceedLater) {

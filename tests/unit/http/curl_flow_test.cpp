@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "berth/http/client.hpp"
 #include "berth/http/limits.hpp"
 
 #include "support/matchers.hpp"
@@ -260,6 +261,19 @@ TEST_F(CurlBreakTest, SilenceBreaksTheTransfer) {
     ASSERT_THAT(got, HasCode(Errc::unavailable));
     EXPECT_TRUE(got.error().is_retryable());
     EXPECT_THAT(got.error().message(), HasSubstr("no byte came"));
+  }
+}
+
+TEST_F(CurlBreakTest, TimeThatIsOverIsSaidOfTheRequestOnce) {
+  const auto gate = std::make_shared<Gate>();
+  HttpServer server([&](const HttpRequest&) { return HttpReply{.before = gate}; });
+  const auto transport = make_curl_transport(plain_options());
+  Client client(*transport);
+  for (const auto time : {100ms, 0ms}) {  // over while it waits, and before it began
+    const auto got = client.send(get(server, "/list?secret=1"), Context().with_timeout(time));
+    ASSERT_THAT(got, HasCode(Errc::timeout));
+    EXPECT_EQ(got.error().message(),
+              "GET " + server.origin() + "/list: the time given to the operation is over");
   }
 }
 

@@ -17,8 +17,8 @@ namespace berth::http {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// Blocks until the headers are in or the Context ends. Errors: unavailable (connection, DNS;
-  /// retryable), untrusted (TLS), timeout, cancelled, would_block for a non-blocking Context.
+  /// Until the headers are in or the Context ends. Errors, which name the request: unavailable
+  /// (retryable), untrusted (TLS), timeout, cancelled; would_block for a non-blocking Context.
   virtual Result<Response> send(const Request& request, const Context& context) = 0;
 };
 
