@@ -70,29 +70,32 @@ void AtomicFile::discard() noexcept {
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& target, mode_t mode) {
   const std::string name = TRY(temporary_name());
   std::filesystem::path temporary = folder_of(target) / name;
-  Fd fd = TRY(open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
-  return AtomicFile(target, std::move(temporary), std::move(fd));
+  auto fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  // Nobody knows the temporary's name, here and below.
+  if (!fd) return cannot_write(target, fd.error().sys_errno());
+  return AtomicFile(target, std::move(temporary), *std::move(fd));
 }
 
 Result<void> AtomicFile::write(ByteView bytes) {
-  Result<void> written = write_all(fd_.get(), bytes);
+  const Result<void> written = write_all(fd_.get(), bytes);
   if (written) return {};
-  return std::move(written).error().with_context("'" + target_.string() + "'");
+  return cannot_write(target_, written.error().sys_errno());
 }
 
 Result<void> AtomicFile::commit(bool sync) {
   if (temporary_.empty()) {
     return Error(Errc::internal, "'" + target_.string() + "' is committed twice");
   }
-  const std::string operation = "cannot write '" + target_.string() + "'";
-  if (sync && ::fsync(fd_.get()) != 0) return Error::from_errno(errno, operation);
+  if (sync && ::fsync(fd_.get()) != 0) return cannot_write(target_, errno);
   // Network file systems report a full disk only here.
-  if (::close(fd_.release()) != 0 && errno != EINTR) return Error::from_errno(errno, operation);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
-    return Error::from_errno(errno, operation);
-  }
+  if (::close(fd_.release()) != 0 && errno != EINTR) return cannot_write(target_, errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) return cannot_write(target_, errno);
   temporary_.clear();
   return sync ? sync_folder(folder_of(target_)) : Result<void>{};
+}
+
+Error cannot_write(const std::filesystem::path& target, int sys_errno) {
+  return Error::from_errno(sys_errno, "cannot write '" + target.string() + "'");
 }
 
 Result<void> write_file_atomically(const std::filesystem::path& target, std::string_view content,

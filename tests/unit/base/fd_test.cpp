@@ -165,11 +165,21 @@ TEST(AtomicFileTest, ReplacesAFileWithTheModeAskedFor) {
   EXPECT_EQ(mode_of(dir / "a"), 0400U);
 }
 
-TEST(AtomicFileTest, NamesTheFolderThatIsMissing) {
+TEST(AtomicFileTest, NamesTheFileThatItIsToBeAndNoOther) {
   const TempDir dir;
-  const Result<void> written = write_file_atomically(dir / "absent/a", "x");
+  const auto absent = dir / "absent/a";
+  const Result<void> written = write_file_atomically(absent, "x");
   ASSERT_THAT(written, HasCode(Errc::not_found));
-  EXPECT_THAT(written.error().message(), HasSubstr("absent"));
+  EXPECT_EQ(written.error().message(),
+            "cannot write '" + absent.string() + "': No such file or directory");
+  Result<AtomicFile> file = AtomicFile::create(dir / "a");
+  ASSERT_THAT(file, IsOk());
+  // Its disk is full from now on.
+  ASSERT_EQ(::dup2(open_at(AT_FDCWD, "/dev/full", O_WRONLY)->get(), file->fd()), file->fd());
+  const Result<void> full = file->write(as_bytes("x"));
+  ASSERT_THAT(full, HasCode(Errc::no_space));
+  EXPECT_EQ(full.error().message(),
+            "cannot write '" + (dir / "a").string() + "': No space left on device");
 }
 
 }  // namespace

@@ -31,6 +31,9 @@ class AtomicFile {
   Fd fd_;
 };
 
+/// The error, from errno, of what is written under another name, or none, and is to be `target`.
+Error cannot_write(const std::filesystem::path& target, int sys_errno);
+
 /// create + write + commit.
 Result<void> write_file_atomically(const std::filesystem::path& target, std::string_view content,
                                    mode_t mode = 0600, bool sync = false);
