@@ -33,14 +33,11 @@ bool on_one_file_system(const std::filesystem::path& one, const std::filesystem:
          first.st_dev == second.st_dev;
 }
 
-/// What the system refuses is told of the file that is to be: it has no name yet.
 Result<void> copy_to_new_file(BlobReader& reader, const std::filesystem::path& target,
                               const Arrived& progress, const Context& context) {
   NewFile file = TRY(NewFile::create(target));
-  auto copied = copy_bytes(reader, file.fd(), progress, context);
-  if (copied) return file.commit();
-  if (copied.error().sys_errno() == 0) return copied;
-  return std::move(copied).error().with_context(fmt::format("writing '{}'", target.string()));
+  TRY(copy_bytes(reader, file, progress, context));
+  return file.commit();
 }
 
 /// Copies the blobs of a plan with several threads.

@@ -37,7 +37,13 @@ Result<NewFile> NewFile::create(const std::filesystem::path& target) {
 Result<void> NewFile::link(const std::filesystem::path& name) const {
   const std::string self = fmt::format("/proc/self/fd/{}", nameless_.get());
   if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
-  return Error::from_errno(errno, fmt::format("cannot write '{}'", target_.string()));
+  return cannot_write(target_, errno);
+}
+
+Result<void> NewFile::write(ByteView bytes, std::uint64_t offset) const {
+  const Result<void> written = pwrite_all(fd(), bytes, offset);
+  if (written) return {};
+  return cannot_write(target_, written.error().sys_errno());
 }
 
 Result<void> NewFile::commit() {
@@ -50,7 +56,7 @@ Result<void> NewFile::commit() {
   ::unlink(beside.c_str());
   TRY(link(beside));
   if (::rename(beside.c_str(), target_.c_str()) == 0) return {};
-  Error error = Error::from_errno(errno, fmt::format("cannot write '{}'", target_.string()));
+  Error error = cannot_write(target_, errno);
   ::unlink(beside.c_str());
   return error;
 }

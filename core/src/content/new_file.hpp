@@ -21,6 +21,8 @@ class NewFile {
   }
 
   int fd() const noexcept { return atomic_ ? atomic_->fd() : nameless_.get(); }
+  /// All of it. The error names the file that it is to be: it has no name yet.
+  Result<void> write(ByteView bytes, std::uint64_t offset) const;
   /// Replaces what stands there.
   Result<void> commit();
 

@@ -233,8 +233,17 @@ class Outages(Case):
         self.sh(f"mount -t tmpfs -o size=1m berth-test {small}")
         self.mounts.append(small)
         full = self.berth("cp", f"{r.host}/big:v1/layers/00.tar.gz", small / "layer", status=1)
-        self.assertRegex(full.stderr, rf"writing '{small}/layer': .*No space left on device")
+        self.assertIn(f"cannot write '{small}/layer': No space left on device", full.stderr)
         self.assertEqual(os.listdir(small), [])
+
+    def test_what_cannot_be_read_is_not_said_to_be_unwritten(self):
+        r = self.registry()
+        r.push_image("app", ["v1"], [b"layer"])
+        self.berth("cat", f"{r.host}/app:v1/manifest.json")
+        r.kill()
+        said = self.berth("cp", f"{r.host}/app:v1/layers/00.tar.gz", self.folder / "out", status=1).stderr
+        self.assertIn("cannot connect", said)
+        self.assertNotIn(str(self.folder / "out"), said)
 
     def test_a_cached_manifest_costs_no_request(self):
         # S205

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -18,12 +21,35 @@
 namespace berth::test {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::Not;
+
 std::string file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
 }
+
+/// What this process writes beyond it fails, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit less{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &less);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_ = nullptr;
+};
 
 class CopyTest : public StoreFixture {
  protected:
@@ -250,6 +276,23 @@ TEST_F(CopyTest, WritesAFileCompleteOrNotAtAll) {
   // From the cache, over what stands there.
   ASSERT_THAT(content::copy_to_file(*reader(digest, bytes.size()), target, {}, soon()), IsOk());
   EXPECT_EQ(file(target), bytes);
+}
+
+TEST_F(CopyTest, SaysOfAFileOnlyWhatBefellTheFile) {
+  const std::string bytes = sample_bytes(2 * kMiB);
+  const Digest digest = source_->add(bytes);
+  const std::filesystem::path target = folder_ / "out";
+  source_->script({.error = Error(Errc::unavailable, "down").with_sys_errno(ECONNREFUSED)});
+  const auto unread = content::copy_to_file(*reader(digest, bytes.size()), target, {}, soon());
+  ASSERT_THAT(unread, HasCode(Errc::unavailable));
+  EXPECT_THAT(unread.error().message(), Not(HasSubstr(target.string())));
+
+  const auto one = reader(digest, bytes.size());
+  ASSERT_THAT(read_all(*one), IsOk());
+  const FileSizeLimit full(kMiB);
+  const auto unwritten = content::copy_to_file(*one, target, {}, soon());
+  ASSERT_FALSE(unwritten.has_value());
+  EXPECT_EQ(unwritten.error().message(), "cannot write '" + target.string() + "': File too large");
 }
 
 }  // namespace
