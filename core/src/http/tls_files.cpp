@@ -37,46 +37,46 @@ Error unreadable(const char* what, const std::string& path, Error cause) {
       .because(std::move(cause));
 }
 
-Result<Secret> password_of(const ConnectionOptions& options) {
-  const std::string& path = options.client_key_password_file;
-  if (!options.client_key_password.empty() || path.empty()) return options.client_key_password;
-  auto text = read_file(path, limits::kPasswordFile);
-  if (!text) {
-    return unreadable("password of the client key", path, std::move(text).error());
-  }
-  const std::size_t end = text->find_first_of("\r\n");
-  return Secret(end == std::string::npos ? *std::move(text) : text->substr(0, end));
-}
-
 }  // namespace
 
 TlsFiles::TlsFiles(SystemTrust system)
     : system_(std::move(system)) {}
 
-Result<Text> TlsFiles::read(const std::string& path, const char* what) {
+Result<Text> TlsFiles::read(const std::string& path, const char* what, std::size_t limit) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    return unreadable(what, path, Error::from_errno(errno, path));
-  }
+  const int why = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
   const MutexLock lock(mutex_);
   Entry& entry = files_[path];
+  // A pipe gives its bytes once, and a secret may be taken away when it was read.
+  const bool once = why != 0 || !S_ISREG(status.st_mode);
+  if (once && entry.bytes != nullptr) return entry.bytes;
+  if (why != 0) return unreadable(what, path, Error::from_errno(why, path));
   const bool same = entry.size == status.st_size && entry.changed.tv_sec == status.st_mtim.tv_sec &&
                     entry.changed.tv_nsec == status.st_mtim.tv_nsec;
   if (same) return entry.bytes;
-  Result<std::string> bytes = read_file(path, limits::kTlsFile);
+  Result<std::string> bytes = read_file(path, limit);
   if (!bytes) return unreadable(what, path, std::move(bytes).error());
-  entry.bytes = std::make_shared<const std::string>(*std::move(bytes));
+  // Keys and passwords, too: wiped when nobody needs them any more.
+  const auto wiped = std::make_shared<const Secret>(*std::move(bytes));
+  entry.bytes = Text(wiped, &wiped->reveal());
   entry.size = status.st_size;
   entry.changed = status.st_mtim;
   return entry.bytes;
 }
 
-Result<Text> TlsFiles::read_pem(const std::string& path, const char* what) {
-  Text bytes = TRY(read(path, what));
+Result<Text> TlsFiles::read_pem(const std::string& path, const char* what, const char* converter) {
+  Text bytes = TRY(read(path, what, limits::kTlsFile));
   if (is_pem(*bytes)) return bytes;
   return Error(Errc::invalid_argument,
-               fmt::format("the {} {} is not a PEM file: convert it (openssl x509 -outform pem)",
-                           what, path));
+               fmt::format("the {} {} is not a PEM file: convert it (openssl {} -inform der)", what,
+                           path, converter));
+}
+
+Result<Secret> TlsFiles::password_of(const ConnectionOptions& options) {
+  const std::string& path = options.client_key_password_file;
+  if (!options.client_key_password.empty() || path.empty()) return options.client_key_password;
+  const Text text = TRY(read(path, "password of the client key", limits::kPasswordFile));
+  return Secret(text->substr(0, text->find_first_of("\r\n")));
 }
 
 // curl takes one source of trust in memory, so "besides the system's" means one joined text.
@@ -107,12 +107,17 @@ Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options, bool whole) {
   if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.bundle));
   if (options.client_cert_file.empty()) return blobs;
   blobs.client_key_password = TRY(password_of(options));
-  blobs.client_cert = TRY(read(options.client_cert_file, "client certificate"));
-  if (is_pkcs12(*blobs.client_cert)) return blobs;
+  blobs.client_cert = TRY(read(options.client_cert_file, "client certificate", limits::kTlsFile));
+  if (is_pkcs12(*blobs.client_cert)) {
+    if (options.client_key_file.empty()) return blobs;
+    return Error(Errc::invalid_argument,
+                 fmt::format("the client key {} is one too many: the PKCS#12 file {} has its own",
+                             options.client_key_file, options.client_cert_file));
+  }
   blobs.client_cert = TRY(read_pem(options.client_cert_file, "client certificate"));
   blobs.client_key = options.client_key_file.empty()
                          ? blobs.client_cert
-                         : TRY(read_pem(options.client_key_file, "client key"));
+                         : TRY(read_pem(options.client_key_file, "client key", "pkey"));
   return blobs;
 }
 

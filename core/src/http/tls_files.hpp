@@ -34,8 +34,8 @@ struct TlsBlobs {
 };
 
 /// Reads CA and client certificate files in the thread that asks, so that the loop thread does not,
-/// and says which file is wrong before any connection is made. A file that changed is read again.
-/// Thread safe.
+/// and says which file is wrong before any connection is made. A file that changed is read again;
+/// one that is gone, or was a pipe, stays as it was read. Thread safe.
 class TlsFiles {
  public:
   explicit TlsFiles(SystemTrust system);
@@ -51,8 +51,12 @@ class TlsFiles {
     long long size = -1;
     std::shared_ptr<const std::string> bytes;
   };
-  Result<std::shared_ptr<const std::string>> read(const std::string& path, const char* what);
-  Result<std::shared_ptr<const std::string>> read_pem(const std::string& path, const char* what);
+  Result<std::shared_ptr<const std::string>> read(const std::string& path, const char* what,
+                                                  std::size_t limit);
+  /// `converter`: the openssl(1) command that makes PEM of it.
+  Result<std::shared_ptr<const std::string>> read_pem(const std::string& path, const char* what,
+                                                      const char* converter = "x509");
+  Result<Secret> password_of(const ConnectionOptions& options);
   Result<std::shared_ptr<const std::string>> joined(const ConnectionOptions& options, bool whole);
 
   const SystemTrust system_;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS, proxies, and where a connection may lead.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -202,8 +204,14 @@ TEST_F(CurlTlsTest, BadFilesAreNamedBeforeAnyConnection) {
               HasCode(Errc::invalid_argument));
   // A certificate in DER, which begins as PKCS#12 does.
   const std::string der = dir.write("cert.der", "\x30\x03\x30\x01\x03");
-  EXPECT_THAT(fetch(*transport_, with(get(*server), {.client_cert_file = der})),
-              HasCode(Errc::invalid_argument));
+  const auto cert = fetch(*transport_, with(get(*server), {.client_cert_file = der}));
+  ASSERT_THAT(cert, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(cert.error().message(), HasSubstr("(openssl x509 -inform der)"));
+  const auto key =
+      fetch(*transport_, with(get(*server), {.client_cert_file = certificates()->client_cert(),
+                                             .client_key_file = der}));
+  ASSERT_THAT(key, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(key.error().message(), HasSubstr("(openssl pkey -inform der)"));
   EXPECT_THAT(
       fetch(*transport_, with(get(*server), {.ca_file = certificates()->ca_file(),
                                              .client_cert_file = certificates()->client_cert(),
@@ -225,6 +233,49 @@ TEST_F(CurlTlsTest, AnExpiredOrOtherNamesCertificateIsUntrusted) {
                          HttpServerOptions{.tls = other});
   EXPECT_THAT(fetch(*transport_, with(get(wrong), {.ca_file = other->ca_file()})),
               HasCode(Errc::untrusted));
+}
+
+// S415
+TEST_F(CurlTlsTest, AKeyBesideAPkcs12FileIsRefused) {
+  TlsFiles files({});
+  ConnectionOptions options{.client_cert_file = certificates()->client_pkcs12()};
+  EXPECT_THAT(files.load(options, false), IsOk());
+  options.client_key_file = certificates()->client_key();
+  const auto both = files.load(options, false);
+  ASSERT_THAT(both, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(both.error().message(), HasSubstr(options.client_key_file));
+}
+
+// S414
+TEST_F(CurlTlsTest, APasswordIsReadAgainWhenItChangedAndStaysWhenItIsGone) {
+  const test::TempDir dir;
+  TlsFiles files({});
+  const auto password = [&](const std::string& file) {
+    const auto loaded = files.load(
+        {.client_cert_file = certificates()->client_pkcs12(), .client_key_password_file = file},
+        false);
+    return loaded ? loaded->client_key_password.reveal() : loaded.error().message();
+  };
+  const std::string file = dir.write("password", "first\r\nother");
+  EXPECT_EQ(password(file), "first");
+  dir.write("password", "the second");
+  EXPECT_EQ(password(file), "the second");
+  std::filesystem::remove(file);
+  EXPECT_EQ(password(file), "the second");
+  EXPECT_THAT(password((dir / "missing").string()), HasSubstr("cannot read the password"));
+
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd reader(ends[0]);
+  const auto tell = [](Fd writer, std::string_view words) {
+    EXPECT_THAT(write_all(writer.get(), as_bytes(words)), IsOk());
+  };
+  tell(Fd(ends[1]), "of a pipe\n");
+  const std::string pipe = "/proc/self/fd/" + std::to_string(reader.get());
+  EXPECT_EQ(password(pipe), "of a pipe");
+  // Whatever else comes, and when: it was read.
+  tell(Fd(::open(pipe.c_str(), O_WRONLY | O_CLOEXEC)), "more\n");
+  EXPECT_EQ(password(pipe), "of a pipe");
 }
 
 TEST(TlsFilesTest, TheFolderStaysWhenTheBundleIsReadToo) {

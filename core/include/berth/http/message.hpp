@@ -36,8 +36,8 @@ class Headers {
 
 /// TLS settings of one registry; part of a connection's identity. A redirect to another origin
 /// keeps the CA files only: neither the client certificate nor `insecure_skip_verify` was meant for
-/// it. Files are read when a connection needs them, and again when they changed; one that cannot be
-/// used is Errc::invalid_argument before anything is sent.
+/// it. Files are read when first needed, and again when they changed, not when they are gone; one
+/// that cannot be read is Errc::invalid_argument before anything is sent.
 struct ConnectionOptions {
   std::string ca_file;                       ///< PEM, besides the system's; "" for none
   std::vector<std::string> more_ca_files{};  ///< PEM, besides that one
