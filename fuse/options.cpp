@@ -132,6 +132,8 @@ constexpr auto kRules = std::to_array<OptionRule>({
     {"cert_file", "FILE", "a client certificate for the target's registry",
      &set_path<&Options::cert_file>},
     {"key_file", "FILE", "its key, when it is in another file", &set_path<&Options::key_file>},
+    {"key_password_file", "FILE", "its first line opens that key, or a PKCS#12 certificate",
+     &set_path<&Options::key_password_file>},
     {"log_file", "FILE", "keep the log here, too (.berth/log shows its end)",
      &set_path<&Options::log_file>},
     {"rw", "", "allow changes (in fstab: writable, because mount(8) says rw to all)",
@@ -310,9 +312,12 @@ Result<void> take_places(Options& options, const std::vector<std::string>& place
 /// Settings of one registry need a registry to belong to.
 Result<void> bind_to_target(Options& options) {
   const bool named = !options.target.registry.empty();
-  if (!named && !(options.ca_file + options.cert_file + options.key_file).empty()) {
+  const std::string files =
+      options.ca_file + options.cert_file + options.key_file + options.key_password_file;
+  if (!named && !files.empty()) {
     return wrong(
-        "-o ca_file=, cert_file= and key_file= are for the one registry that a mount "
+        "-o ca_file=, cert_file=, key_file= and key_password_file= are for the one registry that a "
+        "mount "
         "names; for a mount of every registry write them into berth's configuration file");
   }
   if (options.cert_file.empty() && !options.key_file.empty()) {

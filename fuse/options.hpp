@@ -59,7 +59,7 @@ struct Options {
   std::filesystem::path cache;          ///< "": the usual one
   std::uint64_t cache_limit = 0;        ///< 0: the usual one
   std::vector<std::string> plain_http;  ///< hosts
-  std::string ca_file, cert_file, key_file;
+  std::string ca_file, cert_file, key_file, key_password_file;
   std::filesystem::path log_file;
 
   bool allow_other = false;

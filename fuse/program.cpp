@@ -88,6 +88,7 @@ content::HubOptions hub_options(const Options& options, Notifier& notifier) {
   hub.connection.ca_file = options.ca_file;
   hub.connection.client_cert_file = options.cert_file;
   hub.connection.client_key_file = options.key_file;
+  hub.connection.client_key_password_file = options.key_password_file;
   if (!options.target.registry.empty()) hub.connection_hosts = {options.target.registry};
   hub.user_agent = "berthfs/" BERTH_VERSION;
   return hub;
@@ -158,7 +159,8 @@ Result<void> check_named_files(const Options& options) {
   TRY(check("authfile", options.auth_file.value_or(fs::path{})));
   TRY(check("ca_file", options.ca_file));
   TRY(check("cert_file", options.cert_file));
-  return check("key_file", options.key_file);
+  TRY(check("key_file", options.key_file));
+  return check("key_password_file", options.key_password_file);
 }
 
 /// A tag or digest that the registry says is not there would only be an empty mount; one that

@@ -118,7 +118,7 @@ end
 for option in platform username timeout
     complete -c berth -l $option -x
 end
-for option in authfile config ca-file cert-file key-file cache
+for option in authfile config ca-file cert-file key-file key-password-file cache
     complete -c berth -l $option -r -F
 end
 )fish";

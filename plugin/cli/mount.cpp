@@ -67,6 +67,7 @@ Result<std::string> option_text(const MountCommand& command, const CommonOptions
   add_option(options, "ca_file", common.ca_file);
   add_option(options, "cert_file", common.cert_file);
   add_option(options, "key_file", common.key_file);
+  add_option(options, "key_password_file", common.key_password_file);
   add_option(options, "cache", common.cache);
   if (common.timeout > 0) add_option(options, "timeout", std::to_string(common.timeout));
   add_option(options, "platform", common.platform);

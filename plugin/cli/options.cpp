@@ -43,6 +43,10 @@ void add_common(CLI::App& app, CommonOptions& common) {
   app.add_option("--key-file", common.key_file, "key of the client certificate")
       ->type_name("PEM")
       ->group("Every command");
+  app.add_option("--key-password-file", common.key_password_file,
+                 "its first line is the password of that key, or of a PKCS#12 certificate")
+      ->type_name("FILE")
+      ->group("Every command");
   auto* user = app.add_option("-u,--username", common.username,
                               "user name; the password comes by --password-stdin")
                    ->type_name("NAME")

@@ -25,6 +25,7 @@ struct CommonOptions {
   std::string ca_file;
   std::string cert_file;
   std::string key_file;
+  std::string key_password_file;
   std::string username;
   bool password_stdin = false;
   std::string platform;

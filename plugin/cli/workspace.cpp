@@ -49,7 +49,8 @@ Result<content::HubOptions> Workspace::hub_options() {
   if (options_.plain_http) hub.plain_http = hosts_;
   hub.connection = {.ca_file = options_.ca_file,
                     .client_cert_file = options_.cert_file,
-                    .client_key_file = options_.key_file};
+                    .client_key_file = options_.key_file,
+                    .client_key_password_file = options_.key_password_file};
   hub.connection_hosts = hosts_;
   hub.user_agent = std::string("berth/") + kVersion;
   return hub;

@@ -113,6 +113,9 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
     if (!named.client_cert_file.empty()) {
       connection.client_cert_file = named.client_cert_file;
       connection.client_key_file = named.client_key_file;
+    }
+    if (!named.client_key_password.empty() || !named.client_key_password_file.empty()) {
+      connection.client_key_password = named.client_key_password;
       connection.client_key_password_file = named.client_key_password_file;
     }
     connection.insecure_skip_verify |= named.insecure_skip_verify;

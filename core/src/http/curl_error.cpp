@@ -61,11 +61,12 @@ Explained explain_handshake(const TransferEnd& end, const Url& url) {
 }
 
 Explained explain_local_tls(const TransferEnd& end) {
-  return {Errc::untrusted,
-          fmt::format("the client certificate or its key cannot be used ({}); both must be PEM and "
-                      "belong together, or be one PKCS#12 file, and what is encrypted needs its "
-                      "right password, or to be decrypted first (openssl pkey)",
-                      end.detail)};
+  return {
+      Errc::untrusted,
+      fmt::format("the client certificate or its key cannot be used ({}); both must be PEM and "
+                  "belong together, or be one PKCS#12 file, and what is encrypted needs its "
+                  "right password (--key-password-file), or to be decrypted first (openssl pkey)",
+                  end.detail)};
 }
 
 Explained explain_receive(const TransferEnd& end, const Url& url, bool in_body) {

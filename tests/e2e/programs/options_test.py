@@ -72,6 +72,30 @@ class MountOptions(Case):
         self.assertEqual(self.berth("ls", f"{r.host}/library/hello").stdout.split(), ["latest", "v1"])
         self.assertEqual(sorted(os.listdir(self.mount(r.host) / "library/hello")), ["latest", "v1"])
 
+    def test_a_pkcs12_file_is_opened_by_the_password_that_is_named_or_configured(self):
+        # S413
+        r = self.fake_registry("--tls", "--client-cert", "--sample")
+        both, password, wrong, config = (self.folder / name for name in ("both.p12", "password", "wrong", "config.toml"))
+        password.write_text("open sesame\n")
+        wrong.write_text("sesame\n")
+        subprocess.run(["openssl", "pkcs12", "-export", "-in", r.said["client-cert"], "-inkey", r.said["client-key"], "-out", both,
+                        "-passout", f"file:{password}"], check=True)
+        self.env["BERTH_CONFIG"] = str(config)
+        place = f"{r.host}/library/hello"
+        for configured, named in ((password, None), (wrong, password)):
+            config.write_text(f'[registry."{r.host}"]\nca_file = "{r.said["ca"]}"\nclient_key_password_file = "{configured}"\n')
+            # Each asks the registry: what another one read says nothing here.
+            options = ["--cache", self.folder / f"cache-{configured.name}", "--cert-file", both]
+            if named:
+                self.assertIn("needs its right password (--key-password-file)", self.berth(*options, "ls", place, status=1).stderr)
+                options += ["--key-password-file", named]
+            self.assertEqual(self.berth(*options, "ls", place).stdout.split(), ["latest", "v1"])
+            mnt = self.folder / f"mnt-{configured.name}"
+            mnt.mkdir()
+            self.mounts.append(mnt)
+            self.berth(*options, "mount", r.host, mnt)
+            self.assertEqual(sorted(os.listdir(mnt / "library/hello")), ["latest", "v1"])
+
     def test_authfile_config_and_log_file(self):
         r = self.registry("htpasswd")
         r.push_image("private/app", ["v1"], [b"layer"])
@@ -93,7 +117,7 @@ class MountOptions(Case):
         mnt = self.folder / "mnt"
         mnt.mkdir()
         gone = self.folder / "gone"
-        for option in ("authfile", "ca_file", "cert_file", "cert_file=/dev/null,key_file"):
+        for option in ("authfile", "ca_file", "cert_file", "cert_file=/dev/null,key_file", "key_password_file"):
             for file, why in ((gone, "No such file or directory"), (self.folder, "Is a directory")):
                 said = self.berth("mount", "-o", f"{option}={file}", "localhost:1", mnt, status=2).stderr
                 self.assertIn(f"-o {option.rpartition(',')[2]}={file}: {why}", said)

@@ -26,6 +26,7 @@ class SchemeTransport final : public http::Transport {
       MutexLock lock(mutex_);
       asked_.push_back(request.method + " " + request.url.text());
       patience_.push_back(context.remaining(std::chrono::hours(1)));
+      connection_ = request.connection;
       answer = scheme == "https" ? https : http;
     }
     auto status = answer();
@@ -48,6 +49,12 @@ class SchemeTransport final : public http::Transport {
     return patience_;
   }
 
+  /// The last request's.
+  http::ConnectionOptions connection() const {
+    MutexLock lock(mutex_);
+    return connection_ != nullptr ? *connection_ : http::ConnectionOptions{};
+  }
+
   Answer https = [] { return 200; };
   Answer http = [] { return 200; };
 
@@ -55,11 +62,13 @@ class SchemeTransport final : public http::Transport {
   mutable Mutex mutex_;
   std::vector<std::string> asked_ BERTH_GUARDED_BY(mutex_);
   std::vector<std::chrono::nanoseconds> patience_ BERTH_GUARDED_BY(mutex_);
+  std::shared_ptr<const http::ConnectionOptions> connection_ BERTH_GUARDED_BY(mutex_);
 };
 
 class HubTest : public ::testing::Test {
  protected:
-  void open(std::vector<std::string> plain_http = {}, const std::string& config = {}) {
+  void open(std::vector<std::string> plain_http = {}, const std::string& config = {},
+            http::ConnectionOptions connection = {}) {
     const std::string file = folder_.write("config.toml", config).string();
     const std::string home = folder_.path().string();
     content::HubOptions options;
@@ -69,6 +78,8 @@ class HubTest : public ::testing::Test {
       return std::nullopt;
     };
     options.plain_http = std::move(plain_http);
+    if (connection != http::ConnectionOptions{}) options.connection_hosts = {"example.com"};
+    options.connection = std::move(connection);
     options.transport = &transport_;
     options.retry.attempts = 1;
     auto hub = content::Hub::open(std::move(options));
@@ -201,6 +212,26 @@ TEST_F(HubTest, HostsThatAreNamedForPlainHttpAreNotProbed) {
               ElementsAre(::testing::StartsWith("GET http://registry.test:5000/v2/a/"),
                           ::testing::StartsWith("GET http://other.test/v2/a/")));
   EXPECT_THAT(hub_->known_registries(), ElementsAre("other.test", "registry.test:5000"));
+}
+
+// S413
+TEST_F(HubTest, APasswordThatIsNamedIsStrongerThanTheConfigurationsWhichElseStays) {
+  const std::string config =
+      "[registry.\"example.com\"]\nclient_cert_file = \"/c\"\nclient_key_password_file = \"/p\"\n";
+  const auto used = [&](http::ConnectionOptions named) {
+    open({}, config, std::move(named));
+    EXPECT_THAT(tags("example.com"), IsOk());
+    return transport_.connection();
+  };
+  const auto certificate = used({.client_cert_file = "/mine"});
+  EXPECT_EQ(certificate.client_cert_file, "/mine");
+  EXPECT_EQ(certificate.client_key_password_file, "/p");
+  const auto file = used({.client_key_password_file = "/other"});
+  EXPECT_EQ(file.client_cert_file, "/c");
+  EXPECT_EQ(file.client_key_password_file, "/other");
+  const auto password = used({.client_key_password = Secret("sesame")});
+  EXPECT_EQ(password.client_key_password, Secret("sesame"));
+  EXPECT_EQ(password.client_key_password_file, "");
 }
 
 TEST_F(HubTest, DockerHubIsAskedAtItsOwnHost) {

@@ -128,7 +128,8 @@ TEST(OptionsTest, UnderstandsEveryValue) {
   const Options options = with(
       "head_jobs=4,timeout=7,verify=full,passthrough=off,platform=linux/arm64,authfile=/a,config=/"
       "c,cache=/k,"
-      "cache_limit=20GiB,plain_http,ca_file=/ca,cert_file=/crt,key_file=/key,log_file=/l,"
+      "cache_limit=20GiB,plain_http,ca_file=/ca,cert_file=/crt,key_file=/key,"
+      "key_password_file=/p,log_file=/l,"
       "allow_other");
   EXPECT_EQ(options.head_jobs, 4);
   EXPECT_EQ(options.timeout, std::chrono::seconds(7));
@@ -141,6 +142,7 @@ TEST(OptionsTest, UnderstandsEveryValue) {
   EXPECT_EQ(options.cache_limit, 20ull << 30);
   EXPECT_THAT(options.plain_http, ElementsAre("localhost:5000"));
   EXPECT_EQ(options.ca_file + options.cert_file + options.key_file, "/ca/crt/key");
+  EXPECT_EQ(options.key_password_file, "/p");
   EXPECT_EQ(options.log_file, "/l");
   EXPECT_TRUE(options.allow_other);
 }
@@ -207,6 +209,8 @@ TEST(OptionsTest, ChangesAreAllowedByName) {
 
 TEST(OptionsTest, SettingsOfOneRegistryNeedOne) {
   EXPECT_THAT(message(parse({"-o", "ca_file=/x", "/mnt"})), HasSubstr("configuration file"));
+  EXPECT_THAT(message(parse({"-o", "key_password_file=/x", "/mnt"})),
+              HasSubstr("configuration file"));
   EXPECT_THAT(message(parse({"-o", "plain_http", "/mnt"})), HasSubstr("plain_http="));
   EXPECT_THAT(parse({"-o", "plain_http=localhost:5000", "/mnt"}), test::IsOk());
   EXPECT_THAT(message(parse({"-o", "key_file=/x", "localhost:5000", "/mnt"})),
