@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "berth/acr/paging.hpp"
+
 namespace berth::cli {
 namespace {
 
@@ -53,7 +55,6 @@ constexpr std::array kRows{
 };
 
 /// Only a purge holds a list against what the repository counts.
-constexpr std::string_view kShortList = "the list was cut short";
 constexpr std::string_view kTrustLists =
     "; if something in it is hidden (can_list=false), `berth purge --trust-lists` goes by what is "
     "listed, and what only a hidden index needs goes too";
@@ -67,7 +68,7 @@ bool is_about_rights(const Error& error) {
 std::string remedy(const Error& error) {
   const HttpInfo* http = error.http();
   const std::string text = error.describe();
-  if (error.code() == Errc::corrupt && text.find(kShortList) != text.npos) {
+  if (error.code() == Errc::corrupt && text.find(acr::kShortList) != text.npos) {
     return std::string(kTrustLists);
   }
   for (const Row& row : kRows) {

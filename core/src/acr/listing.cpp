@@ -115,10 +115,14 @@ Result<void> Listing::check_count() const {
   if (!count || !options.continuation_token.empty()) return {};
   const std::uint64_t expected = TRY(count());
   if (items >= expected) return {};
+  return short_list(call.operation, items, expected);
+}
+
+Error short_list(std::string_view operation, std::uint64_t listed, std::uint64_t counted) {
   return Error(Errc::corrupt,
-               fmt::format("{}: the registry listed {} and counts {}: the list was cut short, or "
-                           "some of them were deleted or hidden meanwhile",
-                           call.operation, items, expected));
+               fmt::format("{}: the registry listed {} and counts {}: {}, or some of them were "
+                           "deleted or hidden meanwhile",
+                           operation, listed, counted, kShortList));
 }
 
 }  // namespace berth::acr

@@ -36,6 +36,9 @@ struct Listing {
   Result<void> check_count() const;
 };
 
+/// A list that holds fewer than its repository counts.
+Error short_list(std::string_view operation, std::uint64_t listed, std::uint64_t counted);
+
 /// Fetches its pages; `parse` reads a page's body, `keep` says which items were asked for.
 template <class T>
 typename Paged<T>::Fetch pages_of(Listing listing,

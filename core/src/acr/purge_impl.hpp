@@ -44,12 +44,16 @@ struct Purge::Impl {
   Result<bool> matches(const Regex& regex, const std::string& text, Budget& budget) const;
   Result<void> plan_repository(const Chosen& repository, Timestamp cutoff, Budget& budget,
                                PurgePlan& plan, const Context& context) const;
-  /// A list of one repository, held against what that itself counts.
-  Listing counted(Listing listing, std::uint64_t count) const;
+  Result<ContainerRepositoryProperties> ask_repository(const std::string& repository,
+                                                       const Context& context) const;
   Result<void> plan_tags(const Chosen& repository, std::uint64_t count, Timestamp cutoff,
                          Budget& budget, PurgePlan& plan, const Context& context) const;
 
   // purge_manifests.cpp
+  using Listed = std::map<Digest, ArtifactManifestProperties>;
+  /// All of them, `count` as of before the list.
+  Result<Listed> list_manifests(const std::string& repository, std::uint64_t count,
+                                const Context& context) const;
   Result<void> plan_manifests(const std::string& repository, std::uint64_t count, Timestamp cutoff,
                               PurgePlan& plan, const Context& context) const;
 };

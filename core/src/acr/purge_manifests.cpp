@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "berth/base/sync.hpp"
@@ -106,6 +108,35 @@ Result<void> read_links(Core& core, const std::string& repository, int concurren
 
 }  // namespace
 
+/// A push while the list is made hides that something is missing in it, and a deletion looks like
+/// something missing. So the list holds what was counted before it and after it, and where the
+/// counts differ it is made again.
+Result<Purge::Impl::Listed> Purge::Impl::list_manifests(const std::string& repository,
+                                                        std::uint64_t count,
+                                                        const Context& context) const {
+  constexpr int kMostTries = 3;
+  ListManifestsOptions with;
+  with.page_size = 100;
+  Listing listing = requests::manifests(core, repository, with, context);
+  listing.call.scopes = scopes(repository);
+  for (int tries = 1;; ++tries) {
+    Listed all;
+    auto list = paged<ArtifactManifestProperties>(listing, parse_manifests);
+    for (Result<ArtifactManifestProperties>& item : list) {
+      if (!item) return std::move(item).error();
+      all.insert_or_assign(item->digest, *item);
+    }
+    if (!options.verify_counts) return all;
+    const std::uint64_t after = TRY(ask_repository(repository, context)).manifest_count;
+    const std::uint64_t most = std::max(count, after);
+    if (all.size() >= most) return all;
+    if (count == after || tries == kMostTries) {
+      return short_list(listing.call.operation, all.size(), most);
+    }
+    count = after;
+  }
+}
+
 Result<void> Purge::Impl::plan_manifests(const std::string& repository, std::uint64_t count,
                                          Timestamp cutoff, PurgePlan& plan,
                                          const Context& context) const {
@@ -113,22 +144,17 @@ Result<void> Purge::Impl::plan_manifests(const std::string& repository, std::uin
   for (const PurgeTag& tag : plan.tags) {
     if (tag.repository == repository) going.insert(tag.name);
   }
-  ListManifestsOptions with;
-  with.page_size = 100;
   Manifests all;
-  auto list = paged<ArtifactManifestProperties>(
-      counted(requests::manifests(core, repository, with, context), count), parse_manifests);
-  for (Result<ArtifactManifestProperties>& item : list) {
-    if (!item) return std::move(item).error();
-    Known known{.properties = *item};
-    const bool locked = is_locked(item->can_delete, item->can_write);
-    known.may_go = item->last_updated_on < cutoff && (!locked || options.include_locked) &&
-                   is_known_type(item->media_type);
-    for (const std::string& tag : item->tags) {
+  for (const auto& [digest, item] : TRY(list_manifests(repository, count, context))) {
+    Known known{.properties = item};
+    const bool locked = is_locked(item.can_delete, item.can_write);
+    known.may_go = item.last_updated_on < cutoff && (!locked || options.include_locked) &&
+                   is_known_type(item.media_type);
+    for (const std::string& tag : item.tags) {
       known.may_go = known.may_go && going.contains(tag);
       if (going.contains(tag)) known.tags_to_go.push_back(tag);
     }
-    all.insert_or_assign(item->digest, std::move(known));
+    all.emplace(digest, std::move(known));
   }
   TRY(read_links(*core, repository, options.concurrency, all, context));
   keep_what_is_named(all);

@@ -119,10 +119,11 @@ Result<std::vector<Purge::Impl::Chosen>> Purge::Impl::choose(Budget& budget,
   return out;
 }
 
-Listing Purge::Impl::counted(Listing listing, std::uint64_t count) const {
-  listing.call.scopes = scopes(listing.call.repository);
-  if (options.verify_counts) listing.count = [count]() -> Result<std::uint64_t> { return count; };
-  return listing;
+Result<ContainerRepositoryProperties> Purge::Impl::ask_repository(const std::string& repository,
+                                                                  const Context& context) const {
+  Call call = requests::repository(*core, repository);
+  call.scopes = scopes(repository);
+  return requests::ask(*core, call, parse_repository, {}, context);
 }
 
 Result<void> Purge::Impl::plan_tags(const Chosen& repository, std::uint64_t count, Timestamp cutoff,
@@ -130,9 +131,11 @@ Result<void> Purge::Impl::plan_tags(const Chosen& repository, std::uint64_t coun
   ListTagsOptions with;
   with.order = ArtifactTagOrder::last_updated_on_descending;
   with.page_size = 100;
+  Listing listing = requests::tags(core, repository.name, with, context);
+  listing.call.scopes = scopes(repository.name);
+  if (options.verify_counts) listing.count = [count]() -> Result<std::uint64_t> { return count; };
   int kept = 0;
-  auto tags = paged<ArtifactTagProperties>(
-      counted(requests::tags(core, repository.name, with, context), count), parse_tags);
+  auto tags = paged<ArtifactTagProperties>(std::move(listing), parse_tags);
   for (Result<ArtifactTagProperties>& tag : tags) {
     if (!tag) return std::move(tag).error();
     const bool locked = is_locked(tag->can_delete, tag->can_write);
@@ -151,9 +154,7 @@ Result<void> Purge::Impl::plan_tags(const Chosen& repository, std::uint64_t coun
 Result<void> Purge::Impl::plan_repository(const Chosen& repository, Timestamp cutoff,
                                           Budget& budget, PurgePlan& plan,
                                           const Context& context) const {
-  Call call = requests::repository(*core, repository.name);
-  call.scopes = scopes(repository.name);
-  const auto own = TRY(requests::ask(*core, call, parse_repository, {}, context));
+  const auto own = TRY(ask_repository(repository.name, context));
   // What can_write=false of a repository means for deletions is the registry's to say: what it
   // refuses is left. Found out by trying, it would cost the tags the locks that were to be lifted.
   if (own.can_delete == false || (own.can_write == false && options.include_locked)) {
@@ -180,6 +181,7 @@ Result<PurgePlan> Purge::plan(const Context& context) const {
   PurgePlan plan;
   const bool is_list = !impl_->named_repositories();
   const auto repositories = TRY(impl_->choose(budget, context));
+  const bool is_one = !is_list && repositories.size() == 1;
   for (const Impl::Chosen& repository : repositories) {
     const auto tags = static_cast<std::ptrdiff_t>(plan.tags.size());
     const auto manifests = static_cast<std::ptrdiff_t>(plan.manifests.size());
@@ -187,8 +189,8 @@ Result<PurgePlan> Purge::plan(const Context& context) const {
     if (done) continue;
     const Errc code = done.error().code();
     const bool is_gone = is_list && code == Errc::not_found;  // since the registry was listed
-    const bool is_of_one = code == Errc::denied || (is_list && code == Errc::corrupt);
-    if (!is_gone && !is_of_one) return done.error();
+    const bool spares_others = code == Errc::denied || (!is_one && code == Errc::corrupt);
+    if (!is_gone && !spares_others) return done.error();
     plan.tags.erase(plan.tags.begin() + tags, plan.tags.end());
     plan.manifests.erase(plan.manifests.begin() + manifests, plan.manifests.end());
     if (is_gone) continue;

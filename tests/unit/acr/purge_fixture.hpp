@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "berth/acr/purge.hpp"
@@ -9,6 +11,14 @@
 #include "unit/acr/acr_fixture.hpp"
 
 namespace berth::test {
+
+using acr::PurgeOptions;
+using acr::PurgeSkipped;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 /// app holds tags a1 (the oldest) to a4, one image each; the fake clock stands at 2026.
 class PurgeTest : public AcrTest {
@@ -27,6 +37,23 @@ class PurgeTest : public AcrTest {
     const auto at = acr::Timestamp::from(clock_.now()).since_1970() -
                     acr::Timestamp::Ticks(std::chrono::hours(24)) * days;
     fake_.set_times("app", reference, at.count(), at.count());
+  }
+  /// A tagged index of the oldest image, which has no tag of its own any more.
+  std::string add_index_that(const acr::ChangeableProperties& properties) {
+    std::string index = fake_.add_index("app", "index", {images_[0].digest});
+    fake_.untag("app", "a1");
+    const auto changed =
+        client().artifact("app", index)->update_manifest_properties(properties, context_);
+    EXPECT_THAT(changed, IsOk());
+    return index;
+  }
+  /// What others do after the repository was counted and before its manifests are listed.
+  void before_the_manifests(std::function<void()> others, bool each_time = false) {
+    fake_.fault({.target = "/acr/v1/app/_manifests*", .times = each_time ? 0 : 1},
+                [others = std::move(others)](HttpRequest request, const auto& usual) {
+                  others();
+                  return usual(std::move(request));
+                });
   }
   Result<acr::Purge> purge(acr::PurgeOptions options) {
     return acr::Purge::create(client(), std::move(options));

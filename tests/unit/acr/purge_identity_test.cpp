@@ -9,12 +9,7 @@ namespace berth::test {
 namespace {
 
 using namespace std::chrono_literals;
-using acr::PurgeOptions;
 using acr::Timestamp;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 TEST_F(PurgeTest, OneTokenForAllThatIsDoneInARepository) {
   change([](auto& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
@@ -85,6 +80,7 @@ class IdentityPurgeTest : public PurgeTest {
   std::atomic<int> refusals_ = 0;
 };
 
+// S366
 TEST_F(IdentityPurgeTest, SixHoursMeetNo401) {
   for (int i = 0; i < 40; ++i) {
     const std::string tag = "b" + std::to_string(i);
@@ -112,6 +108,7 @@ TEST_F(IdentityPurgeTest, SixHoursMeetNo401) {
   EXPECT_EQ(refusals_, 1);
 }
 
+// S365
 TEST_F(IdentityPurgeTest, ARepositoryWithoutTheRightIsSkippedAndTheOthersArePurged) {
   fake_.add_image("closed", "c1", {"c1"});
   const auto at = Timestamp::from(clock_.now()).since_1970() - Timestamp::Ticks(24h) * 50;
@@ -133,6 +130,7 @@ TEST_F(IdentityPurgeTest, ARepositoryWithoutTheRightIsSkippedAndTheOthersArePurg
                     HasSubstr("gives rights by repository (ABAC)")));
 }
 
+// S365
 TEST_F(IdentityPurgeTest, OfARepositoryThatMayNotBeLookedIntoNothingIsPlanned) {
   fake_.add_image("closed", "c1", {"c1"});
   const auto at = Timestamp::from(clock_.now()).since_1970() - Timestamp::Ticks(24h) * 50;

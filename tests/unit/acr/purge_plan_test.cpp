@@ -7,13 +7,6 @@ namespace berth::test {
 namespace {
 
 using namespace std::chrono_literals;
-using acr::PurgeOptions;
-using acr::PurgeSkipped;
-using ::testing::AllOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 TEST_F(PurgeTest, APlanChangesNothing) {
   const auto planned = plan(old());
@@ -105,7 +98,6 @@ TEST_F(PurgeTest, ALockedRepositoryIsLeftOutBeforeAnyLockIsLifted) {
 }
 
 // S444
-
 TEST_F(PurgeTest, OfARepositoryThatIsNotToBeWrittenTheRegistryDecides) {
   fake_.lock("app", "", true, false);
   auto options = old("app:[12]");
@@ -142,11 +134,14 @@ TEST_F(PurgeTest, AListThatWasCutEndsThePlan) {
   EXPECT_THAT(manifests(plan(trusting)), IsEmpty());
 }
 
-TEST_F(PurgeTest, ARepositoryIsAskedOnceForItsLockAndItsCounts) {
+TEST_F(PurgeTest, ARepositoryIsAskedOnceForItsLockAndItsCountsAndOnceMoreForItsManifests) {
   auto options = old();
-  options.untagged = PurgeOptions::Untagged::also;
   EXPECT_THAT(plan(options), IsOk());
   EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app?api-version*"), 1);
+  fake_.server().clear_log();
+  options.untagged = PurgeOptions::Untagged::also;
+  EXPECT_THAT(plan(options), IsOk());
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app?api-version*"), 2);
   EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_tags*"), 1);
   EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_manifests*"), 1);
 }
@@ -167,11 +162,7 @@ TEST_F(PurgeTest, AnIndexThatCannotBeReadEndsThePlan) {
 }
 
 TEST_F(PurgeTest, AnIndexThatMayNotBeReadLeavesItsRepositoryOut) {
-  const std::string index = fake_.add_index("app", "index", {images_[0].digest});
-  fake_.untag("app", "a1");
-  ASSERT_THAT(
-      client().artifact("app", index)->update_manifest_properties({.can_read = false}, context_),
-      IsOk());
+  const std::string index = add_index_that({.can_read = false});
   const auto planned = plan(untagged());
   ASSERT_THAT(planned, IsOk());
   EXPECT_THAT(planned->manifests, IsEmpty());
@@ -183,13 +174,8 @@ TEST_F(PurgeTest, AnIndexThatMayNotBeReadLeavesItsRepositoryOut) {
 }
 
 // S441
-
 TEST_F(PurgeTest, WhatAHiddenIndexNeedsStaysUnlessListsAreTrusted) {
-  const std::string index = fake_.add_index("app", "index", {images_[0].digest});
-  fake_.untag("app", "a1");
-  ASSERT_THAT(
-      client().artifact("app", index)->update_manifest_properties({.can_list = false}, context_),
-      IsOk());
+  add_index_that({.can_list = false});
   const auto planned = plan(untagged());
   ASSERT_THAT(planned, HasCode(Errc::corrupt));
   EXPECT_THAT(planned.error().message(), HasSubstr("manifests of " + fake_.host() +
@@ -199,11 +185,43 @@ TEST_F(PurgeTest, WhatAHiddenIndexNeedsStaysUnlessListsAreTrusted) {
   EXPECT_THAT(manifests(plan(trusting)), ElementsAre(images_[0].digest));
 }
 
-// S366
+// S417
+TEST_F(PurgeTest, APushWhileManifestsAreListedHidesNoHiddenIndex) {
+  add_index_that({.can_list = false});
+  before_the_manifests([this] { fake_.add_image("app", "pushed", {"pushed"}); });
+  const auto planned = plan(untagged());
+  ASSERT_THAT(planned, HasCode(Errc::corrupt));
+  EXPECT_THAT(planned.error().message(), HasSubstr("the registry listed 5 and counts 6"));
+}
 
-// S365
+// S417
+TEST_F(PurgeTest, ADeletionWhileManifestsAreListedIsNoCutList) {
+  fake_.untag("app", "a1");
+  before_the_manifests([this] { fake_.remove_manifest("app", images_[3].digest); });
+  EXPECT_THAT(manifests(plan(untagged())), ElementsAre(images_[0].digest));
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_manifests*"), 2);
+}
 
-// S365
+// S417
+TEST_F(PurgeTest, ARepositoryThatNeverRestsIsGivenUp) {
+  std::size_t gone = 0;
+  before_the_manifests([&] { fake_.remove_manifest("app", images_.at(gone++).digest); }, true);
+  EXPECT_THAT(plan(untagged()), HasCode(Errc::corrupt));
+  EXPECT_EQ(fake_.server().count("GET", "/acr/v1/app/_manifests*"), 3);
+}
+
+// S441
+TEST_F(PurgeTest, OfSeveralNamedRepositoriesTheOthersArePlanned) {
+  fake_.add_image("other", "v1", {"other"});
+  fake_.fault({.target = "/acr/v1/other/_tags*"}, fault::status(200, R"({"tags":null})"));
+  auto both = old("app:1");
+  both.filters.emplace_back("other:.*");
+  const auto planned = plan(both);
+  EXPECT_THAT(tags(planned), ElementsAre("a1"));
+  ASSERT_EQ(planned->skipped.size(), 1U);
+  EXPECT_EQ(planned->skipped[0].reference, fake_.host() + "/other");
+  EXPECT_EQ(planned->skipped[0].error->code(), Errc::corrupt);
+}
 
 TEST_F(PurgeTest, RefusesOptionsThatMakeNoSense) {
   const auto with = [&](auto change) {
@@ -228,8 +246,6 @@ TEST_F(PurgeTest, AnExponentialExpressionIsAnErrorAndNoWait) {
   age(std::string(60, 'a') + "b", 60);
   EXPECT_THAT(plan(old("app:^(a+)+$")), HasCode(Errc::too_large));
 }
-
-// S442
 
 }  // namespace
 }  // namespace berth::test

@@ -6,12 +6,6 @@
 namespace berth::test {
 namespace {
 
-using acr::PurgeOptions;
-using acr::PurgeSkipped;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
-
 TEST_F(PurgeTest, DeletesTagsAndLeavesTheirManifests) {
   std::vector<std::string> told;
   auto options = old("app:[12]");

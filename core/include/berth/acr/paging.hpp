@@ -8,12 +8,17 @@
 #include <optional>
 #include <ranges>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "berth/base/result.hpp"
 
 namespace berth::acr {
+
+/// Part of the message of every error (corrupt) that says of a list that it holds fewer than its
+/// repository counts, and of no other one.
+inline constexpr std::string_view kShortList = "the list was cut short";
 
 /// One page of a list.
 template <class T>
