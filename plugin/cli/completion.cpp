@@ -30,26 +30,23 @@ _berth() {
     *[[:space:]]) cur= ;;
     *) cur=${words[${#words[@]}-1]}; unset "words[${#words[@]}-1]" ;;
   esac
-  for word in "${words[@]:1}"; do
-    case $word in -*) ;; *) command=$word; break ;; esac
-  done
   local commands="ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version"
+  # Before it stand options, and what they take.
+  for word in "${words[@]:1}"; do
+    case " $commands " in *" $word "*) command=$word; break ;; esac
+  done
   COMPREPLY=()
-  if [ -z "$command" ]; then
-    case $cur in
-      -*) COMPREPLY=($(compgen -W "--help --version --json --offline --verbose" -- "$cur")) ;;
-      *) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-    esac
-    return
-  fi
+  case $cur in
+    -*) COMPREPLY=($(berth __complete ${command:+--of "$command"} -- "$cur" 2>/dev/null)); return ;;
+  esac
   case $command in
+    '') COMPREPLY=($(compgen -W "$commands" -- "$cur")); return ;;
     cache) COMPREPLY=($(compgen -W "status verify prune limit" -- "$cur")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")); return ;;
     unmount) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     version) return ;;
   esac
   case $cur in
-    -*) COMPREPLY=($(berth __complete --of "$command" -- "$cur" 2>/dev/null)) ;;
     /*|./*|../*) COMPREPLY=($(compgen -f -- "$cur")) ;;
     *)
       local IFS=$'\n'
@@ -66,6 +63,7 @@ constexpr std::string_view kZsh = R"zsh(#compdef berth
 # zsh completion for berth
 _berth() {
   local -a commands places
+  local command word
   commands=(
     'ls:list repositories, tags, a manifest'"'"'s files' 'tree:draw what stands below a place' 'cat:write files to standard output'
     'stat:show what is known of a place' 'set:set properties'
@@ -75,23 +73,27 @@ _berth() {
     'setup:have a tool ask berth for credentials'
     'completion:print a completion script' 'version:print the version'
   )
-  if (( CURRENT == 2 )); then
-    _describe command commands
+  # Before it stand options, and what they take.
+  for word in "${(@)words[2,CURRENT-1]}"; do
+    if [[ -n $word && -n ${commands[(r)${(b)word}:*]} ]]; then command=$word; break; fi
+  done
+  if [[ ${words[CURRENT]} == -* ]]; then
+    compadd -- ${(f)"$(berth __complete ${command:+--of} ${command:+$command} -- "${words[CURRENT]}" 2>/dev/null)"}
     return
   fi
-  case ${words[2]} in
+  case $command in
+    '') _describe command commands; return ;;
     cache) compadd status verify prune limit; return ;;
     completion) compadd bash zsh fish; return ;;
     unmount) _files -/; return ;;
     version) return ;;
   esac
   case ${words[CURRENT]} in
-    -*) compadd -- ${(f)"$(berth __complete --of ${words[2]} -- "${words[CURRENT]}" 2>/dev/null)"} ;;
     /*|./*|../*) _files ;;
     *)
       places=(${(f)"$(berth __complete -- "${words[CURRENT]}" 2>/dev/null)"})
       compadd -S '' -a places
-      [[ ${words[2]} == mount ]] && _files -/ ;;
+      [[ $command == mount ]] && _files -/ ;;
   esac
 }
 compdef _berth berth
@@ -99,22 +101,29 @@ compdef _berth berth
 
 constexpr std::string_view kFish = R"fish(# fish completion for berth
 function __berth_places
+    string match -q -- '-*' (commandline -ct); and return
     berth __complete -- (commandline -ct) 2>/dev/null
 end
 function __berth_options
-    string match -q -- '-*' (commandline -ct); and berth __complete --of (commandline -opc)[2] -- (commandline -ct) 2>/dev/null
+    string match -q -- '-*' (commandline -ct); or return
+    # Before the command stand options, and what they take.
+    set -l of
+    for word in (commandline -opc)[2..-1]
+        if contains -- $word $__berth_commands
+            set of --of $word
+            break
+        end
+    end
+    berth __complete $of -- (commandline -ct) 2>/dev/null
 end
-set -l commands ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version
+set -g __berth_commands ls tree cat stat set deleted purge cp tag untag rm mount unmount refresh cache doctor login logout whoami token setup completion version
 complete -c berth -f
-complete -c berth -n "not __fish_seen_subcommand_from $commands" -a "$commands"
+complete -c berth -n "not __fish_seen_subcommand_from $__berth_commands" -a "$__berth_commands"
 complete -c berth -n "__fish_seen_subcommand_from ls tree cat stat set deleted purge cp tag untag rm mount refresh doctor" -a "(__berth_places)"
-complete -c berth -n "__fish_seen_subcommand_from $commands" -a "(__berth_options)"
+complete -c berth -a "(__berth_options)"
 complete -c berth -n "__fish_seen_subcommand_from cp mount unmount refresh" -F
 complete -c berth -n "__fish_seen_subcommand_from cache" -a "status verify prune limit"
 complete -c berth -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
-for option in json offline plain-http verbose password-stdin no-progress
-    complete -c berth -l $option
-end
 for option in platform username timeout
     complete -c berth -l $option -x
 end

@@ -94,10 +94,12 @@ class Parser {
     std::vector<std::string> names;
     const auto found =
         app_.get_subcommands([&](const CLI::App* sub) { return sub->check_name(command); });
-    if (found.empty()) return names;
-    for (const CLI::App* app : {found.front(), &app_}) {
-      const auto shown = app->get_options([](const CLI::Option* option) {
-        return !option->get_group().empty() && option->get_name() != "--version";
+    std::vector<const CLI::App*> apps{&app_};
+    if (!found.empty()) apps.push_back(found.front());
+    for (const CLI::App* app : apps) {
+      const auto shown = app->get_options([&](const CLI::Option* option) {
+        const bool is_of_none = !found.empty() && option->get_name() == "--version";
+        return !option->get_group().empty() && !is_of_none;
       });
       for (const CLI::Option* option : shown) {
         for (const std::string& name : option->get_lnames()) names.push_back("--" + name);

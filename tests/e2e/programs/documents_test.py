@@ -128,9 +128,28 @@ class Documents(Case):
         self.assertEqual(bash("berth purge --un"), ["--untagged", "--untagged-only"])
         self.assertIn("--platform", bash("berth ls --"))
         self.assertNotIn("--untagged", bash("berth ls --"))
-        if shutil.which("fish"):
-            found = self.sh(f"fish --no-config -c \"source {scripts['fish']}; complete -C 'berth purge --tr'\"")
-            self.assertEqual(found.split(), ["--trust-lists"])
+        for line, found in {"berth purge --tr": ["--trust-lists"], "berth --timeout 5 ls --pl": ["--plain-http", "--platform"],
+                            "berth --json purge --tr": ["--trust-lists"], "berth --plat": ["--platform"], "berth --timeout 5 --plat": ["--platform"],
+                            "berth cache --off": ["--offline"], "berth unmount --off": ["--offline"], "berth completion --off": ["--offline"],
+                            "berth version --off": ["--offline"]}.items():
+            with self.subTest(line):
+                self.assertEqual(bash(line), found)
+                for shell, offered in (("fish", self.offered_by_fish), ("zsh", self.offered_by_zsh)):
+                    if shutil.which(shell):
+                        self.assertEqual(offered(scripts[shell], line), found, shell)
+        self.assertIn("purge", bash("berth --timeout 5 p"))
+
+    def offered_by_fish(self, script, line):
+        found = self.sh(f"fish --no-config -c \"source {script}; complete -C '{line}'\"")
+        return sorted(each.split("\t")[0] for each in found.splitlines())
+
+    def offered_by_zsh(self, script, line):
+        """What its function would add to the completions of the line's last word."""
+        tab = self.folder / "tab.zsh"
+        tab.write_text("compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- $@ }\ncompdef() { }\n"
+                       f"source {script}\nwords=({line})\nCURRENT=$#words\n_berth\n")
+        found = self.sh(f"zsh -f {tab}")
+        return sorted(found.split())
 
     def test_doctor_says_what_is_wrong_and_exits_so(self):
         r = self.registry("htpasswd")

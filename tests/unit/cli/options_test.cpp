@@ -169,7 +169,14 @@ TEST(OptionsTest, KnowsTheOptionsOfACommand) {
   EXPECT_EQ(std::ranges::count(purge, "--version"), 0);
   EXPECT_EQ(std::ranges::count(options_of("ls"), "--filter"), 0);
   EXPECT_EQ(std::ranges::count(options_of("token"), "--helper"), 0) << "of no use to a person";
-  EXPECT_TRUE(options_of("frobnicate").empty());
+  EXPECT_EQ(std::ranges::count(options_of("cache"), "--help"), 1);
+  for (const char* no_command : {"", "frobnicate"}) {
+    const auto common = options_of(no_command);
+    for (const char* each : {"--timeout", "--platform", "--version", "--help"}) {
+      EXPECT_EQ(std::ranges::count(common, each), 1) << each;
+    }
+    EXPECT_EQ(std::ranges::count(common, "--filter"), 0);
+  }
 }
 
 TEST(OptionsTest, FindsTheNearestNameOrNone) {
