@@ -143,24 +143,33 @@ Result<void> check_outside(const Options& options, const fs::path& cache) {
   return {};
 }
 
+/// Not opened: it may be a pipe, which gives its bytes once.
+Result<void> check_readable(std::string_view option, const fs::path& path, bool is_folder = false) {
+  if (path.empty()) return {};
+  std::error_code error;
+  int why = ::access(path.c_str(), R_OK) == 0 ? 0 : errno;
+  if (why == 0 && fs::is_directory(path, error) != is_folder) why = is_folder ? ENOTDIR : EISDIR;
+  if (why == 0) return {};
+  return Error(Errc::invalid_argument, fmt::format("-o {}={}: {}", option, path.string(),
+                                                   std::generic_category().message(why)));
+}
+
 /// A name that was misspelled is told to whoever mounts: later only the log would say it, of each
-/// request.
+/// request. Credentials come and go while it is mounted; nobody is let in before they are there.
 Result<void> check_named_files(const Options& options) {
-  const auto check = [](std::string_view option, const fs::path& file) -> Result<void> {
-    if (file.empty()) return {};
-    // Not opened: it may be a pipe, which gives its bytes once.
-    std::error_code error;
-    int why = ::access(file.c_str(), R_OK) == 0 ? 0 : errno;
-    if (why == 0 && fs::is_directory(file, error)) why = EISDIR;
-    if (why == 0) return {};
-    return Error(Errc::invalid_argument, fmt::format("-o {}={}: {}", option, file.string(),
-                                                     std::generic_category().message(why)));
-  };
-  TRY(check("authfile", options.auth_file.value_or(fs::path{})));
-  TRY(check("ca_file", options.ca_file));
-  TRY(check("cert_file", options.cert_file));
-  TRY(check("key_file", options.key_file));
-  return check("key_password_file", options.key_password_file);
+  TRY(check_readable("ca_file", options.ca_file));
+  TRY(check_readable("cert_file", options.cert_file));
+  TRY(check_readable("key_file", options.key_file));
+  TRY(check_readable("key_password_file", options.key_password_file));
+  for (const auto& done :
+       {check_readable("authfile", options.auth_file.value_or(fs::path{})),
+        check_readable("config", options.docker_config_dir.value_or(fs::path{}), true)}) {
+    if (done) continue;
+    const std::string text = done.error().message() + ": mounted without it, until it is there";
+    log::warning(text);
+    std::fprintf(stderr, "berthfs: warning: %s\n", text::escape_for_terminal(text).c_str());
+  }
+  return {};
 }
 
 /// A tag or digest that the registry says is not there would only be an empty mount; one that

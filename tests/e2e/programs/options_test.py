@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of a mount, each once through berthfs, and what --json says."""
 import base64
+import contextlib
 import errno
 import json
 import os
@@ -117,11 +118,30 @@ class MountOptions(Case):
         mnt = self.folder / "mnt"
         mnt.mkdir()
         gone = self.folder / "gone"
-        for option in ("authfile", "ca_file", "cert_file", "cert_file=/dev/null,key_file", "key_password_file"):
+        for option in ("ca_file", "cert_file", "cert_file=/dev/null,key_file", "key_password_file"):
             for file, why in ((gone, "No such file or directory"), (self.folder, "Is a directory")):
                 said = self.berth("mount", "-o", f"{option}={file}", "localhost:1", mnt, status=2).stderr
                 self.assertIn(f"-o {option.rpartition(',')[2]}={file}: {why}", said)
         self.assertFalse(os.path.ismount(mnt))
+
+    def test_credentials_that_are_not_there_yet_are_said_and_taken_when_they_come(self):
+        """S403"""
+        r = self.registry("htpasswd")
+        r.push_image("private/app", ["v1"], [b"layer"])
+        auth, docker, mnt = self.folder / "auth.json", self.folder / "docker", self.folder / "mnt"
+        mnt.mkdir()
+        self.mounts.append(mnt)
+        said = self.berth("mount", "-o", f"authfile={auth},config={docker}", r.host, mnt).stderr
+        for option in (f"authfile={auth}", f"config={docker}"):
+            self.assertIn(f"berthfs: warning: -o {option}: No such file or directory: mounted without it, until it is there\n", said)
+            self.assertIn(f"-o {option}: No such file or directory", (mnt / ".berth/log").read_text())
+        self.assert_errno(errno.EACCES, os.listdir, mnt / "private/app")
+        auth.touch(mode=0o600)
+        auth.write_text(json.dumps({"auths": {r.host: {"auth": base64.b64encode(b"alice:wonder").decode()}}}))
+        def is_let_in():
+            with contextlib.suppress(PermissionError):
+                return os.listdir(mnt / "private/app") == ["v1"]
+        wait_until(is_let_in, what="the login")
 
     def test_timeout_and_verbose_of_the_command_reach_the_mount(self):
         r = self.fake_registry("--sample", faults=[{"target": "*/tags/list*", "times": 0, "action": "stall_head"}])
