@@ -6,10 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <iterator>
 #include <system_error>
 
 #include "berth/base/text.hpp"
@@ -183,26 +181,42 @@ std::string_view word(Verdict verdict) {
   return "problem";
 }
 
-void print(Workspace& workspace, const std::vector<Finding>& findings) {
-  if (workspace.options().json) {
-    json::Node array = json::Node::array();
-    for (const auto& finding : findings) {
+/// Findings as they are made, a line each: the next may take a while. With --json one document at
+/// the end.
+class Telling {
+ public:
+  explicit Telling(Workspace& workspace)
+      : workspace_(workspace) {}
+
+  void one(const Finding& finding) {
+    has_failed_ = has_failed_ || finding.verdict == Verdict::bad;
+    if (workspace_.options().json) {
       json::Node object = json::Node::object();
       object.set("area", finding.area);
       object.set("verdict", word(finding.verdict));
       object.set("sentence", finding.sentence);
-      array.push_back(std::move(object));
+      document_.push_back(std::move(object));
+      return;
     }
-    workspace.io().print(array.to_text(2) + "\n");
-    return;
-  }
-  for (const auto& finding : findings) {
     std::string line(word(finding.verdict));
     line.resize(9, ' ');
-    workspace.io().print(line + finding.area + ": " + text::escape_for_terminal(finding.sentence) +
-                         "\n");
+    workspace_.io().print(line + finding.area + ": " + text::escape_for_terminal(finding.sentence) +
+                          "\n");
+    has_failed_ = !workspace_.io().flush() || has_failed_;
   }
-}
+  void all(const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) one(finding);
+  }
+  int end() {
+    if (workspace_.options().json) workspace_.io().print(document_.to_text(2) + "\n");
+    return has_failed_ ? kFailed : kDone;
+  }
+
+ private:
+  Workspace& workspace_;
+  json::Node document_ = json::Node::array();
+  bool has_failed_ = false;
+};
 
 }  // namespace
 
@@ -215,30 +229,24 @@ int run_doctor(const DoctorCommand& command, Workspace& workspace) {
     }
     workspace.name_hosts({command.registry});
   }
-  std::vector<Finding> findings;
-  const auto append = [&](std::vector<Finding> more) {
-    std::ranges::move(more, std::back_inserter(findings));
-  };
+  Telling tell(workspace);
   if (command.credentials_only) {
     const std::string registry = parse_place(command.registry)->registry;
-    append(walk_credentials(workspace, registry));
-    append(check_acceptance(workspace, registry));
+    tell.all(walk_credentials(workspace, registry));
+    tell.all(check_acceptance(workspace, registry));
   } else {
-    append(check_fuse(workspace.io().environment(), "/dev/fuse", "/etc/fuse.conf"));
-    append(check_updatedb("/etc/updatedb.conf"));
-    append(check_cache(workspace));
+    tell.all(check_fuse(workspace.io().environment(), "/dev/fuse", "/etc/fuse.conf"));
+    tell.all(check_updatedb("/etc/updatedb.conf"));
+    tell.all(check_cache(workspace));
   }
   if (command.registry.empty()) {
-    append(check_known_credentials(workspace));
+    check_known_credentials(workspace, [&](const Finding& finding) { tell.one(finding); });
   } else if (!command.credentials_only) {
     const std::string registry = parse_place(command.registry)->registry;
-    append(check_credentials(workspace, registry));
-    append(check_network(workspace, registry));
+    tell.all(check_credentials(workspace, registry));
+    tell.all(check_network(workspace, registry));
   }
-  print(workspace, findings);
-  const bool problem =
-      std::ranges::any_of(findings, [](const Finding& f) { return f.verdict == Verdict::bad; });
-  return problem ? kFailed : kDone;
+  return tell.end();
 }
 
 }  // namespace berth::cli

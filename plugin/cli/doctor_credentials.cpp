@@ -174,18 +174,16 @@ std::vector<Finding> check_credentials(Workspace& workspace, const std::string& 
   return findings;
 }
 
-std::vector<Finding> check_known_credentials(Workspace& workspace) {
+void check_known_credentials(Workspace& workspace, const std::function<void(Finding)>& tell) {
   auto hub = workspace.hub();
-  if (!hub) return {};
-  std::vector<Finding> findings;
-  for (const std::string& registry : (*hub)->known_registries()) {
+  if (!hub) return;
+  const auto registries = (*hub)->known_registries();
+  for (const std::string& registry : registries) {
     const auto lookup = (*hub)->keychain().find(registry, "", workspace.context());
-    findings.push_back(outcome_of(workspace, registry, lookup));
+    tell(outcome_of(workspace, registry, lookup));
   }
-  if (findings.empty()) findings.push_back(good("No registry is configured or logged in to."));
-  findings.push_back(
-      {"network", Verdict::good, "No registry was asked: `berth doctor REGISTRY` asks one."});
-  return findings;
+  if (registries.empty()) tell(good("No registry is configured or logged in to."));
+  tell({"network", Verdict::good, "No registry was asked: `berth doctor REGISTRY` asks one."});
 }
 
 std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& registry) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,8 @@ std::vector<Finding> walk_credentials(Workspace& workspace, const std::string& r
 /// What the registry asks for, and whether it takes what it is shown.
 std::vector<Finding> check_acceptance(Workspace& workspace, const std::string& registry);
 
-/// What each registry that is configured or logged in to would be shown. Asks no registry; helpers
-/// run.
-std::vector<Finding> check_known_credentials(Workspace& workspace);
+/// What each registry that is configured or logged in to would be shown, told one by one: helpers
+/// run, and one may take half a minute. Asks no registry.
+void check_known_credentials(Workspace& workspace, const std::function<void(Finding)>& tell);
 
 }  // namespace berth::cli

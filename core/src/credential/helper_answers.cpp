@@ -20,12 +20,9 @@ bool is_callers_own(const HelperAnswers::Answer& answer, const Context& context)
   return !answer && !context.check();
 }
 
-/// The helper's time was over and not the caller's: to the caller it failed, as one that says so.
-HelperAnswers::Answer as_failure(HelperAnswers::Answer answer, const Context& context) {
-  const bool is_late =
-      !answer && answer.error().code() == Errc::timeout && !is_callers_own(answer, context);
-  if (!is_late) return answer;
-  return Error(Errc::unauthenticated, answer.error().message());
+/// The helper's time was over and not the caller's.
+bool is_late(const HelperAnswers::Answer& answer, const Context& context) {
+  return !answer && answer.error().code() == Errc::timeout && !is_callers_own(answer, context);
 }
 
 }  // namespace
@@ -39,6 +36,7 @@ HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::str
       Entry& entry = entries_[key];
       if (entry.answer && clock_.ticks() < entry.expires) return *entry.answer;
       if (!entry.running) {
+        if (auto refused = refuse_hung(name, server_url)) return *std::move(refused);
         if (context.is_nonblocking()) break;  // what is asked says why
         entry.running = true;
         break;
@@ -54,9 +52,25 @@ HelperAnswers::Answer HelperAnswers::ask(const std::string& name, const std::str
   // Whoever waits is woken however this ends, be it by an exception.
   std::optional<Answer> kept;
   const OnExit end([&] { settle(key, kept); });
-  Answer answer = as_failure(ask(context.with_timeout(timeout_)), context);
+  Answer answer = ask(context.with_timeout(timeout_));
+  if (is_late(answer, context)) {
+    // To the caller it failed, as one that says so.
+    answer = Error(Errc::unauthenticated, answer.error().message());
+    const MutexLock lock(mutex_);
+    if (name != kRoutes) {
+      hung_[name] = {answer.error().message(), clock_.ticks() + kFailureLifetime};
+    }
+  }
   if (!is_callers_own(answer, context)) kept = answer;
   return answer;
+}
+
+std::optional<Error> HelperAnswers::refuse_hung(const std::string& name,
+                                                const std::string& server_url) {
+  const auto found = hung_.find(name);
+  if (found == hung_.end() || clock_.ticks() >= found->second.until) return std::nullopt;
+  return Error(Errc::unauthenticated, fmt::format("helper {} is not asked for {} after {}", name,
+                                                  server_url, found->second.why));
 }
 
 void HelperAnswers::settle(const Key& key, const std::optional<Answer>& answer) {

@@ -14,9 +14,13 @@
 
 namespace berth::credential {
 
-/// What helpers answered, kept for a while, and one run however many wait. Thread safe.
+/// What helpers answered, kept for a while, and one run however many wait. One that did not answer
+/// in time would hang for its next server as well: for a while it is not asked. Thread safe.
 class HelperAnswers {
  public:
+  /// Berth's own routes lead to many helpers: that one hangs says nothing of the others.
+  static constexpr const char* kRoutes = "berth";
+
   using Answer = Result<std::optional<Credential>>;
 
   HelperAnswers(Clock& clock, std::chrono::seconds timeout, std::chrono::seconds lifetime)
@@ -39,6 +43,12 @@ class HelperAnswers {
     Clock::SteadyTime given{};
     Clock::SteadyTime expires{};
   };
+  struct Hung {
+    std::string why;
+    Clock::SteadyTime until{};
+  };
+  std::optional<Error> refuse_hung(const std::string& name, const std::string& server_url)
+      BERTH_REQUIRES(mutex_);
   /// One run is over; nullopt: with nothing that others may have.
   void settle(const Key& key, const std::optional<Answer>& answer);
 
@@ -48,6 +58,7 @@ class HelperAnswers {
   Mutex mutex_;
   CondVar done_;
   std::map<Key, Entry> entries_ BERTH_GUARDED_BY(mutex_);
+  std::map<std::string, Hung> hung_ BERTH_GUARDED_BY(mutex_);  ///< by helper
 };
 
 }  // namespace berth::credential

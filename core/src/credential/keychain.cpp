@@ -220,7 +220,7 @@ Search::Found Search::in_routes() {
   Router* routes = TRY(router());
   std::vector<Tried> steps;
   const auto ask = [&](const Context& limited) { return routes->get(key, limited, &steps); };
-  Found answer = helpers.ask("berth", key.text(), ask, context);
+  Found answer = helpers.ask(HelperAnswers::kRoutes, key.text(), ask, context);
   if (!answer) return answer;
   if (steps.empty()) {
     steps.push_back({.source = "berth's routes", .outcome = *answer ? "found" : "none"});

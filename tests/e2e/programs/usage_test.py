@@ -91,6 +91,25 @@ class Doctor(Case):
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("is read-only", lines[0])
 
+    def test_findings_are_printed_as_they_are_made(self):
+        """S419"""
+        docker, gate = self.folder / "docker", self.folder / "gate"
+        helper = self.folder / "docker-credential-slow"
+        docker.mkdir()
+        (docker / "config.json").write_text(json.dumps({"auths": {"a.example": {"auth": base64.b64encode(b"u:p").decode()}},
+                                                        "credHelpers": {"b.example": "slow"}}))
+        os.mkfifo(gate)
+        helper.write_text(f"#!/bin/sh\ncat {gate}\n")
+        helper.chmod(0o755)
+        process = self.start("--config", docker, "doctor", env={"PATH": f"{self.folder}:{self.env['PATH']}"}, text=True)
+        lines = []
+        while not any("a.example" in line for line in lines):
+            lines.append(process.stdout.readline())
+            self.assertTrue(lines[-1], "it ended")
+        gate.write_text('{"ServerURL": "", "Username": "v", "Secret": "p"}')
+        rest = process.communicate(timeout=60)[0]
+        self.assertRegex(rest, r"b\.example gets the credential from .* \(user v\)")
+
 
 class Cache(Case):
     def test_a_folder_that_cannot_be_made_is_a_failure_like_any_other(self):

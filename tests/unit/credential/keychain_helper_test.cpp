@@ -173,5 +173,27 @@ TEST_F(KeychainTest, AHangingHelperIsKilled) {
   EXPECT_NE(::kill(pid, 0), 0) << "the helper still runs";
 }
 
+// S418
+TEST_F(KeychainTest, AHelperThatHungIsNotAskedForItsNextServerForAWhile) {
+  const std::string log = (home.folder / "log").string();
+  home.helper("hang", "echo $url >> " + log + "; exec sleep 600");
+  home.helper("well", answer("u"));
+  home.docker(R"({"credHelpers":{"a.example":"hang","b.example":"hang","c.example":"well"}})");
+  test::FakeClock clock;
+  KeychainOptions given = options();
+  given.helper_timeout = std::chrono::seconds(1);
+  given.clock = &clock;
+  Keychain keychain(given);
+  EXPECT_THAT(keychain.find("a.example", "", Context()), test::HasCode(Errc::unauthenticated));
+  const auto next = keychain.find("b.example", "", Context());
+  EXPECT_THAT(next, test::HasCode(Errc::unauthenticated));
+  EXPECT_THAT(next.error().message(), HasSubstr("helper hang is not asked for b.example after"));
+  EXPECT_THAT(keychain.find("c.example", "", Context()), test::IsOk());
+  EXPECT_EQ(home.read("log"), "a.example\n");
+  clock.advance(std::chrono::seconds(5));
+  EXPECT_THAT(keychain.find("b.example", "", Context()), test::HasCode(Errc::unauthenticated));
+  EXPECT_EQ(home.read("log"), "a.example\nb.example\n");
+}
+
 }  // namespace
 }  // namespace berth::credential
