@@ -11,6 +11,8 @@ namespace {
 
 /// Less than a few manifests and the cache's own bookkeeping need: nobody means it.
 constexpr std::uint64_t kLeast = 1024 * 1024;
+/// A bare number up to here was probably meant as gigabytes.
+constexpr std::uint64_t kMostGigabytes = 1024;
 
 }  // namespace
 
@@ -19,9 +21,10 @@ Result<std::uint64_t> parse_limit(std::string_view text) {
   if (bytes == 0 || bytes >= kLeast) return bytes;
   const std::string written(trim(text));
   const bool without_unit = parse_unsigned(written).has_value();
-  return Error(Errc::invalid_argument,
-               without_unit ? written + " bytes are too small for a cache: say " + written + "G"
-                            : written + " is too small for a cache: say 1M or more");
+  const bool means_gigabytes = without_unit && bytes <= kMostGigabytes;
+  return Error(Errc::invalid_argument, written + (without_unit ? " bytes are" : " is") +
+                                           " too small for a cache: say " +
+                                           (means_gigabytes ? written + "G" : "1M or more"));
 }
 
 }  // namespace berth::text

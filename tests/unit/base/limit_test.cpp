@@ -21,6 +21,9 @@ TEST(LimitTest, SaysWhatWasProbablyMeant) {
   const auto bare = text::parse_limit(" 20 ");
   EXPECT_THAT(bare, HasCode(Errc::invalid_argument));
   EXPECT_EQ(bare.error().message(), "20 bytes are too small for a cache: say 20G");
+  const auto many = text::parse_limit("1000000");
+  EXPECT_THAT(many, HasCode(Errc::invalid_argument));
+  EXPECT_EQ(many.error().message(), "1000000 bytes are too small for a cache: say 1M or more");
   const auto little = text::parse_limit("512K");
   EXPECT_THAT(little, HasCode(Errc::invalid_argument));
   EXPECT_EQ(little.error().message(), "512K is too small for a cache: say 1M or more");
