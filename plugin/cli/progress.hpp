@@ -17,8 +17,9 @@ namespace berth::cli {
 /// What a transfer does now: bytes per second over the last few seconds. Not thread safe.
 class RecentRate {
  public:
-  /// Takes in that `done` bytes had come at `seconds` after the beginning; both only grow. The
-  /// rate, 0 while nothing can be told.
+  /// Takes in that `done` bytes had come at `seconds` after the beginning, which only grow;
+  /// fewer bytes than before are another file's, counted anew. The rate, 0 while nothing can be
+  /// told.
   std::uint64_t update(double seconds, std::uint64_t done);
 
  private:
