@@ -100,6 +100,12 @@ Result<json::Node::Object> change(const Managed& what, const SetCommand& command
   return fields;
 }
 
+/// The place is no name of a tag, manifest or repository, or its registry has no properties: then
+/// what is in no list is absent.
+bool knows_no_more(const Error& error) {
+  return error.code() == Errc::invalid_argument || error.code() == Errc::unsupported;
+}
+
 Result<json::Node::Object> set(const SetCommand& command, Workspace& workspace) {
   const acr::ChangeableProperties changes = TRY(parse_changes(command.changes));
   auto what = find_in_tree(command, workspace);
@@ -108,6 +114,7 @@ Result<json::Node::Object> set(const SetCommand& command, Workspace& workspace) 
     // What no list shows may be there all the same: can_list=false is taken back by the name.
     absent = what.error();
     what = find_managed(command.place, workspace);
+    if (!what && !knows_no_more(what.error())) return std::move(what).error();
     if (!what || what->repository.empty()) return *std::move(absent);
   }
   if (!what) return std::move(what).error();

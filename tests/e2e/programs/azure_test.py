@@ -361,6 +361,10 @@ class Locks(AzureCase):
         self.assertEqual(self.berth("ls", library).stdout.split(), ["artifact", "hello", "multi"])
         self.assertIn("there is no", self.berth("set", f"{library}/none", "can_list=true", status=3).stderr)
 
+    def test_what_is_refused_while_it_is_looked_for_is_not_absent(self):  # S450
+        r = self.fake_registry("--sample", faults=[{"target": "*/tags/list*", "times": 0, "action": "error", "status": 403, "code": "DENIED"}])
+        self.assertNotIn("there is no", self.berth("set", f"{r.host}/library/hello:none", "can_list=true", status=4).stderr)
+
     def test_what_is_not_to_be_read_is_listed_and_names_its_lock(self):  # S450
         r = self.azure()
         hello = f"{r.host}/library/hello"
