@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fake registry as a program, to run beside a real mount: prints the address that it listens
-// on as its first line, and serves until its standard input ends or it is killed.
+// on as its first line, and serves until its standard input ends or a signal asks for it.
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -159,11 +164,45 @@ std::string requests_so_far(berth::test::FakeRegistry& registry) {
   return out.dump();
 }
 
+/// Lines of standard input, until that ends or SIGTERM or SIGINT asks for the end: what was made,
+/// the certificates' folder, is removed then as well.
+class Commands {
+ public:
+  /// Before there are threads.
+  Commands() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  }
+  std::optional<std::string> next() {
+    for (;;) {
+      if (const std::size_t end = read_.find('\n'); end != std::string::npos) {
+        std::string line = read_.substr(0, end);
+        read_.erase(0, end + 1);
+        return line;
+      }
+      std::array<pollfd, 2> waiting{{{STDIN_FILENO, POLLIN, 0}, {signals_, POLLIN, 0}}};
+      if (::poll(waiting.data(), waiting.size(), -1) < 0 || waiting[1].revents != 0) return {};
+      std::array<char, 4096> bytes{};
+      const ssize_t count = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+      if (count <= 0) return {};
+      read_.append(bytes.data(), static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  int signals_ = -1;
+  std::string read_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   // A test that dies must not leave this behind.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  Commands commands;
   const Arguments arguments = parse(argc, argv);
   berth::test::FakeRegistry registry(arguments.behaviour, arguments.server);
   fill(registry, arguments);
@@ -184,9 +223,9 @@ int main(int argc, char** argv) try {
   std::cout.flush();
   // "requests" tells those since the last such line, "clear" ends all faults; the end of the input
   // ends the registry.
-  for (std::string line; std::getline(std::cin, line);) {
-    if (line == "requests") std::cout << requests_so_far(registry) << std::endl;
-    if (line != "clear") continue;
+  while (const auto line = commands.next()) {
+    if (*line == "requests") std::cout << requests_so_far(registry) << std::endl;
+    if (*line != "clear") continue;
     registry.clear_faults();
     std::cout << "cleared" << std::endl;
   }

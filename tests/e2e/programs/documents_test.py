@@ -5,8 +5,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import unittest
+import unittest.mock
 
 from harness import BIN, ROOT, Case
 
@@ -268,6 +270,19 @@ class Documents(Case):
         for word in re.findall(r"\bFl (-?[\w-]+)", page):
             flags |= {"-" + word} if word.startswith("-") else {"-" + letter for letter in word}
         return flags
+
+
+class Support(Case):
+    def test_the_fake_registry_leaves_nothing_behind_when_a_signal_ends_it(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            folder = self.folder / number.name
+            folder.mkdir()
+            with unittest.mock.patch.dict(os.environ, TMPDIR=str(folder)):
+                registry = self.fake_registry("--tls")
+            self.assertTrue(os.listdir(folder), "its certificates")
+            registry.process.send_signal(number)
+            self.assertEqual(registry.process.wait(60), 0)
+            self.assertEqual(os.listdir(folder), [])
 
 
 if __name__ == "__main__":
