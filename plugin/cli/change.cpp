@@ -15,8 +15,17 @@ namespace berth::cli {
 namespace {
 
 constexpr int kJobs = 16;
-/// So many tags are named in a message; more are counted.
-constexpr std::size_t kNamed = 5;
+
+/// "a, b": so many are named in a message; more are counted.
+std::string listed(const std::vector<std::string>& all) {
+  constexpr std::size_t kNamed = 5;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i) {
+    names += (i == 0 ? "" : ", ") + all[i];
+  }
+  return all.size() > kNamed ? names + " and " + std::to_string(all.size() - kNamed) + " more"
+                             : names;
+}
 
 /// Lines for people, objects for --json.
 class Report {
@@ -47,9 +56,25 @@ class Report {
   json::Node all_ = json::Node::array();
 };
 
-Result<tree::Tree::Meaning> resolve(Workspace& workspace, const std::string& place) {
+/// A blob's link in a manifest's folder is that manifest's: the blob has a place of its own.
+Result<void> check_not_a_link(const std::string& place, const Located& located,
+                              const tree::Tree::Meaning& meaning) {
+  if (!meaning.is_blob || located.found.node->type() != tree::Type::link) return {};
+  const std::string& digest = meaning.digest->text();
+  const std::size_t colon = digest.find(':');
+  return Error{Errc::invalid_argument, place + " is a link of a manifest's folder: the blob is " +
+                                           meaning.registry + "/" + meaning.repository +
+                                           "/.blobs/" + digest.substr(0, colon) + "/" +
+                                           digest.substr(colon + 1)};
+}
+
+/// `by_link`: a blob may be named by a link to it.
+Result<tree::Tree::Meaning> resolve(Workspace& workspace, const std::string& place,
+                                    bool by_link = true) {
   const Located located = TRY(workspace.locate(place, false));
-  return located.tree->meaning(located.found.node, workspace.context());
+  auto meaning = TRY(located.tree->meaning(located.found.node, workspace.context()));
+  if (!by_link) TRY(check_not_a_link(place, located, meaning));
+  return meaning;
 }
 
 std::string tagged(const tree::Tree::Meaning& meaning) {
@@ -131,7 +156,7 @@ class Remover {
         report_(report) {}
 
   Result<void> remove(const std::string& place) {
-    auto meaning = resolve(workspace_, place);
+    auto meaning = resolve(workspace_, place, false);
     if (!meaning) {
       const bool gone = command_.force && meaning.error().code() == Errc::not_found;
       return gone ? Result<void>() : Result<void>(std::move(meaning).error());
@@ -153,12 +178,7 @@ class Remover {
     const auto tags = TRY(content::tags_leading_to(*meaning.source, meaning.repository,
                                                    *meaning.digest, kJobs, context));
     if (!tags.empty() && !command_.force) {
-      std::string names;
-      for (std::size_t i = 0; i < std::min(tags.size(), kNamed); ++i) {
-        names += (i == 0 ? "" : ", ") + tags[i];
-      }
-      if (tags.size() > kNamed) names += " and " + std::to_string(tags.size() - kNamed) + " more";
-      return Error{Errc::conflict, by_digest(meaning) + " is what " + names +
+      return Error{Errc::conflict, by_digest(meaning) + " is what " + listed(tags) +
                                        (tags.size() == 1 ? " leads" : " lead") +
                                        " to: untag first, or use -f to delete it with its tags"};
     }
@@ -170,8 +190,20 @@ class Remover {
   }
 
   Result<void> blob(const tree::Tree::Meaning& meaning) {
-    content::Changes* changes = TRY(meaning.source->changes(workspace_.context()));
-    TRY(changes->delete_blob(meaning.repository, *meaning.digest, workspace_.context()));
+    const Context& context = workspace_.context();
+    content::Changes* changes = TRY(meaning.source->changes(context));
+    if (!command_.force) {
+      const auto naming = TRY(content::manifests_naming(*meaning.source, meaning.repository,
+                                                        *meaning.digest, kJobs, context));
+      if (!naming.empty()) {
+        std::vector<std::string> names;
+        for (const Digest& digest : naming) names.push_back(digest.text());
+        return Error{Errc::conflict, "blob " + by_digest(meaning) + " is what " + listed(names) +
+                                         (names.size() == 1 ? " needs" : " need") +
+                                         ": delete that first, or use -f"};
+      }
+    }
+    TRY(changes->delete_blob(meaning.repository, *meaning.digest, context));
     forget(workspace_, meaning, true);
     report_.add("deleted", "blob " + by_digest(meaning), std::nullopt);
     return {};

@@ -2,8 +2,10 @@
 #include "berth/content/remove.hpp"
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "berth/base/try.hpp"
 
@@ -62,19 +64,20 @@ Result<std::vector<std::string>> tags_by_listing(Management& management,
   return tags;
 }
 
-/// The manifests that an index names, and those that an index among them names.
-Result<void> add_children(Source& source, const std::string& repository, const Digest& root,
-                          std::set<Digest>& known, std::vector<Digest>& order,
-                          const Context& context) {
+/// A manifest and, of an index, those that it names, and so on; "" for one that is not there.
+using Visit = std::function<void(const Digest& digest, std::string_view text)>;
+Result<void> visit_manifests(Source& source, const std::string& repository, const Digest& root,
+                             std::set<Digest>& known, const Visit& visit, const Context& context) {
   std::deque<Digest> waiting{root};
   while (!waiting.empty()) {
     const Digest digest = waiting.front();
     waiting.pop_front();
     if (!known.insert(digest).second) continue;
-    order.push_back(digest);
     auto raw = source.get_manifest(repository, digest.text(), context);
-    if (!raw && raw.error().code() == Errc::not_found) continue;
-    if (!raw) return std::move(raw).error();
+    const bool is_gone = !raw && raw.error().code() == Errc::not_found;
+    if (!raw && !is_gone) return std::move(raw).error();
+    visit(digest, is_gone ? "" : std::string_view(raw->raw));
+    if (is_gone) continue;
     const auto document = oci::parse_manifest(std::move(raw->raw), raw->media_type, digest);
     if (!document || document->index() == nullptr) continue;
     for (const oci::Descriptor& child : document->index()->manifests) {
@@ -101,6 +104,29 @@ Result<std::vector<std::string>> tags_leading_to(Source& source, const std::stri
   return found;
 }
 
+Result<std::vector<Digest>> manifests_naming(Source& source, const std::string& repository,
+                                             const Digest& blob, int jobs, const Context& context) {
+  const auto tags = TRY(all_tags(source, repository, context));
+  std::set<Digest> leading;
+  for (const auto& digest : TRY(targets(source, repository, tags, jobs, context))) {
+    if (digest) leading.insert(*digest);
+  }
+  const std::vector<Digest> roots(leading.begin(), leading.end());
+  std::vector<std::set<Digest>> naming(roots.size());
+  TRY(work_together(jobs, roots.size(), context,
+                    [&](std::size_t i, const Context& limit) -> Result<void> {
+                      std::set<Digest> known;
+                      const Visit visit = [&](const Digest& digest, std::string_view text) {
+                        if (text.find(blob.text()) != std::string_view::npos)
+                          naming[i].insert(digest);
+                      };
+                      return visit_manifests(source, repository, roots[i], known, visit, limit);
+                    }));
+  std::set<Digest> all;
+  for (std::set<Digest>& some : naming) all.merge(some);
+  return std::vector<Digest>(all.begin(), all.end());
+}
+
 Result<RemovedRepository> remove_repository(Source& source, const std::string& repository, int jobs,
                                             const Context& context) {
   Changes* const changes = TRY(source.changes(context));
@@ -111,10 +137,11 @@ Result<RemovedRepository> remove_repository(Source& source, const std::string& r
   const auto tags = TRY(all_tags(source, repository, context));
   std::set<Digest> known;
   std::vector<Digest> order;  // an index before what it names
+  const Visit visit = [&](const Digest& digest, std::string_view) { order.push_back(digest); };
   for (const auto& digest : TRY(targets(source, repository, tags, jobs, context))) {
     if (!digest) continue;
     ++removed.tags;
-    TRY(add_children(source, repository, *digest, known, order, context));
+    TRY(visit_manifests(source, repository, *digest, known, visit, context));
   }
   for (const Digest& digest : order) {
     auto gone = changes->delete_manifest(repository, digest, context);

@@ -263,7 +263,23 @@ class Tags(Case):
         # S295
         digest = digest_of(b"one")
         place = f"{self.a}/.blobs/sha256/{digest[7:]}"
-        self.assertIn(f"deleted blob {self.a}@{digest}", self.berth("rm", place).stdout)
+        # S453
+        said = self.berth("rm", place, status=1).stderr
+        self.assertIn(f"blob {self.a}@{digest} is what {self.image['digest']} needs: delete that first, or use -f", said)
+        self.assertEqual(self.berth("cat", f"{self.a}:v1/layers/00.tar.gz", env={"BERTH_CACHE": str(self.folder / "fresh")}).stdout, "one")
+        self.assertIn(f"deleted blob {self.a}@{digest}", self.berth("rm", "-f", place).stdout)
+        below_an_index = f"{self.fake_registry('--sample').host}/library/multi/.blobs/sha256/{digest_of(b'amd64 layer')[7:]}"
+        self.assertIn("delete that first", self.berth("rm", below_an_index, status=1).stderr)
+        (self.folder / "data").write_text("of no manifest")
+        alone = json.loads(self.berth("cp", "--json", self.folder / "data", f"{self.a}/.blobs/").stdout)[0]["digest"]
+        self.assertIn(f"deleted blob {self.a}@{alone}", self.berth("rm", f"{self.a}/.blobs/sha256/{alone[7:]}").stdout)
+
+    def test_rm_of_a_link_in_a_manifests_folder_is_wrong_use(self):
+        # S452
+        digest = digest_of(b"one")
+        for options in ((), ("-f",), ("-r",)):
+            said = self.berth("rm", *options, f"{self.a}:v1/layers/00.tar.gz", status=2).stderr
+            self.assertIn(f"{self.a}:v1/layers/00.tar.gz is a link of a manifest's folder: the blob is {self.a}/.blobs/sha256/{digest[7:]}", said)
 
     def test_rm_of_a_repository(self):
         # S295

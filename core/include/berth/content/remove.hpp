@@ -18,6 +18,11 @@ Result<std::vector<std::string>> tags_leading_to(Source& source, const std::stri
                                                  const Digest& digest, int jobs,
                                                  const Context& context);
 
+/// The manifests that name the blob, of those that a tag leads to or an index among them names; by
+/// a request for each, `jobs` at once. One of a type that berth does not know counts as well.
+Result<std::vector<Digest>> manifests_naming(Source& source, const std::string& repository,
+                                             const Digest& blob, int jobs, const Context& context);
+
 struct RemovedRepository {
   bool at_once = false;       ///< by one request: then it is not known how much there was
   std::size_t tags = 0;       ///< that went
