@@ -33,6 +33,7 @@ struct KeychainOptions {
   std::optional<std::filesystem::path> auth_file;  ///< -o authfile= : the only podman file
   std::optional<std::filesystem::path>
       docker_config_dir;  ///< -o config= : instead of $DOCKER_CONFIG
+  /// A helper that needs longer is killed, and not asked for another registry in the next 5 s.
   std::chrono::seconds helper_timeout{30};
   /// A helper's answer is good for this long: some take a second, and a mount asks often.
   std::chrono::seconds helper_answer_lifetime{300};
