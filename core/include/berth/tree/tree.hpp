@@ -143,7 +143,7 @@ class Tree {
   struct Meaning {
     std::shared_ptr<content::Source> source;
     std::string registry, repository;
-    std::string tag;               ///< a tag's link
+    std::string tag;  ///< a tag's link
     /// A manifest's, also of what stands in its folder ("layers", "manifest.json", ...); a blob's.
     std::optional<Digest> digest;
     /// The thing itself, which may be copied, changed or deleted; none of them is a part of it.
