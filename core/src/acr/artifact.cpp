@@ -143,7 +143,7 @@ Result<Digest> RegistryArtifact::tag(const std::string& new_tag, const Context& 
                                      const OperationOptions& options) const {
   TRY(check_tag(new_tag));
   const auto scope = TRY(state_->core->dress(options));
-  const Digest tagged = TRY(
+  Digest tagged = TRY(
       state_->core->registry().tag(state_->repository, state_->best_reference(), new_tag, context));
   state_->settle(tagged);
   return tagged;
