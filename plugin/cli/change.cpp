@@ -197,6 +197,7 @@ class Remover {
                                                         *meaning.digest, kJobs, context));
       if (!naming.empty()) {
         std::vector<std::string> names;
+        names.reserve(naming.size());
         for (const Digest& digest : naming) names.push_back(digest.text());
         return Error{Errc::conflict, "blob " + by_digest(meaning) + " is what " + listed(names) +
                                          (names.size() == 1 ? " needs" : " need") +
