@@ -59,7 +59,7 @@ Result<std::string> probe_scheme(http::Transport& transport, const std::string& 
   }
   // What answered the first bytes of TLS in plain text speaks http, whatever became of this
   // request.
-  if (!plain && tls.error().sys_errno() == EPROTO) return std::move(plain).error();
+  if (!plain && tls.error().sys_errno() == EPROTO) return plain.error();
   if (!plain || *plain == 400) return std::move(tls).error();
   log::info(
       fmt::format("{} does not speak TLS; it is on this machine, so plain http is used", host));
