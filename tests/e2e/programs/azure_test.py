@@ -133,7 +133,10 @@ class Properties(AzureCase):
         for place in (f"{hello}@{digest}", f"{hello}/.manifests/{digest.replace(':', '/')}", f"{hello}:v1/properties"):
             shown = json.loads(self.berth("--json", "set", place, "can_write=false").stdout)
             self.assertEqual((shown["digest"], "tag" in shown), (digest, False), place)
-        self.assertIn("cannot be removed", self.berth("rm", "-rf", f"{hello}:v1/properties", status=2).stderr)  # S295
+        shown = json.loads(self.berth("--json", "set", f"{hello}/.properties", "can_write=true").stdout)
+        self.assertEqual((shown["repository"], "tag" in shown, "digest" in shown), ("library/hello", False, False))
+        for part in (f"{hello}:v1/properties", f"{hello}/.properties"):
+            self.assertIn("cannot be removed", self.berth("rm", "-rf", part, status=2).stderr)  # S295
         shown = json.loads(self.berth("--json", "set", f"{multi}:latest/platforms/linux-amd64", "can_write=false").stdout)
         self.assertNotEqual(shown["digest"], self.stat(f"{multi}:latest")["digest"])
 
