@@ -61,12 +61,12 @@ Result<auth::SessionOptions> session_options(const std::string& registry,
   const auto said = credential::registry_config(config, registry, environment);
   const auth::AzureRegistry azure = auth::azure_registry(registry, config, environment);
   auth::SessionOptions options;
+  options.plain_http_allowed = said.plain_http == true;
   options.registry =
-      TRY(http::Url::parse((said.plain_http ? "http://" : "https://") + registry + "/"));
+      TRY(http::Url::parse((options.plain_http_allowed ? "http://" : "https://") + registry + "/"));
   options.name = registry;
   options.connection =
       std::make_shared<const http::ConnectionOptions>(auth::connection_options(said));
-  options.plain_http_allowed = said.plain_http;
   options.is_acr = true;  // else nobody asks this
   options.audience = azure.audience;
   auth::IdentityOptions identity;

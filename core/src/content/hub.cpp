@@ -110,8 +110,8 @@ std::shared_ptr<const http::ConnectionOptions> Hub::Impl::connection(
       connection.ca_file = named.ca_file;
       connection.more_ca_files = named.more_ca_files;
     }
-    if (!named.client_cert_file.empty()) {
-      connection.client_cert_file = named.client_cert_file;
+    if (!named.client_cert_file.empty()) connection.client_cert_file = named.client_cert_file;
+    if (!named.client_cert_file.empty() || !named.client_key_file.empty()) {
       connection.client_key_file = named.client_key_file;
     }
     if (!named.client_key_password.empty() || !named.client_key_password_file.empty()) {
@@ -206,13 +206,14 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
 }
 
 std::string Hub::Impl::chosen_scheme(const std::string& registry) const {
-  const auto said = config.registries.find(registry);
-  const bool named_for_http = contains(options.plain_http, registry) ||
-                              (said != config.registries.end() && said->second.plain_http);
-  if (named_for_http) return "http";
+  const auto entry = config.registries.find(registry);
+  const credential::RegistryConfig said =
+      entry == config.registries.end() ? credential::RegistryConfig() : entry->second;
+  if (contains(options.plain_http, registry) || said.plain_http == true) return "http";
+  const http::ConnectionOptions none{};
   const bool named_for_tls =
-      said != config.registries.end() || (contains(options.connection_hosts, registry) &&
-                                          options.connection != http::ConnectionOptions{});
+      said.plain_http == false || auth::connection_options(said) != none ||
+      (contains(options.connection_hosts, registry) && options.connection != none);
   return named_for_tls || !is_loopback(registry) ? "https" : "";
 }
 

@@ -37,6 +37,19 @@ Error unreadable(const char* what, const std::string& path, Error cause) {
       .because(std::move(cause));
 }
 
+/// It would be passed over in silence, and the registry would say that it wants a certificate.
+Result<void> check_nothing_is_for_a_key(const ConnectionOptions& options) {
+  const std::string& key = options.client_key_file;
+  const std::string& password = options.client_key_password_file;
+  if (key.empty() && password.empty()) return {};
+  return Error(Errc::invalid_argument,
+               key.empty()
+                   ? fmt::format("the key's password {} has no client certificate and key "
+                                 "that it is for: name them, too",
+                                 password)
+                   : fmt::format("the client key {} needs its certificate: name that, too", key));
+}
+
 }  // namespace
 
 TlsFiles::TlsFiles(SystemTrust system)
@@ -105,7 +118,10 @@ Result<TlsBlobs> TlsFiles::load(const ConnectionOptions& options, bool whole) {
   blobs.ca_folder = system_.folder;
   blobs.bundle = whole || !has_folder();
   if (!options.ca_file.empty()) blobs.ca = TRY(joined(options, blobs.bundle));
-  if (options.client_cert_file.empty()) return blobs;
+  if (options.client_cert_file.empty()) {
+    TRY(check_nothing_is_for_a_key(options));
+    return blobs;
+  }
   blobs.client_key_password = TRY(password_of(options));
   blobs.client_cert = TRY(read(options.client_cert_file, "client certificate", limits::kTlsFile));
   if (is_pkcs12(*blobs.client_cert)) {

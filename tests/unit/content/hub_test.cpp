@@ -197,6 +197,20 @@ TEST_F(HubTest, ManyThreadsProbeOnce) {
   EXPECT_EQ(transport_.asked().size(), 10U);
 }
 
+// S426
+TEST_F(HubTest, WhatIsSaidOfLoopbackWithoutAWordOfTlsLeavesTheChoice) {
+  const auto asked = [&](const std::string& entry) {
+    const std::size_t before = transport_.asked().size();
+    open({}, "[registry.\"localhost:5000\"]\n" + entry + "\n");
+    speaks_no_tls();
+    (void)tags("localhost:5000");
+    return transport_.asked().size() - before;
+  };
+  EXPECT_EQ(asked("acr = false"), 3U);  // TLS, plain http, the tags
+  EXPECT_EQ(asked("plain_http = false"), 1U);
+  EXPECT_EQ(asked("insecure_skip_verify = true"), 1U);
+}
+
 TEST_F(HubTest, OtherHostsAreNeverTriedWithoutTls) {
   open();
   speaks_no_tls();
@@ -223,6 +237,7 @@ TEST_F(HubTest, APasswordThatIsNamedIsStrongerThanTheConfigurationsWhichElseStay
     EXPECT_THAT(tags("example.com"), IsOk());
     return transport_.connection();
   };
+  EXPECT_EQ(used({.client_key_file = "/key"}).client_key_file, "/key");
   const auto certificate = used({.client_cert_file = "/mine"});
   EXPECT_EQ(certificate.client_cert_file, "/mine");
   EXPECT_EQ(certificate.client_key_password_file, "/p");

@@ -33,7 +33,7 @@ limit = "20GiB"
 )");
   ASSERT_THAT(config, test::IsOk());
   const RegistryConfig registry = registry_config(*config, "r.example:5000", home.environment());
-  EXPECT_TRUE(registry.plain_http);
+  EXPECT_EQ(registry.plain_http, true);
   EXPECT_TRUE(registry.insecure_skip_verify);
   EXPECT_EQ(registry.ca_file, "/etc/ca.pem");
   EXPECT_EQ(registry.client_cert_file, (home.folder / "certs/me.pem").string());
@@ -41,7 +41,7 @@ limit = "20GiB"
   EXPECT_EQ(registry.client_key_password_file, "/run/secrets/me");
   EXPECT_EQ(config->cache_limit, "20GiB");
   EXPECT_EQ(config->file, home.folder / "config.toml");
-  EXPECT_FALSE(registry_config(*config, "r.example", home.environment()).plain_http);
+  EXPECT_EQ(registry_config(*config, "r.example", home.environment()).plain_http, std::nullopt);
 }
 
 TEST_F(ConfigTest, IsFoundInTheConfigFolder) {
@@ -120,9 +120,9 @@ TEST_F(ConfigTest, TheFirstCertsFolderWins) {
 TEST_F(ConfigTest, ARegistrysNameIsTheSameInAnyCase) {
   const auto config = load("[registry.'MyReg.Example:5000']\nplain_http = true\nhttp2 = true\n");
   ASSERT_THAT(config, test::IsOk());
-  EXPECT_TRUE(registry_config(*config, "myreg.example:5000", home.environment()).plain_http);
+  EXPECT_EQ(registry_config(*config, "myreg.example:5000", home.environment()).plain_http, true);
   EXPECT_TRUE(registry_config(*config, "myreg.example:5000", home.environment()).http2);
-  EXPECT_TRUE(registry_config(*config, "MYREG.example:5000", home.environment()).plain_http);
+  EXPECT_EQ(registry_config(*config, "MYREG.example:5000", home.environment()).plain_http, true);
   EXPECT_THAT(load("[registry.'A.example']\n[registry.'a.example']\n"),
               test::HasCode(Errc::invalid_argument));
 }

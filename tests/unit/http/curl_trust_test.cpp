@@ -246,6 +246,17 @@ TEST_F(CurlTlsTest, AKeyBesideAPkcs12FileIsRefused) {
   EXPECT_THAT(both.error().message(), HasSubstr(options.client_key_file));
 }
 
+// S425
+TEST_F(CurlTlsTest, AKeyOrItsPasswordWithoutACertificateIsRefused) {
+  TlsFiles files({});
+  const auto key = files.load({.client_key_file = "/me.key"}, false);
+  ASSERT_THAT(key, HasCode(Errc::invalid_argument));
+  EXPECT_EQ(key.error().message(), "the client key /me.key needs its certificate: name that, too");
+  const auto password = files.load({.client_key_password_file = "/me.password"}, false);
+  ASSERT_THAT(password, HasCode(Errc::invalid_argument));
+  EXPECT_THAT(password.error().message(), HasSubstr("/me.password has no client certificate"));
+}
+
 // S414
 TEST_F(CurlTlsTest, APasswordIsReadAgainWhenItChangedAndStaysWhenItIsGone) {
   const test::TempDir dir;

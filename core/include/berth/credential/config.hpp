@@ -15,7 +15,7 @@ namespace berth::credential {
 
 /// What berth's own file says of one registry: `[registry."host:port"]`.
 struct RegistryConfig {
-  bool plain_http = false;
+  std::optional<bool> plain_http{};  ///< where nothing is said, loopback is tried by TLS first
   bool insecure_skip_verify = false;
   bool http2 = false;
   /// It is an Azure container registry, or is none; else its name and its answers tell.
