@@ -52,12 +52,14 @@ std::string shown_user(const Credential& credential) {
   return credential.username;
 }
 
-Result<Credential> take_credential(const LoginCommand& command, Workspace& workspace) {
+Result<Credential> take_credential(const LoginCommand& command, const ServerKey& key,
+                                   const credential::Router& router, Workspace& workspace) {
   const CommonOptions& options = workspace.options();
   Io& io = workspace.io();
   std::string user = options.username;
   if (user.empty()) user = TRY(ask_line(io, "User name for " + command.registry + ": "));
   if (user.empty()) return Error{Errc::invalid_argument, "a user name is needed: --username NAME"};
+  TRY(router.check_put(key, user, command.store));
   Secret password =
       options.password_stdin ? TRY(read_password(io.in())) : TRY(ask_password(io, "Password: "));
   if (user == "<token>")
@@ -126,13 +128,13 @@ Result<int> login(const LoginCommand& command, Workspace& workspace) {
   const ServerKey key = TRY(parse_registry(command.registry));
   const auto identity = TRY(identity_to_log_in(command, workspace, key));
   if (identity) return login_by_identity(workspace, key, *identity);
-  const Credential credential = TRY(take_credential(command, workspace));
+  credential::Router router = TRY(open_router(workspace));
+  const Credential credential = TRY(take_credential(command, key, router, workspace));
   const CommonOptions options = without_user(workspace.options());
   Workspace clean(options, workspace.io(), workspace.context());
   clean.name_hosts({key.host});
   credential::Keychain keychain = keychain_of(workspace, credential);
   const Secret shown = TRY(check_with_registry(clean, key, keychain, {}));
-  credential::Router router = TRY(open_router(workspace));
   const std::string place = TRY(router.put(key, credential, workspace.context(), command.store));
   TRY(warn_of_earlier(clean, key, place));
   const std::string note =

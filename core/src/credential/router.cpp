@@ -136,26 +136,41 @@ Result<std::string> Router::put(const ServerKey& key, const Credential& credenti
                  fmt::format("the user name \"{}\" stands for an identity token, and there is none",
                              kTokenUser));
   }
-  const Route chosen = route(key);
+  const auto target = TRY(own_store(key, credential.username, store));
   const Context limited = context.with_timeout(options_.config.helper_timeout);
-  const bool is_own = !store.empty() || chosen.kind == RouteKind::store || chosen.is_default;
-  if (is_own) {
-    const auto target = TRY(store_to_write(options_.config, store, options_.environment));
+  if (target != nullptr) {
     TRY(target->put(key, credential, limited));
     TRY(erase_earlier(key, *target, limited));
     return target->name();
   }
+  const Route chosen = route(key);
   if (chosen.kind == RouteKind::helper) {
     TRY(store_in_helper(chosen.helper, key.server_url(), credential, options_.environment,
                         limited));
     return fmt::format("{} (docker-credential-{})", chosen.helper, chosen.helper);
   }
-  if (chosen.kind == RouteKind::entra && credential.username == kAcrUser) {
-    return std::string("nowhere: berth renews this registry's tokens itself");
+  return std::string("nowhere: berth renews this registry's tokens itself");
+}
+
+Result<void> Router::check_put(const ServerKey& key, const std::string& username,
+                               const std::string& store) const {
+  TRY(own_store(key, username, store));
+  return {};
+}
+
+/// The store of berth's own that a credential goes to; nullptr: the route leads to a helper, or it
+/// is ACR's own, which needs no keeping.
+Result<std::unique_ptr<Store>> Router::own_store(const ServerKey& key, const std::string& username,
+                                                 const std::string& named) const {
+  const Route chosen = route(key);
+  if (!named.empty() || chosen.kind == RouteKind::store || chosen.is_default) {
+    return store_to_write(options_.config, named, options_.environment);
   }
+  if (chosen.kind == RouteKind::helper) return nullptr;
+  if (chosen.kind == RouteKind::entra && username == kAcrUser) return nullptr;
   return Error(
       Errc::unsupported,
-      fmt::format("the credential of {} was not kept: {} says that it would never be used; "
+      fmt::format("the credential of {} cannot be kept: {} says that it would never be used; "
                   "change that line, or remove it",
                   key.text(), route_words(chosen)));
 }

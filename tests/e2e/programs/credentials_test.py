@@ -33,6 +33,9 @@ class Accounts(CredentialCase):
         refused = self.login(registry, status=2)
         self.assertIn("no key ring", refused.stderr)
         self.assertIn("--store file", refused.stderr)
+        # Nobody is asked for a password that has nowhere to go.
+        unasked = self.berth("login", registry.host, "-u", "alice", input="", status=2)
+        self.assertIn("no key ring", unasked.stderr)
         self.login(registry, "--store", "file")
         self.assertEqual(json.loads(self.helper("get", registry.host).stdout)["Secret"], SECRET)
         self.login(registry)  # where there is a file already, that is where

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,11 @@ class Router {
   Result<std::string> put(const ServerKey& key, const Credential& credential,
                           const Context& context, const std::string& store = {});
 
+  /// Would put() find a place for that user's credential? Its errors, before a person is asked for
+  /// a secret. Nobody is asked whether the place takes it.
+  Result<void> check_put(const ServerKey& key, const std::string& username,
+                         const std::string& store = {}) const;
+
   /// Erases it there; without an error when there is none. The names of the places that had one.
   Result<std::vector<std::string>> erase(const ServerKey& key, const Context& context);
 
@@ -80,6 +86,8 @@ class Router {
                     std::vector<Tried>* tried);
   Found renewed(Credential held, const std::string& registry, const Context& context,
                 std::vector<Tried>* tried);
+  Result<std::unique_ptr<Store>> own_store(const ServerKey& key, const std::string& username,
+                                           const std::string& named) const;
   Result<void> erase_earlier(const ServerKey& key, const Store& target,
                              const Context& context) const;
   void list_stores(const Context& context, std::map<std::string, std::string>& entries,
