@@ -88,7 +88,7 @@ class Deleted {
     }
     const bool timed = std::string_view(kind) != "repository";
     std::string line = timed ? shown_time_of(time) + "  " : std::string();
-    if (timed && !time) line.insert(0, 15, ' ');
+    if (timed && !time) line.insert(0, kTimeWidth - 1, ' ');
     workspace_.io().print(line + text::escape_for_terminal(reference) + "\n");
   }
 

@@ -79,7 +79,7 @@ std::string shown_time(std::int64_t unix_seconds) {
   if (unix_seconds <= 0) return "-";
   std::string time = text::format_rfc3339(unix_seconds).substr(0, 16);
   std::replace(time.begin(), time.end(), 'T', ' ');
-  return time;
+  return time + "Z";
 }
 
 void print_names(Io& io, const std::vector<tree::Entry>& entries, bool one_column) {
@@ -111,7 +111,7 @@ void print_rows(Io& io, const std::vector<Row>& rows) {
   for (const auto& row : rows) {
     std::string line{type_letter(row.type)};
     line += ' ' + padded_left(shown_size(row), width) + ' ' +
-            padded_left(row.failed ? "?" : shown_time(row.mtime), 16) + ' ';
+            padded_left(row.failed ? "?" : shown_time(row.mtime), kTimeWidth) + ' ';
     line += shown_name(io, row.name, row.type);
     if (!row.target.empty()) {
       line += " -> " + (io.out_is_terminal() ? text::escape_for_terminal(row.target) : row.target);

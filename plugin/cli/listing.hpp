@@ -33,8 +33,9 @@ void print_rows(Io& io, const std::vector<Row>& rows);
 /// A name ready for a terminal: escaped, and coloured where that is wanted.
 std::string shown_name(const Io& io, std::string_view name, tree::Type type);
 
-/// "2024-05-01 10:00", UTC; "-" when unknown.
+/// "2024-05-01 10:00Z", UTC; "-" when unknown.
 std::string shown_time(std::int64_t unix_seconds);
+inline constexpr std::size_t kTimeWidth = std::string_view("2024-05-01 10:00Z").size();
 
 /// A layout whose manifests have no tags looks empty: says once on standard error how they are
 /// named. Nothing for other places, nor with --json.

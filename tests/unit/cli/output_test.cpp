@@ -75,7 +75,7 @@ TEST(ExitStatusTest, EscapesWhatARegistrySaid) {
 
 TEST(ListingTest, ShowsTimesInUtcAndADashForNone) {
   EXPECT_EQ(shown_time(0), "-");
-  EXPECT_EQ(shown_time(1714557600), "2024-05-01 10:00");
+  EXPECT_EQ(shown_time(1714557600), "2024-05-01 10:00Z");
 }
 
 TEST(DoctorTest, NamesTheRemedyForAMissingDeviceAndTool) {
