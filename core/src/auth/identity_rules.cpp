@@ -78,7 +78,7 @@ Error not_available(std::string_view who, std::string_view why) {
 }
 
 Error identity_failure(std::string_view who, std::string_view why) {
-  return {Errc::unauthenticated, fmt::format("{}: {}", who, why)};
+  return Error(Errc::unauthenticated, fmt::format("{}: {}", who, why)).local();
 }
 
 std::string first_line(std::string_view text) {

@@ -45,7 +45,8 @@ Result<Fd> open_folder(const std::filesystem::path& path) {
     return Error(Errc::denied,
                  fmt::format("{} must be this user's and nobody else's: chmod 700 it, or name "
                              "another folder in BERTH_TOKENS",
-                             path.native()));
+                             path.native()))
+        .local();
   }
   return folder;
 }
@@ -56,7 +57,7 @@ Result<std::string> read_private(int folder, const std::string& name) {
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return Error::from_errno(errno, name);
   if (!S_ISREG(status.st_mode) || !is_private(status)) {
-    return Error(Errc::denied, fmt::format("{} is open to others, or no file", name));
+    return Error(Errc::denied, fmt::format("{} is open to others, or no file", name)).local();
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > kFileLimit) return Error(Errc::too_large, name);

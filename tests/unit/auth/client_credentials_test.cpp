@@ -350,6 +350,7 @@ TEST_F(ClientCredentialsTest, AFileThatIsNoCertificateIsNamed) {
     const auto refused = ask(credential);
     ASSERT_THAT(refused, HasCode(Errc::unauthenticated)) << c.said;
     EXPECT_THAT(message(refused), AllOf(HasSubstr(c.said), HasSubstr(c.path.native())));
+    EXPECT_TRUE(refused.error().is_local()) << "no registry and no authority said so";
   }
 }
 
