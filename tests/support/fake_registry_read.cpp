@@ -180,8 +180,9 @@ HttpReply FakeRegistry::Impl::serve_manifest(const HttpRequest& request, const T
     return error_reply(404, "MANIFEST_UNKNOWN", "manifest unknown to registry");
   }
   const std::string& type = found->second.media_type;
-  if (behaviour.checks_accept && type.starts_with("application/vnd.oci.") &&
-      !accepts(request, type)) {
+  const bool is_docker = type.starts_with("application/vnd.docker.");
+  if (behaviour.checks_accept && !is_docker && type.starts_with("application/vnd.") &&
+      type.find(".manifest.") != std::string::npos && !accepts(request, type)) {
     return error_reply(404, "MANIFEST_UNKNOWN",
                        "OCI manifest found, but accept header does not support OCI manifests");
   }

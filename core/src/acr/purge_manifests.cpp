@@ -50,11 +50,13 @@ Result<Links> parse_links(const std::string& raw) {
 bool needs_reading(const Known& manifest) {
   const std::string& type = manifest.properties.media_type;
   if (type.empty() || oci::is_index(type)) return true;
-  return manifest.may_go && type != oci::media::kDockerManifest && oci::is_manifest(type);
+  const bool may_refer = oci::is_manifest(type) || oci::is_early_artifact(type);
+  return manifest.may_go && type != oci::media::kDockerManifest && may_refer;
 }
 
 bool is_known_type(const std::string& type) {
-  return type.empty() || oci::is_manifest(type) || oci::is_index(type) || oci::is_schema1(type);
+  return type.empty() || oci::is_manifest(type) || oci::is_index(type) ||
+         oci::is_early_artifact(type) || oci::is_schema1(type);
 }
 
 /// What is needed by what stays, as far down as it goes.

@@ -189,7 +189,10 @@ Result<PurgePlan> Purge::plan(const Context& context) const {
     if (done) continue;
     const Errc code = done.error().code();
     const bool is_gone = is_list && code == Errc::not_found;  // since the registry was listed
-    const bool spares_others = code == Errc::denied || (!is_one && code == Errc::corrupt);
+    // Of several that were named, one that is not there may be a misspelt one: said, not passed
+    // over.
+    const bool spares_others =
+        code == Errc::denied || (!is_one && (code == Errc::corrupt || code == Errc::not_found));
     if (!is_gone && !spares_others) return done.error();
     plan.tags.erase(plan.tags.begin() + tags, plan.tags.end());
     plan.manifests.erase(plan.manifests.begin() + manifests, plan.manifests.end());

@@ -32,6 +32,9 @@ std::string_view accept_manifests() noexcept {
          {media::kImageManifest, media::kImageIndex, media::kDockerManifest, media::kDockerList}) {
       list.append(type).append(", ");
     }
+    for (const auto type : {media::kOciArtifact, media::kOrasArtifact}) {
+      list.append(type).append(";q=0.7, ");
+    }
     list.append(media::kDockerSchema1Signed).append(";q=0.5, ");
     list.append(media::kDockerSchema1).append(";q=0.5");
     return list;
@@ -55,6 +58,10 @@ bool is_manifest(std::string_view media_type) noexcept {
 
 bool is_index(std::string_view media_type) noexcept {
   return media_type == media::kImageIndex || media_type == media::kDockerList;
+}
+
+bool is_early_artifact(std::string_view media_type) noexcept {
+  return media_type == media::kOciArtifact || media_type == media::kOrasArtifact;
 }
 
 bool is_schema1(std::string_view media_type) noexcept {

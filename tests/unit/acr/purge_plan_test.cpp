@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What would go.
 
+#include "berth/oci/media_type.hpp"
+
 #include "unit/acr/purge_fixture.hpp"
 
 namespace berth::test {
@@ -81,6 +83,22 @@ TEST_F(PurgeTest, KeepsReferrersAndUnknownTypes) {
   const std::string strange = fake_.add_manifest("app", R"({"a":1})", "application/vnd.strange");
   for (const auto& digest : {sbom.digest, strange}) age(digest, 99);
   EXPECT_THAT(manifests(plan(untagged())), IsEmpty());
+}
+
+TEST_F(PurgeTest, EarlyArtifactsGoUnlessTheyReferToSomething) {
+  const auto add = [&](std::string_view type, const std::string& more) {
+    const std::string digest = fake_.add_manifest(
+        "app", R"({"mediaType":")" + std::string(type) + R"(","blobs":[])" + more + "}",
+        std::string(type));
+    age(digest, 99);
+    return digest;
+  };
+  std::vector<std::string> alone;
+  for (const auto type : {oci::media::kOciArtifact, oci::media::kOrasArtifact}) {
+    alone.push_back(add(type, ""));
+    add(type, R"(,"subject":{"digest":")" + images_[3].digest + R"("})");
+  }
+  EXPECT_THAT(manifests(plan(untagged())), testing::UnorderedElementsAreArray(alone));
 }
 
 TEST_F(PurgeTest, ALockedRepositoryIsLeftOutBeforeAnyLockIsLifted) {
@@ -221,6 +239,13 @@ TEST_F(PurgeTest, OfSeveralNamedRepositoriesTheOthersArePlanned) {
   ASSERT_EQ(planned->skipped.size(), 1U);
   EXPECT_EQ(planned->skipped[0].reference, fake_.host() + "/other");
   EXPECT_EQ(planned->skipped[0].error->code(), Errc::corrupt);
+  both.filters.back() = "misspelt:.*";
+  const auto without = plan(both);
+  EXPECT_THAT(tags(without), ElementsAre("a1"));
+  ASSERT_EQ(without->skipped.size(), 1U);
+  EXPECT_EQ(without->skipped[0].reference, fake_.host() + "/misspelt");
+  EXPECT_EQ(without->skipped[0].error->code(), Errc::not_found);
+  EXPECT_THAT(plan(old("misspelt:.*")), HasCode(Errc::not_found)) << "nothing else was named";
 }
 
 TEST_F(PurgeTest, RefusesOptionsThatMakeNoSense) {

@@ -46,7 +46,8 @@ TEST(MediaTypeTest, SortsTheManifestTypes) {
 
 TEST(MediaTypeTest, AsksForEveryTypeThatItReads) {
   for (const auto type : {media::kImageManifest, media::kImageIndex, media::kDockerManifest,
-                          media::kDockerList, media::kDockerSchema1, media::kDockerSchema1Signed}) {
+                          media::kDockerList, media::kDockerSchema1, media::kDockerSchema1Signed,
+                          media::kOciArtifact, media::kOrasArtifact}) {
     EXPECT_NE(accept_manifests().find(type), std::string_view::npos) << type;
   }
   EXPECT_EQ(accept_manifests().find('\n'), std::string_view::npos);

@@ -20,10 +20,15 @@ inline constexpr std::string_view kDockerSchema1 =
     "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kDockerSchema1Signed =
     "application/vnd.docker.distribution.manifest.v1+prettyjws";
+/// Artifacts from before OCI 1.1: registries still hold and serve them, nobody makes them any more.
+inline constexpr std::string_view kOciArtifact = "application/vnd.oci.artifact.manifest.v1+json";
+inline constexpr std::string_view kOrasArtifact =
+    "application/vnd.cncf.oras.artifact.manifest.v1+json";
 }  // namespace media
 
 /// What a manifest may be asked for as: the value of Accept for manifest requests. Every type that
-/// berth reads, and schema 1 so that it can be named.
+/// berth reads, and those that it gives as bytes only: early artifacts, and schema 1 so that it can
+/// be named.
 std::string_view accept_manifests() noexcept;
 
 /// RFC 6838 restricted names, both parts; parameters are not allowed here.
@@ -34,6 +39,7 @@ std::string without_parameters(std::string_view content_type);
 bool is_manifest(std::string_view media_type) noexcept;  ///< an image manifest of OCI or schema 2
 bool is_index(std::string_view media_type) noexcept;     ///< an index or a manifest list
 bool is_schema1(std::string_view media_type) noexcept;
+bool is_early_artifact(std::string_view media_type) noexcept;  ///< kOciArtifact or kOrasArtifact
 /// What a server or a proxy says that does not know what it sends: static registries and object
 /// stores give such types to whatever they hold. The document itself is asked then.
 bool is_generic(std::string_view media_type) noexcept;
