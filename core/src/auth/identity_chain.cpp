@@ -69,8 +69,9 @@ constexpr Member kMembers[] = {
     {"ManagedIdentityCredential", true,
      [](const DefaultCredentialOptions& options, const IdentityOptions& identity,
         bool alone) -> std::shared_ptr<TokenCredential> {
-       ManagedIdentity managed{.client_id = options.managed_identity_client_id};
-       if (managed.client_id.empty()) {
+       ManagedIdentity managed{.client_id = options.managed_identity_client_id,
+                               .resource_id = options.managed_identity_resource_id};
+       if (managed.client_id.empty() && managed.resource_id.empty()) {
          managed.client_id = identity.environment("AZURE_CLIENT_ID").value_or("");
        }
        managed.probe = !alone;  // who names it knows that it is there

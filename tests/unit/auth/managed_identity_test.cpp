@@ -87,6 +87,22 @@ TEST_F(ManagedIdentityTest, WhereItIsTheOnlyCredentialToo) {
   EXPECT_EQ(token->given_by, "ManagedIdentityCredential");
 }
 
+TEST_F(ManagedIdentityTest, TheChainNamesItByItsResourceToo) {
+  FakeIdentityHost host(Kind::app_service);
+  set(host.environment());
+  set({{"AZURE_CLIENT_ID", "of something else"}});
+  DefaultAzureCredential by_resource(
+      {.identity = options_, .managed_identity_resource_id = "/subscriptions/s/id"});
+  EXPECT_THAT(ask(by_resource), IsOk());
+  const std::string target = host.server().log().back().target;
+  EXPECT_THAT(target, HasSubstr("&mi_res_id=%2Fsubscriptions%2Fs%2Fid"));
+  EXPECT_THAT(target, Not(HasSubstr("client_id")));
+  DefaultAzureCredential both({.identity = options_,
+                               .managed_identity_client_id = "a",
+                               .managed_identity_resource_id = "/subscriptions/s/id"});
+  EXPECT_THAT(ask(both), HasCode(Errc::invalid_argument));
+}
+
 TEST_F(ManagedIdentityTest, AnAssignedIdentityGoesByTheNamesOfEachHost) {
   identity_.client_id = "assigned";
   for (const Kind kind : {Kind::imds, Kind::app_service, Kind::machine_learning, Kind::arc}) {

@@ -50,6 +50,7 @@ struct DefaultCredentialOptions {
   IdentityOptions identity{};
   std::string tenant_id{};                       ///< of az, pwsh and azd
   std::string managed_identity_client_id{};      ///< "": AZURE_CLIENT_ID
+  std::string managed_identity_resource_id{};    ///< in place of a client id, never beside one
   std::string workload_identity_client_id{};     ///< "": AZURE_CLIENT_ID
   std::vector<std::string> required_env_vars{};  ///< without them it fails
 };
