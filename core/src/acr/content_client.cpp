@@ -96,9 +96,7 @@ Result<bool> ContainerRegistryContentClient::blob_exists(const Digest& digest,
 Result<void> ContainerRegistryContentClient::delete_blob(const Digest& digest,
                                                          const Context& context,
                                                          const DeleteOptions& options) const {
-  TRY(core_->send(requests::blob_removal(*core_, repository_, digest), options, context,
-                  options.ignore_not_found));
-  return {};
+  return requests::remove_blob(*core_, repository_, digest, options, context);
 }
 
 // --- Manifests.

@@ -63,6 +63,7 @@ auth::SessionOptions session_options(const http::Url& base, const std::string& n
   session.is_acr = options.token_credential != nullptr;
   session.anonymous_first = session.is_acr && options.keychain != nullptr;
   session.audience = options.audience;
+  session.acr_api_version = options.service_version;
   return session;
 }
 

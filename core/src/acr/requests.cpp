@@ -127,17 +127,35 @@ Result<bool> exists(Core& core, const Call& call, const OperationOptions& option
   return answer.error();
 }
 
-Result<void> remove_manifest(Core& core, const std::string& name, const Digest& digest,
-                             const DeleteOptions& options, const Context& context) {
+namespace {
+
+/// By Azure's own call where the registry is one. Any other one is spoken to by the distribution
+/// client, which knows what each takes, and says what a refusal means there.
+template <class ByDistribution>
+Result<void> remove(Core& core, const Call& call, const DeleteOptions& options,
+                    const Context& context, ByDistribution by_distribution) {
   if (core.is_azure()) {
-    TRY(core.send(manifest_removal(core, name, digest), options, context,
-                  options.ignore_not_found));
+    TRY(core.send(call, options, context, options.ignore_not_found));
     return {};
   }
   const auto scope = TRY(core.dress(options));
-  auto done = core.registry().delete_manifest(name, digest, context);
+  Result<void> done = by_distribution(core.registry());
   if (!done && options.ignore_not_found && done.error().code() == Errc::not_found) return {};
   return done;
+}
+
+}  // namespace
+
+Result<void> remove_manifest(Core& core, const std::string& name, const Digest& digest,
+                             const DeleteOptions& options, const Context& context) {
+  return remove(core, manifest_removal(core, name, digest), options, context,
+                [&](auto& registry) { return registry.delete_manifest(name, digest, context); });
+}
+
+Result<void> remove_blob(Core& core, const std::string& name, const Digest& digest,
+                         const DeleteOptions& options, const Context& context) {
+  return remove(core, blob_removal(core, name, digest), options, context,
+                [&](auto& registry) { return registry.delete_blob(name, digest, context); });
 }
 
 Result<DeletedRepository> remove_repository(Core& core, const std::string& name,

@@ -46,6 +46,8 @@ Result<bool> exists(Core& core, const Call& call, const OperationOptions& option
 /// its subject: two requests more.
 Result<void> remove_manifest(Core& core, const std::string& name, const Digest& digest,
                              const DeleteOptions& options, const Context& context);
+Result<void> remove_blob(Core& core, const std::string& name, const Digest& digest,
+                         const DeleteOptions& options, const Context& context);
 Result<DeletedRepository> remove_repository(Core& core, const std::string& name,
                                             const DeleteOptions& options, const Context& context);
 

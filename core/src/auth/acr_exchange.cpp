@@ -21,7 +21,6 @@ using credential::JwtClaims;
 using credential::read_jwt;
 using std::chrono::seconds;
 
-constexpr std::string_view kApiVersion = "?api-version=2021-07-01";
 /// A token without claims that berth can read is asked for again this soon.
 constexpr seconds kUnknownLife{300};
 constexpr seconds kMaxLife{24 * 60 * 60};
@@ -134,7 +133,8 @@ Result<http::Response> AcrExchange::post(std::string_view path, std::string form
                                          const Context& context) const {
   http::Request post;
   post.method = "POST";
-  post.url = options_.registry.with_path(std::string(path) + std::string(kApiVersion));
+  post.url = options_.registry.with_path(
+      fmt::format("{}?api-version={}", path, text::percent_encode(options_.acr_api_version)));
   TRY(http::url_policy::check_plain_http(post.url, options_.plain_http_allowed));
   post.headers.add("Accept", "application/json");
   post.headers.add("Content-Type", "application/x-www-form-urlencoded");

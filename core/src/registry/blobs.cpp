@@ -149,10 +149,10 @@ Result<BlobStream> Client::Impl::open_blob(const Endpoint& endpoint, const std::
     again.headers.add("Range", range);
     return endpoints.send(endpoint, again, limit);
   };
-  Clock& clock = endpoint.session->client().clock();
-  return BlobStream{
-      http::make_resuming_body(std::move(response), offset, promised, resend, {}, clock), offset,
-      promised, *total};
+  const http::Client& client = endpoint.session->client();
+  return BlobStream{http::make_resuming_body(std::move(response), offset, promised, resend,
+                                             client.retry(), client.clock()),
+                    offset, promised, *total};
 }
 
 Result<BlobHead> Client::head_blob(const std::string& repository, const Digest& digest,

@@ -372,17 +372,17 @@ Result<std::optional<Uploaded>> UploadSession::resync() {
 }
 
 Result<std::optional<Uploaded>> UploadSession::go_on(Failure& failure) {
-  const http::RetryPolicy policy;
+  const http::Client& client = endpoints_.registry().session->client();
+  const http::RetryPolicy& policy = client.retry();
   if (offset_ >= offset_at_break_ + http::limits::kProgressBytes) breaks_ = 0;
   offset_at_break_ = offset_;
-  Clock& clock = endpoints_.registry().session->client().clock();
   for (;;) {
     if (++breaks_ >= policy.attempts) return std::move(failure.error);
     log::debug(fmt::format("upload of {}: broken at {}, taken up again: {}", object_, offset_,
                            failure.error.describe()));
     const auto* info = failure.error.http();
-    TRY(clock.sleep(policy.delay(breaks_ + 1, info ? info->retry_after : std::nullopt, 0.5),
-                    context_));
+    TRY(client.clock().sleep(
+        policy.delay(breaks_ + 1, info ? info->retry_after : std::nullopt, 0.5), context_));
     auto state = resync();
     if (state || !state.error().is_retryable()) return state;
     failure.error = std::move(state).error();

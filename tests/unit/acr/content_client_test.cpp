@@ -261,10 +261,40 @@ TEST_F(ContentClientTest, DockerTypesAreKept) {
   EXPECT_EQ(got->media_type, oci::media::kDockerManifest);
 }
 
+TEST_F(ContentClientTest, EarlyArtifactsAreReadTaggedAndDeletedAsBytes) {
+  for (const auto type : {oci::media::kOciArtifact, oci::media::kOrasArtifact}) {
+    const std::string text =
+        R"({"mediaType":")" + std::string(type) + R"(","artifactType":"x/y","blobs":[]})";
+    const std::string held = fake_.add_manifest(kName, text, std::string(type));
+    const auto got = content().get_manifest(held, context_);
+    ASSERT_THAT(got, IsOk()) << type;
+    EXPECT_EQ(got->content, text);
+    EXPECT_EQ(got->media_type, type);
+    EXPECT_EQ(got->manifest(), nullptr);
+    EXPECT_THAT(artifact(held).tag("early", context_), IsOk());
+    EXPECT_EQ(content().get_manifest("early", context_)->digest.text(), held);
+    EXPECT_THAT(content().delete_manifest(digest(held), context_), IsOk());
+    EXPECT_THAT(content().get_manifest(held, context_), HasCode(Errc::not_found));
+  }
+}
+
 TEST_F(ContentClientTest, AManifestOfOtherBytesIsAMismatch) {
   fake_.fault({.method = "GET", .times = 0}, fault::flip_byte(1));
   EXPECT_THAT(content().get_manifest(one_.digest, context_), HasCode(Errc::digest_mismatch));
   EXPECT_THAT(content().get_manifest("v1", context_), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(ContentClientTest, ARegistryThatIsNotAzuresSaysWhatItsRefusalOfADeletionMeans) {
+  fake_.fault({.method = "DELETE", .times = 0}, fault::error(405, "UNSUPPORTED"));
+  const auto refused = content().delete_blob(digest(one_.layer_digests[0]), context_);
+  ASSERT_THAT(refused, HasCode(Errc::unsupported));
+  EXPECT_THAT(refused.error().message(),
+              HasSubstr("the registry does not delete; whoever runs it can allow it"));
+  fake_.clear_faults();
+  fake_.fault({.method = "DELETE", .times = 0}, fault::status(404));
+  acr::DeleteOptions ignoring;
+  ignoring.ignore_not_found = true;
+  EXPECT_THAT(content().delete_blob(digest(one_.layer_digests[0]), context_, ignoring), IsOk());
 }
 
 TEST_F(ContentClientTest, DeletesAndTellsWhatWasNotThere) {

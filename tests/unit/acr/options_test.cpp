@@ -46,6 +46,27 @@ TEST_F(OptionsTest, Retries) {
   EXPECT_EQ(fake_.server().requests(), 4);
 }
 
+TEST_F(OptionsTest, RetriesOfTransfersThatBreak) {
+  const std::string bytes(2'000'000, 'b');
+  const Digest blob = digest(fake_.add_blob(kName, bytes));
+  const auto transfer = [&](int retries) {
+    auto with = options();
+    with.retry.max_retries = retries;
+    const auto content = client(with).content(kName).value();
+    fake_.fault({.method = "GET", .target = "*/blobs/*", .times = 2}, fault::cut(1'200'000));
+    fake_.fault({.method = "PATCH", .times = 2}, fault::status(503));
+    const TempDir folder;
+    const auto down = content.download_blob_to(blob, folder / "blob", context_);
+    const auto up = content.upload_blob(as_bytes(bytes + std::to_string(retries)), context_);
+    fake_.clear_faults();
+    return std::pair(down ? std::nullopt : std::optional(down.error().code()),
+                     up ? std::nullopt : std::optional(up.error().code()));
+  };
+  EXPECT_EQ(transfer(0),
+            std::pair(std::optional(Errc::unavailable), std::optional(Errc::unavailable)));
+  EXPECT_EQ(transfer(2), std::pair(std::optional<Errc>(), std::optional<Errc>()));
+}
+
 TEST_F(OptionsTest, ChangesAreRepeatedTooAndRestoresAreNot) {
   fake_.fault({.method = "PATCH"}, fault::status(503));
   EXPECT_THAT(repository().update_properties({.can_list = true}, context_), IsOk());
@@ -313,6 +334,21 @@ TEST_F(OptionsTest, AnEntraIdCredential) {
   ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
   EXPECT_THAT(refused.error().message(),
               ::testing::HasSubstr("Microsoft Entra ID (nobody is logged in)"));
+}
+
+TEST_F(OptionsTest, ServiceVersionOfTheTokenServiceToo) {
+  auto with = options();
+  with.service_version = "2030-01-01";
+  change([](auto& behaviour) {
+    behaviour.auth = RegistryBehaviour::Auth::bearer;
+    behaviour.entra_tokens = {"entra-token"};
+  });
+  with.token_credential = std::make_shared<EntraCredential>("entra-token");
+  ASSERT_THAT(ask(with), IsOk());
+  for (const char* path : {"/oauth2/exchange", "/oauth2/token"}) {
+    EXPECT_EQ(fake_.server().count("POST", std::string(path) + "?api-version=2030-01-01"), 1)
+        << path;
+  }
 }
 
 TEST_F(OptionsTest, TheAudienceOfAnEntraIdToken) {

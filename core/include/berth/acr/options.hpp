@@ -20,7 +20,8 @@
 namespace berth::acr {
 
 /// How often a request is repeated that met 408, 429, a 5xx or a broken connection. Exponential
-/// with jitter; what the server asks for in Retry-After comes first, up to a minute.
+/// with jitter; what the server asks for in Retry-After comes first, up to a minute. Of an upload
+/// or a download: how often it is taken up without progress in between.
 struct RetryOptions {
   int max_retries = 3;
   std::chrono::milliseconds retry_delay{1'000};
@@ -88,7 +89,7 @@ struct OperationOptions {
   http::Headers custom_headers{};
   std::string client_request_id{};  ///< "": a new UUID
   /// Called in the caller's thread with what the registry answered, success or not, before it is
-  /// understood. Lists, properties, restores, deletions (of manifests at an Azure registry): with
+  /// understood. Lists, properties, restores, deletions (of content at an Azure registry): with
   /// the last answer to each request of the call, after retries and logins, and with its body; not
   /// when there was none, or when a login was asked for and failed. What moves content (all else of
   /// ContainerRegistryContentClient, RegistryArtifact::tag): with every answer that comes in,

@@ -48,6 +48,7 @@ struct SessionOptions {
   /// credential for. Asked after a 401 only. nullptr: nobody.
   std::shared_ptr<TokenCredential> token_credential{};
   std::string audience = "https://containerregistry.azure.net";  ///< of Entra ID's tokens
+  std::string acr_api_version = "2021-07-01";                    ///< of an ACR's token service
   /// What a registry gives to everybody is taken so, and the identity asked only for the rest.
   bool anonymous_first = false;
 };

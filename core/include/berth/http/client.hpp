@@ -40,6 +40,7 @@ class Client {
 
   Counters counters() const noexcept;
   Clock& clock() const noexcept { return *options_.clock; }
+  const RetryPolicy& retry() const noexcept { return options_.retry; }
 
  private:
   struct State;

@@ -119,8 +119,8 @@ class Client {
   /// registry says that it stopped (end-13) when the connection or the registry fails; cancelled
   /// when it cannot be completed. Bytes are hashed as they are read, once. digest_mismatch when
   /// they are not what options.digest promises, or the registry stored others; unsupported when
-  /// a stream would have to go back further than it can; unavailable after five breaks without
-  /// progress between them.
+  /// a stream would have to go back further than it can; unavailable after as many breaks,
+  /// without progress between them, as the session's client has attempts.
   Result<Uploaded> push_blob(const std::string& repository, BlobSource& source,
                              const UploadOptions& options, const Context& context);
   /// end-11: false when the registry did not mount it; nothing is left open then.
