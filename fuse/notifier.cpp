@@ -26,17 +26,12 @@ int expire(ExpireWithFlags<Flags>* notify, fuse_session* session, const Name& na
 
 }  // namespace
 
-void Notifier::start(::fuse_session* session, Filesystem& filesystem) {
-  session_ = session;
-  filesystem_ = &filesystem;
-  filesystem.on_appeared(
-      [this](const Name& name) { say([name](Notifier& self) { self.drop_entry(name); }); });
-  filesystem.on_outgrown([this](Ino ino) { say([ino](Notifier& self) { self.drop_pages(ino); }); });
+void Notifier::Line::start(const char* name) {
   thread_ = std::thread([this] { run(); });
-  pthread_setname_np(thread_.native_handle(), "berth-notify");
+  pthread_setname_np(thread_.native_handle(), name);
 }
 
-void Notifier::stop() {
+void Notifier::Line::stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -46,14 +41,14 @@ void Notifier::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Notifier::say(Word word) {
+void Notifier::Line::say(Word word) {
   MutexLock lock(mutex_);
   if (stopping_) return;
   words_.push_back(std::move(word));
   wake_.notify_one();
 }
 
-void Notifier::run() {
+void Notifier::Line::run() {
   for (;;) {
     Word word;
     {
@@ -63,28 +58,43 @@ void Notifier::run() {
       word = std::move(words_.front());
       words_.pop_front();
     }
-    word(*this);
+    word();
   }
 }
 
-// Nodes and digests become numbers on this thread: who asks may hold locks of its own.
+void Notifier::start(::fuse_session* session, Filesystem& filesystem) {
+  session_ = session;
+  filesystem_ = &filesystem;
+  filesystem.on_appeared(
+      [this](const Name& name) { names_.say([this, name] { drop_entry(name); }); });
+  filesystem.on_outgrown([this](Ino ino) { pages_.say([this, ino] { drop_pages(ino); }); });
+  pages_.start("berth-pages");
+  names_.start("berth-names");
+}
+
+void Notifier::stop() {
+  pages_.stop();
+  names_.stop();
+}
+
+// Nodes and digests become numbers on these threads: who asks may hold locks of its own.
 void Notifier::drop_content(const Digest& digest) {
-  say([digest](Notifier& self) {
-    for (const Ino ino : self.filesystem_->pages_of(digest)) self.drop_pages(ino);
+  pages_.say([this, digest] {
+    for (const Ino ino : filesystem_->pages_of(digest)) drop_pages(ino);
   });
 }
 
 void Notifier::drop_name(const tree::NodePtr& folder, const std::string& name) {
-  say([folder, name](Notifier& self) {
-    if (const auto ino = self.filesystem_->number_of(*folder)) self.drop_entry({*ino, name});
+  names_.say([this, folder, name] {
+    if (const auto ino = filesystem_->number_of(*folder)) drop_entry({*ino, name});
   });
 }
 
 void Notifier::expire_names() {
-  say([](Notifier& self) {
-    for (const Name& name : self.filesystem_->changing_names()) self.expire_entry(name);
+  names_.say([this] {
+    for (const Name& name : filesystem_->changing_names()) expire_entry(name);
     // An absence cannot be asked again about: it is dropped.
-    for (const Name& name : self.filesystem_->take_absent_names()) self.drop_entry(name);
+    for (const Name& name : filesystem_->take_absent_names()) drop_entry(name);
   });
 }
 

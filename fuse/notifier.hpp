@@ -13,8 +13,9 @@ struct fuse_session;
 namespace berth::fuse {
 
 /// Tells the kernel what it must no longer believe. The kernel answers such a word only when the
-/// reads and lookups that it concerns are answered: hence a thread of its own, which serves
-/// nothing. Thread safe; what asks for a word never blocks.
+/// reads and lookups that it concerns are answered: hence threads of their own, which serve
+/// nothing; one for pages and one for names, so that bytes which were found wrong do not stay
+/// because a lookup waits for a registry. Thread safe; what asks for a word never blocks.
 class Notifier {
  public:
   Notifier() = default;
@@ -37,20 +38,32 @@ class Notifier {
   void expire_names();
 
  private:
-  using Word = std::function<void(Notifier&)>;
-  void say(Word word);
+  /// Says words one after another, on a thread of its own.
+  class Line {
+   public:
+    using Word = std::function<void()>;
+    void start(const char* name);
+    void stop();
+    void say(Word word);
+
+   private:
+    void run();
+
+    std::thread thread_;
+    Mutex mutex_;
+    CondVar wake_;
+    std::deque<Word> words_ BERTH_GUARDED_BY(mutex_);
+    bool stopping_ BERTH_GUARDED_BY(mutex_) = false;
+  };
+
   void drop_pages(Ino ino);
   void drop_entry(const Name& name);
   void expire_entry(const Name& name);
-  void run();
 
   ::fuse_session* session_ = nullptr;
   Filesystem* filesystem_ = nullptr;
-  std::thread thread_;
-  Mutex mutex_;
-  CondVar wake_;
-  std::deque<Word> words_ BERTH_GUARDED_BY(mutex_);
-  bool stopping_ BERTH_GUARDED_BY(mutex_) = false;
+  Line pages_;
+  Line names_;
 };
 
 }  // namespace berth::fuse

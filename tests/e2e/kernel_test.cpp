@@ -338,6 +338,31 @@ TEST(KernelTest, DroppedPagesAreReadAgain) {
   EXPECT_STREQ(bytes, "fix");
 }
 
+TEST(KernelTest, PagesAreDroppedWhileALookupBesideThemWaits) {
+  FakeView view;
+  const Digest digest = *Digest::parse("sha256:" + std::string(64, 'a'));
+  view.file("f", "bad").keep_pages = false;
+  view.at("f").digest = digest;
+  InProcessMount mount(view);
+  const Fd fd(::open(mount.path("f").c_str(), O_RDONLY | O_CLOEXEC));
+  char bytes[4] = {};
+  ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
+  view.change("f", [](FakeNode& node) { node.content = "fix"; });
+  view.names.shut();
+  auto lookup = std::async(std::launch::async,
+                           [path = mount.path("x")] { return ::access(path.c_str(), F_OK); });
+  EXPECT_TRUE(view.names.await_waiting(1));
+  mount.notifier().drop_name(view.root(), "f");  // the kernel answers when the lookup is answered
+  mount.notifier().drop_content(digest);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::string_view(bytes) != "fix" && std::chrono::steady_clock::now() < end) {
+    EXPECT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
+  }
+  EXPECT_STREQ(bytes, "fix");
+  view.names.open();
+  EXPECT_EQ(lookup.get(), -1);
+}
+
 TEST(KernelTest, PagesOfAFailedAttemptAreNotShownByALaterOpen) {
   FakeView view;
   view.file("f", "bad").keep_pages = false;
