@@ -37,13 +37,6 @@ class ClientCredentialsTest : public IdentityTest {
   ClientCertificateCredential certificate(ClientCertificate given) {
     return {application_, std::move(given), options_};
   }
-  /// Of the assertion by which a request proves who it is.
-  static nlohmann::json assertion_header(const test::HttpRequest& request) {
-    test::HttpRequest form;
-    form.target = "?" + request.body;
-    const std::string assertion = form.query("client_assertion");
-    return nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
-  }
   Application application_;
 };
 
@@ -282,11 +275,7 @@ TEST_F(ClientCredentialsTest, TheChainOfACertificateIsSentWhenAsked) {
     auto credential =
         certificate({.path = path, .password = Secret(password), .send_certificate_chain = true});
     ASSERT_THAT(ask(credential), IsOk());
-    test::HttpRequest form;
-    form.target = "?" + authority_.server().log()[0].body;
-    const std::string assertion = form.query("client_assertion");
-    const auto header =
-        nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
+    const auto header = assertion_header(authority_.server().log()[0]);
     ASSERT_EQ(header["x5c"].size(), 2U) << "its own and the CA's";
     // Its own comes first, whatever order the file has.
     const auto first = text::from_base64(header["x5c"][0].get<std::string>()).value();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "berth/auth/identity_chain.hpp"
 
+#include "support/app_certificate.hpp"
 #include "support/fake_identity_host.hpp"
 #include "unit/auth/fixed_credential.hpp"
 #include "unit/auth/identity_fixture.hpp"
@@ -12,7 +13,9 @@ using std::chrono::seconds;
 using test::HasCode;
 using test::IsOk;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 
 std::shared_ptr<FixedCredential> failing(Errc code, const std::string& why) {
@@ -33,6 +36,21 @@ class IdentityChainTest : public IdentityTest {
   }
   void log_in_to_az() {
     install("az", "echo '{\"accessToken\":\"az-token\",\"expires_on\":1767229200}'\n");
+  }
+  /// The rest of the tools, each as logged in as az.
+  void log_in_to_pwsh_and_azd() {
+    install("pwsh", "echo '{\"Token\":\"pwsh-token\",\"ExpiresOn\":1767229200}'\n");
+    install("azd", "echo '{\"token\":\"azd-token\",\"expiresOn\":\"2026-01-01T01:00:00Z\"}'\n");
+  }
+  void use_certificate(const std::filesystem::path& path) {
+    set({{"AZURE_TENANT_ID", "contoso"},
+         {"AZURE_CLIENT_ID", "app"},
+         {"AZURE_CLIENT_CERTIFICATE_PATH", path.native()}});
+  }
+  /// What the authority was shown last of how the certificate signed.
+  nlohmann::json last_assertion() {
+    const auto log = authority_.server().log();
+    return log.empty() ? nlohmann::json() : assertion_header(log.back());
   }
   void use_secret(const std::string& secret = "secret") {
     authority_.add_secret("app", "secret");
@@ -113,10 +131,37 @@ TEST_F(IdentityChainTest, TheEnvironmentsSecret) {
 }
 
 TEST_F(IdentityChainTest, TheEnvironmentsCertificate) {
-  set({{"AZURE_TENANT_ID", "contoso"},
-       {"AZURE_CLIENT_ID", "app"},
-       {"AZURE_CLIENT_CERTIFICATE_PATH", (home_ / "none.pem").native()},
-       {"AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "true"}});
+  const test::AppCertificate app;
+  authority_.add_certificate("app", app.certificate_only());
+  use_certificate(app.pem());
+  EnvironmentCredential plain(options_);
+  EXPECT_THAT(ask(plain), IsOk());
+  EXPECT_EQ(last_assertion()["alg"], "PS256");
+  use_certificate(app.encrypted_pem());
+  EnvironmentCredential sealed(options_);
+  EXPECT_THAT(message(ask(sealed)), HasSubstr("the password is wrong or missing"));
+  set({{"AZURE_CLIENT_CERTIFICATE_PASSWORD", "open sesame"}});
+  EnvironmentCredential opened(options_);
+  EXPECT_THAT(ask(opened), IsOk());
+}
+
+TEST_F(IdentityChainTest, TheEnvironmentsCertificateWithTheChainOfItsIssuers) {
+  const test::AppCertificate app;
+  authority_.add_certificate("app", app.certificate_only());
+  use_certificate(app.pem());
+  for (const auto& [value, sent] :
+       {std::pair{"true", true}, std::pair{"TRUE", true}, std::pair{"1", true},
+        std::pair{"false", false}, std::pair{"0", false}, std::pair{"", false}}) {
+    set({{"AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", value}});
+    EnvironmentCredential credential(options_);
+    ASSERT_THAT(ask(credential), IsOk()) << value;
+    const auto chain = last_assertion().value("x5c", nlohmann::json::array());
+    EXPECT_EQ(chain.size(), sent ? 2U : 0U) << value << ": its own and the CA's, or none";
+  }
+}
+
+TEST_F(IdentityChainTest, TheEnvironmentsCertificateThatIsNotThere) {
+  use_certificate(home_ / "none.pem");
   EnvironmentCredential credential(options_);
   const auto refused = ask(credential);
   ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
@@ -140,26 +185,50 @@ TEST_F(IdentityChainTest, TenantsOfTheEnvironmentAreAllowed) {
   EXPECT_THAT(message(ask(credential, "fabrikam")), HasSubstr("Tenant 'fabrikam' not found"));
 }
 
-TEST_F(IdentityChainTest, NobodyAtAllNamesEveryOne) {
+TEST_F(IdentityChainTest, NobodyAtAllNamesEveryOneInTheOrderOfTheSdks) {
   const auto none = ask_default();
   ASSERT_THAT(none, HasCode(Errc::not_found));
-  EXPECT_THAT(message(none), AllOf(HasSubstr("EnvironmentCredential: not set"),
-                                   HasSubstr("WorkloadIdentityCredential: not set"),
-                                   HasSubstr("ManagedIdentityCredential: IMDS: nobody answers"),
-                                   HasSubstr("AzureCliCredential: az is not installed"),
-                                   HasSubstr("AzurePowerShellCredential: pwsh is not installed"),
-                                   HasSubstr("AzureDeveloperCliCredential: azd is not installed")));
+  EXPECT_THAT(message(none),
+              MatchesRegex("no identity is available: EnvironmentCredential: not set.*; "
+                           "WorkloadIdentityCredential: not set.*; "
+                           "ManagedIdentityCredential: IMDS: nobody answers.*; "
+                           "AzureCliCredential: az is not installed.*; "
+                           "AzurePowerShellCredential: pwsh is not installed.*; "
+                           "AzureDeveloperCliCredential: azd is not installed[^;]*"));
 }
 
 TEST_F(IdentityChainTest, TheOrderIsThatOfTheSdks) {
-  log_in_to_az();
-  EXPECT_EQ(ask_default()->token.reveal(), "az-token");
+  // Each of them would give a token: the first of those that are left does.
   test::FakeIdentityHost machine(test::FakeIdentityHost::Kind::imds);
+  machine.assign("app");
   set(machine.environment());
-  EXPECT_EQ(ask_default()->token.reveal(), test::FakeIdentityHost::kToken);
+  log_in_to_az();
+  log_in_to_pwsh_and_azd();
   use_secret();
-  const auto token = ask_default()->token.reveal();
-  EXPECT_TRUE(authority_.tokens().contains(token));
+  authority_.add_federation("app", "vouched");
+  set({{"AZURE_FEDERATED_TOKEN_FILE", home_.write("federated", "vouched").native()}});
+  std::vector<std::string> givers;
+  const auto ask_it = [&] {
+    const auto token = ask_default();
+    givers.push_back(token ? token->given_by : message(token));
+    return token ? token->token.reveal() : std::string();
+  };
+  const auto of_secret = ask_it();
+  EXPECT_TRUE(authority_.tokens().contains(of_secret));
+  variables_.erase("AZURE_CLIENT_SECRET");
+  const auto of_workload = ask_it();
+  EXPECT_TRUE(authority_.tokens().contains(of_workload));
+  variables_.erase("AZURE_FEDERATED_TOKEN_FILE");
+  EXPECT_EQ(ask_it(), test::FakeIdentityHost::kToken);
+  set({{"AZURE_POD_IDENTITY_AUTHORITY_HOST", closed_.origin()}});
+  EXPECT_EQ(ask_it(), "az-token");
+  std::filesystem::remove(home_ / "bin/az");
+  EXPECT_EQ(ask_it(), "pwsh-token");
+  std::filesystem::remove(home_ / "bin/pwsh");
+  EXPECT_EQ(ask_it(), "azd-token");
+  EXPECT_THAT(givers, ElementsAre("EnvironmentCredential", "WorkloadIdentityCredential",
+                                  "ManagedIdentityCredential", "AzureCliCredential",
+                                  "AzurePowerShellCredential", "AzureDeveloperCliCredential"));
 }
 
 TEST_F(IdentityChainTest, AWrongSecretIsNotPassedOver) {

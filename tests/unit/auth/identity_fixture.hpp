@@ -9,6 +9,7 @@
 
 #include "support/fake_authority.hpp"
 #include "support/fake_clock.hpp"
+#include "support/jwt.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -47,6 +48,13 @@ class IdentityTest : public ::testing::Test {
   }
   Result<AccessToken> ask(TokenCredential& credential, const std::string& tenant = {}) const {
     return credential.get_token(registry(tenant), context_);
+  }
+  /// Of the assertion by which a request proves who it is.
+  static nlohmann::json assertion_header(const test::HttpRequest& request) {
+    test::HttpRequest form;
+    form.target = "?" + request.body;
+    const std::string assertion = form.query("client_assertion");
+    return nlohmann::json::parse(test::from_base64url(assertion.substr(0, assertion.find('.'))));
   }
   static std::string message(const Result<AccessToken>& token) {
     return token ? "a token" : token.error().message();
