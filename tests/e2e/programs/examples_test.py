@@ -1,16 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs of docs/examples, run as their first lines say: against the fake Azure container registry, and those of content
 against docker-registry too. Whoever runs them is logged in with az, which is a script here."""
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 import unittest
 
 from harness import BIN, Case, ROOT
 from registry import OCI_MANIFEST, digest_of
 
 ENTRA = "entra-token-of-az"
+
+
+class RecordingProxy(http.server.ThreadingHTTPServer):
+    """Writes down where it is asked to lead to, and leads nowhere."""
+
+    def __init__(self):
+        self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_CONNECT(self):
+                self.server.asked.append(self.path)
+                self.send_error(403)
+
+            def log_message(self, *_):
+                pass
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
 
 
 class Examples(Case):
@@ -138,6 +161,15 @@ class Examples(Case):
         self.assertEqual(self.example("china_cloud", registry.host),
                          f"Repositories of {registry.host}:\n  library/artifact\n  library/hello\n  library/multi\n")
         self.assertIn("--resource https://management.chinacloudapi.cn", self.az_log.read_text())
+
+    def test_shows_the_secret_of_an_application_to_the_authority_of_china_alone(self):
+        registry, proxy = self.acr("--sample"), RecordingProxy()
+        self.addCleanup(proxy.close)
+        self.env.update({"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential", "AZURE_TENANT_ID": "contoso", "AZURE_CLIENT_ID": "app",
+                         "AZURE_CLIENT_SECRET": "secret", "https_proxy": f"http://127.0.0.1:{proxy.server_address[1]}"})
+        said = self.example("china_cloud", registry.host, status=1)
+        self.assertIn("POST https://login.chinacloudapi.cn/contoso/oauth2/v2.0/token: the proxy", said)
+        self.assertEqual(set(proxy.asked), {"login.chinacloudapi.cn:443"})
 
     def test_the_readme_shows_one_as_it_is(self):
         shown = re.search(r"```cpp\n// (\S+)\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
