@@ -384,6 +384,20 @@ TEST_F(AcrExchangeTest, AClockThatIsOffIsNamed) {
               HasSubstr("the clock of this machine is 7200 s behind the registry's: set it right"));
 }
 
+TEST_F(AcrExchangeTest, ARefreshTokenThatIsRefusedWithoutAWordIsNamed) {
+  EXPECT_EQ(status(), 200);
+  fake_.fault({.method = "POST", .target = "/oauth2/token*", .times = 0}, test::fault::status(401));
+  const auto refused = get("b");
+  ASSERT_THAT(refused, HasCode(Errc::unauthenticated));
+  EXPECT_EQ(exchanges(), 2) << "the one that was kept, and a new one";
+  EXPECT_EQ(refused.error().message(),
+            "token of " + fake_.host() +
+                " for repository:b:pull: the registry refused the refresh token that it gave to "
+                "FixedCredential (HTTP 401): its rights there may have been taken away meanwhile");
+  ASSERT_NE(refused.error().http(), nullptr);
+  EXPECT_EQ(refused.error().http()->status, 401);
+}
+
 TEST_F(AcrExchangeTest, AFirewallIsNamed) {
   fake_.fault({.target = "/oauth2/exchange*"},
               test::fault::error(403, "DENIED", "client with IP '1.2.3.4' is not allowed access."));

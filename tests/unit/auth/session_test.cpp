@@ -25,6 +25,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 constexpr const char* kBearer =
     R"(Bearer realm="https://auth.r.example/token",service="r",scope="repository:a:pull")";
@@ -429,6 +430,31 @@ TEST_F(SessionTest, ARefusalWithoutCredentialsNamesEverySourceTried) {
                     HasSubstr("tried: "), HasSubstr("/.docker/config.json (no such file)"),
                     HasSubstr("/run/containers/auth.json (no such file)")));
   EXPECT_EQ(registry_requests(), 1);
+}
+
+TEST_F(SessionTest, ATokenOfAFileThatEndedIsToldFromAWrongPassword) {
+  docker_config(R"({"auths":{"r.example":{"registrytoken":"RAW"}}})");
+  good = "none of them";
+  start(wants_token(
+      R"(Bearer realm="https://auth.r.example/token",service="r",scope="repository:a:pull",error="invalid_token")"));
+  const auto raw = send();
+  ASSERT_THAT(raw, test::HasCode(Errc::unauthenticated));
+  EXPECT_THAT(raw.error().message(),
+              StartsWith("r.example refused the registry token from ~/.docker/config.json: it may "
+                         "have expired; run `docker login r.example` or `podman login r.example`; "
+                         "the registry says invalid_token; tried: "));
+  EXPECT_THAT(raw.error().message(), Not(HasSubstr("RAW")));
+  EXPECT_EQ(issued, 0) << "it is a token already";
+  docker_config(R"({"auths":{"r.example":{"identitytoken":"REFRESH"}}})");
+  token_user = "nobody:at all";
+  start(wants_token());
+  const auto refresh = send();
+  ASSERT_THAT(refresh, test::HasCode(Errc::unauthenticated));
+  EXPECT_THAT(refresh.error().message(),
+              StartsWith("https://auth.r.example, the token server of r.example, refused the "
+                         "identity token from ~/.docker/config.json: it may have expired; run "
+                         "`docker login r.example` or `podman login r.example`; tried: "));
+  EXPECT_THAT(refresh.error().message(), Not(HasSubstr("REFRESH")));
 }
 
 TEST_F(SessionTest, ALackOfRightsIsToldFromAWrongPassword) {
