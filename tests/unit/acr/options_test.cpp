@@ -276,16 +276,65 @@ TEST_F(OptionsTest, LogsOfTheProcess) {
   EXPECT_THAT(lines[0], StartsWith("http: GET " + fake_.origin() + kPath + ": 200 in "));
 }
 
+/// As a tracer has it: of one request that went out.
+struct Span {
+  std::string parent;  // what the registry is shown
+  std::string call;    // by its client request id
+  int status = 0;
+};
+
+/// A span for each request, of the trace that the thread is in.
+class Tracing final : public http::Transport {
+ public:
+  Tracing(http::Transport& next, const std::string& trace, std::vector<Span>& spans)
+      : next_(next),
+        trace_(trace),
+        spans_(spans) {}
+  Result<http::Response> send(const http::Request& request, const Context& context) override {
+    const std::string* call = request.headers.find("x-ms-client-request-id");
+    Span span{.parent = fmt::format("00-{}-{:016x}-01", trace_, spans_.size() + 1),
+              .call = call == nullptr ? "" : *call};
+    http::Request changed = request;
+    changed.headers.set("traceparent", span.parent);
+    auto answer = next_.send(changed, context);
+    span.status = answer ? answer->status : 0;
+    spans_.push_back(span);
+    return answer;
+  }
+
+ private:
+  http::Transport& next_;
+  const std::string& trace_;
+  std::vector<Span>& spans_;
+};
+
 TEST_F(OptionsTest, WhatTracingIsToldByAPolicy) {
-  // One span for each request, with its beginning, its end and what it bears between.
-  std::vector<std::string> notes;
+  std::string trace(32, '1');
+  std::vector<Span> spans;
   auto with = options();
-  with.additional_policies.push_back([&notes](http::Transport& next) {
-    return std::make_unique<Noting>(next, "Traceparent", notes);
-  });
-  ASSERT_THAT(ask(with), IsOk());
-  EXPECT_THAT(notes, ElementsAre("Traceparent asks", "Traceparent got 200", "Traceparent ends"));
-  EXPECT_EQ(header("X-Traceparent"), "yes");
+  with.additional_policies.push_back(
+      [&](http::Transport& next) { return std::make_unique<Tracing>(next, trace, spans); });
+  fake_.fault({}, fault::status(503));
+  const auto one = client(with).repository(kName).value();
+  acr::OperationOptions call;
+  call.client_request_id = "mine-1";
+  ASSERT_THAT(one.get_properties(context_, call), IsOk());
+  trace = std::string(32, '2');
+  ASSERT_THAT(one.get_properties(context_), IsOk());
+  ASSERT_EQ(spans.size(), 3U) << "one for each request, the repeated one's too";
+  EXPECT_THAT(std::vector({spans[0].status, spans[1].status, spans[2].status}),
+              ElementsAre(503, 200, 200));
+  EXPECT_EQ(spans[0].call, "mine-1");
+  EXPECT_EQ(spans[1].call, "mine-1");
+  EXPECT_THAT(spans[2].call, ::testing::SizeIs(36)) << "of a call that names none";
+  EXPECT_EQ(spans[1].parent, "00-11111111111111111111111111111111-0000000000000002-01");
+  EXPECT_EQ(spans[2].parent, "00-22222222222222222222222222222222-0000000000000003-01");
+  const auto log = fake_.server().log();
+  ASSERT_EQ(log.size(), spans.size());
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    EXPECT_EQ(log[i].header("traceparent"), spans[i].parent);
+    EXPECT_EQ(log[i].header("x-ms-client-request-id"), spans[i].call);
+  }
 }
 
 TEST_F(OptionsTest, AKeychainForWhoeverIsLoggedIn) {

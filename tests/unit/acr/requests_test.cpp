@@ -148,11 +148,20 @@ TEST_F(ScopesTest, AreAskedForBeforeTheRegistryDoes) {
   EXPECT_EQ(fake_.server().requests() - fake_.server().count("", "/oauth2/*"), 9);
 }
 
-TEST_F(ScopesTest, AnAdminUserNeedsNoToken) {
+TEST_F(ScopesTest, AnAdminUserIsGivenTokensForThePasswordWithoutAnExchange) {
   ASSERT_THAT(client_->repository(kName)->get_properties(context_), IsOk());
   change([](auto& behaviour) { behaviour.refuse_cached_tokens = true; });
   ASSERT_THAT(client_->repository(kName)->get_properties(context_), IsOk());
-  EXPECT_EQ(scopes().size(), 2U);
+  std::vector<std::string> shown;
+  for (const auto& request : fake_.server().log()) {
+    const std::string authorization = request.header("Authorization");
+    shown.push_back(request.method + " " + request.path() + " " +
+                    authorization.substr(0, authorization.find(' ')));
+  }
+  const std::string asks = std::string("GET ") + kPath;
+  const std::string pays = "GET /oauth2/token Basic";
+  EXPECT_THAT(shown, ElementsAre(asks + " ", pays, asks + " Bearer",  // how this registry asks
+                                 asks + " Bearer", pays, asks + " Bearer"));
 }
 
 }  // namespace
