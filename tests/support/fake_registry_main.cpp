@@ -23,13 +23,14 @@ namespace {
 
 constexpr const char* kUsage =
     R"(fake-registry [--port N] [--tls] [--expired] [--client-cert] [--auth none|basic|bearer] [--page-size N]
-              [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--no-ranges]
+              [--catalogue on|off|denied] [--no-referrers] [--redirect-blobs] [--storage-seconds N] [--no-ranges]
               [--script FILE] [--sample] [--big BYTES] [--tags N] [--acr] [--soft-delete]
               [--entra TOKEN] [--abac] [--entra-denies REPOSITORY:ACTION] [--anonymous-pull]
               [--rights ACTION,...]
 Prints "registry ADDRESS", then "tokens ADDRESS", "storage ADDRESS" and, with --tls, "ca FILE",
 "client-cert FILE", "client-key FILE". --expired: its certificate is of yesterday. User alice, password wonder. --script: a JSON array of faults,
-[{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}].
+[{"method": "GET", "target": "/v2/*/blobs/*", "from": 1, "times": 1, "action": "cut", "at": 100}],
+with "server": "storage" or "tokens" of that one. --storage-seconds: how long a link to the storage is good for.
 --sample holds library/hello (tags latest, v1), library/multi (an index) and library/artifact; --big
 adds library/big:latest with one layer of so many bytes; --tags adds library/many with N tags.
 --entra: an Entra ID token that its exchange takes. --abac: it gives rights by repository, and
@@ -38,7 +39,7 @@ drops the wildcards that Entra ID's identities ask for; --entra-denies: a right 
 what is deleted. --anonymous-pull: tokens to pull for anybody. --rights: all that alice may do there,
 "pull,metadata_read".
 On its standard input the line "requests" asks for all requests since the last such line, as one line of JSON:
-[["registry", "GET", "/v2/"], ...].
+[["registry", "GET", "/v2/"], ...]; "clear" ends all faults; "break" ends the storage's connections.
 )";
 
 struct Arguments {
@@ -89,6 +90,8 @@ Arguments parse(int argc, char** argv) {
       out.behaviour.referrers_api = false;
     } else if (option == "--redirect-blobs") {
       out.behaviour.redirect_blobs = true;
+    } else if (option == "--storage-seconds") {
+      out.behaviour.storage_seconds = std::stoi(value());
     } else if (option == "--acr") {
       out.behaviour.acr = true;
       out.behaviour.redirect_blobs = true;
@@ -151,6 +154,13 @@ void fill(berth::test::FakeRegistry& registry, const Arguments& arguments) {
   }
 }
 
+berth::test::HttpServer& server_of(const berth::test::FakeRegistry& registry,
+                                   const std::string& name) {
+  return name == "storage"  ? registry.storage()
+         : name == "tokens" ? registry.tokens()
+                            : registry.server();
+}
+
 /// Of all three servers, each in its order, and forgotten then.
 std::string requests_so_far(berth::test::FakeRegistry& registry) {
   nlohmann::json out = nlohmann::json::array();
@@ -210,7 +220,7 @@ int main(int argc, char** argv) try {
     std::ostringstream text;
     text << std::ifstream(arguments.script).rdbuf();
     for (auto& entry : berth::test::fault::parse_script(text.str())) {
-      registry.fault(entry.match, std::move(entry.action));
+      registry.fault(server_of(registry, entry.server), entry.match, std::move(entry.action));
     }
   }
   std::cout << "registry " << registry.host() << "\ntokens " << registry.tokens().host()
@@ -221,13 +231,17 @@ int main(int argc, char** argv) try {
               << arguments.server.tls->client_key().string() << "\n";
   }
   std::cout.flush();
-  // "requests" tells those since the last such line, "clear" ends all faults; the end of the input
-  // ends the registry.
+  // The end of the input ends the registry.
   while (const auto line = commands.next()) {
     if (*line == "requests") std::cout << requests_so_far(registry) << std::endl;
-    if (*line != "clear") continue;
-    registry.clear_faults();
-    std::cout << "cleared" << std::endl;
+    if (*line == "clear") {
+      registry.clear_faults();
+      std::cout << "cleared" << std::endl;
+    }
+    if (*line == "break") {
+      registry.storage().reset_connections();
+      std::cout << "broken" << std::endl;
+    }
   }
   return 0;
 } catch (const std::exception& problem) {

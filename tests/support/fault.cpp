@@ -208,7 +208,11 @@ std::vector<Script> parse_script(const std::string& json) {
     match.target = entry.value("target", match.target);
     match.from = entry.value("from", match.from);
     match.times = entry.value("times", match.times);
-    scripts.push_back({match, action_of(entry)});
+    const std::string server = entry.value("server", "registry");
+    if (server != "registry" && server != "tokens" && server != "storage") {
+      throw std::runtime_error("a fault of an unknown server: " + server);
+    }
+    scripts.push_back({match, action_of(entry), server});
   }
   return scripts;
 }

@@ -70,11 +70,13 @@ Fault latency(std::chrono::milliseconds time);
 /// No Content-Length: chunked, or until the connection closes.
 Fault framing(HttpReply::Framing framing);
 
-/// From the action's name and argument, for scripts: {"action": "cut", "at": 100}. Throws
-/// std::runtime_error for an unknown one.
+/// From the action's name and argument, for scripts: {"action": "cut", "at": 100}, and whose it is
+/// where it is not the registry's: {"server": "storage"}. Throws std::runtime_error for an unknown
+/// one.
 struct Script {
   FaultMatch match;
   Fault action;
+  std::string server{};  ///< "registry", "tokens" or "storage"
 };
 std::vector<Script> parse_script(const std::string& json);
 

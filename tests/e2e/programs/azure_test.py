@@ -9,9 +9,13 @@ import re
 import select
 import signal
 import subprocess
+import time
 import unittest
+import urllib.error
+import urllib.request
 
 from harness import BIN, Case, wait_until
+from registry import digest_of
 
 
 class AzureCase(Case):
@@ -394,6 +398,46 @@ class Locks(AzureCase):
         self.assertIn(f"what {r.host}/library/multi@{digest} needs", done.stderr)
         self.assertIn("it is locked: can_read is false", done.stderr)
         self.assertIn("0 tags and 0 manifests", done.stdout)
+
+
+class Storage(AzureCase):
+    SIZE = 24 << 20
+
+    def test_a_link_to_the_storage_that_lapses_in_the_middle_is_asked_for_anew(self):
+        # The first download stands still in its middle, and those that berth opens beside it at once.
+        stall = {"server": "storage", "method": "GET", "action": "stall_body"}
+        r = self.fake_registry("--acr", "--storage-seconds", "3", "--big", self.SIZE, faults=[
+            {**stall, "from": 2, "times": 1, "at": self.SIZE // 3}, {**stall, "from": 2, "times": 0, "at": 0}])
+        image = f"{r.host}/library/big:latest"
+        digest = json.loads(self.berth("cat", f"{image}/manifest.json").stdout)["layers"][0]["digest"]
+        self.berth("cat", f"{image}/config.json")  # the first blob
+        self.links(r)
+        copy = self.start("cp", f"{image}/layers/00.tar.gz", str(self.folder / "out"))
+        self.addCleanup(copy.communicate)
+        self.addCleanup(copy.kill)
+        kept = lambda: sum(f.stat().st_blocks * 512 for f in (self.folder / "cache/ingest").rglob("data") if f.exists())
+        wait_until(lambda: kept() > self.SIZE // 6, what="some bytes")
+        links = self.links(r)
+        lapsed = max(until for _, until in links)
+        wait_until(lambda: time.time() >= lapsed, what="the end of the links")
+        for link, _ in links:
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(link)
+            self.assertEqual(refused.exception.code, 403)
+        self.links(r)
+        self.assertIsNone(copy.poll())
+        r.clear_faults()
+        r.break_storage()
+        self.assertEqual(copy.wait(60), 0)
+        self.assertEqual(digest_of((self.folder / "out").read_bytes()), digest)
+        again = self.links(r)
+        self.assertTrue(again)
+        self.assertTrue(all(until > lapsed for _, until in again), "no link was used past its end")
+
+    def links(self, registry):
+        """To the storage, which were followed since the last call, each with its end."""
+        return [(f"http://{registry.said['storage']}{target}", int(re.search(r"se=(\d+)", target).group(1)))
+                for server, _, target in registry.requests() if server == "storage"]
 
 
 class Mounted(AzureCase):

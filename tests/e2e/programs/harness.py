@@ -85,9 +85,16 @@ class FakeRegistry:
 
     def clear_faults(self):
         """Every request from now on is answered as usual; what stalls goes on stalling."""
-        self.process.stdin.write("clear\n")
+        self.tell("clear", "cleared")
+
+    def break_storage(self):
+        """Ends the connections to the storage, in the middle of what goes over them."""
+        self.tell("break", "broken")
+
+    def tell(self, command, answer):
+        self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
-        if self.process.stdout.readline().strip() != "cleared":
+        if self.process.stdout.readline().strip() != answer:
             raise RuntimeError("the fake registry ended")
 
     def close(self):

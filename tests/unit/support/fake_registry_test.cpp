@@ -179,7 +179,11 @@ TEST(FaultTest, ReadsScripts) {
   const TestReply reply = TestClient(registry.origin()).get("/v2/");
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.header("Retry-After"), "1");
+  EXPECT_EQ(script[0].server, "registry");
+  EXPECT_EQ(fault::parse_script(R"([{"server": "storage", "action": "drop"}])")[0].server,
+            "storage");
   EXPECT_ANY_THROW(fault::parse_script(R"([{"action": "explode"}])"));
+  EXPECT_ANY_THROW(fault::parse_script(R"([{"server": "storag", "action": "drop"}])"));
 }
 
 }  // namespace
