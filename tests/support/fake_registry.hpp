@@ -24,6 +24,8 @@ struct RegistryBehaviour {
   std::string username = "alice";
   std::string password = "wonder";
   std::optional<std::set<std::string>> user_actions{};  ///< ACR: all that the user may do
+  /// ACR: by repository, what the user may not do there though he may elsewhere.
+  std::map<std::string, std::set<std::string>> user_denials{};
   bool anonymous_pull = false;        ///< bearer: a token without credentials may pull
   bool token_post = true;             ///< the token server serves POST; else 404 (as GCR)
   bool refuse_cached_tokens = false;  ///< every token given so far is worth nothing from now on

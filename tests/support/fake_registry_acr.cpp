@@ -209,6 +209,12 @@ std::optional<HttpReply> FakeRegistry::Impl::refuse_as_acr(const HttpRequest& re
   const bool has_token = authorization.starts_with("Bearer ");
   const std::string token = has_token ? authorization.substr(7) : std::string();
   if (has_token && token_grants(token, scopes)) return std::nullopt;
+  // Whose token was asked for the repository to mount from, and not given it, uploads in its place.
+  const bool mounts = scopes.size() > 1 && !request.query("from").empty();
+  if (mounts && token_grants(token, {scopes.begin(), scopes.end() - 1}) &&
+      given_tokens[token].asked.contains(scopes.back())) {
+    return std::nullopt;
+  }
   Json detail = Json::array();
   std::string text;
   std::string before;
@@ -391,9 +397,17 @@ HttpReply FakeRegistry::Impl::serve_v2_of_acr(const HttpRequest& request) {
   return reply;
 }
 
+bool FakeRegistry::Impl::acr_may_mount(const HttpRequest& request) {
+  if (behaviour.auth == RegistryBehaviour::Auth::none || is_user(request)) return true;
+  const std::string authorization = request.header("Authorization");
+  return authorization.starts_with("Bearer ") &&
+         token_grants(authorization.substr(7), {"repository:" + request.query("from") + ":pull"});
+}
+
 /// A Location holds the offset at which it is good, and is another one after each answer.
-HttpReply FakeRegistry::Impl::serve_upload_of_acr(const HttpRequest& request,
-                                                  const Target& target) {
+HttpReply FakeRegistry::Impl::serve_upload_of_acr(const HttpRequest& asked, const Target& target) {
+  HttpRequest request = asked;
+  if (target.reference.empty() && !acr_may_mount(asked)) request.target = asked.path();
   const auto upload = uploads.find(target.reference);
   if (!target.reference.empty()) {
     if (upload == uploads.end()) {

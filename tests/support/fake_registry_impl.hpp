@@ -25,8 +25,9 @@ struct FakeRegistry::Impl {
     std::map<std::string, std::string> tags;
   };
   struct Token {
-    std::set<std::string> scopes;  // "repository:a:pull"; one action each
-    std::int64_t end = 0;          // in seconds since 1970
+    std::set<std::string> scopes;   // "repository:a:pull"; one action each
+    std::int64_t end = 0;           // in seconds since 1970
+    std::set<std::string> asked{};  // scopes, and those that were not given
   };
   /// The parts of /v2/<name>/<kind>/<reference>.
   struct Target {
@@ -100,7 +101,7 @@ struct FakeRegistry::Impl {
   HttpReply serve_as_acr(const HttpRequest& request);
   HttpReply serve_acr_api(const HttpRequest& request, const std::string& rest);
   HttpReply serve_v2_of_acr(const HttpRequest& request);
-  HttpReply serve_upload_of_acr(const HttpRequest& request, const Target& target);
+  HttpReply serve_upload_of_acr(const HttpRequest& asked, const Target& target);
   HttpReply serve_deleted(const HttpRequest& request, const std::string& rest);
   HttpReply acr_object(const HttpRequest& request, const std::string& repository,
                        const std::string& reference);
@@ -128,6 +129,7 @@ struct FakeRegistry::Impl {
   nlohmann::ordered_json acr_repository(const std::string& repository);
   std::vector<std::string> acr_scopes(const HttpRequest& request, const std::string& path);
   std::optional<HttpReply> refuse_as_acr(const HttpRequest& request, const std::string& path);
+  bool acr_may_mount(const HttpRequest& request);
   std::string acr_realm() const;
 
   // fake_registry_oauth.cpp
@@ -136,7 +138,6 @@ struct FakeRegistry::Impl {
   HttpReply give_acr_token(const std::vector<std::string>& asked, bool all,
                            const RefreshToken* entra);
   const RefreshToken* find_refresh_token(const std::string& token) const;
-  bool is_denied_there(const std::string& scope) const;
 
   // fake_registry_write.cpp
   HttpReply write(const HttpRequest& request, const Target& target);

@@ -31,6 +31,33 @@ std::string basic_pair(const std::string& authorization) {
 
 HttpReply refused() { return {.status = 401}; }
 
+bool is_denied_there(const std::map<std::string, std::set<std::string>>& denials,
+                     const std::string& scope) {
+  return std::ranges::any_of(denials, [&](const auto& denial) {
+    const std::string prefix = "repository:" + denial.first + ":";
+    return scope.starts_with(prefix) && denial.second.contains(scope.substr(prefix.size()));
+  });
+}
+
+/// The claim of that name: [{"type":"repository","name":"a","actions":["pull","push"]}].
+Json access_claim(const std::set<std::string>& scopes) {
+  Json access = Json::array();
+  std::string before;
+  for (const std::string& scope : scopes) {
+    const std::size_t first = scope.find(':');
+    const std::size_t last = scope.rfind(':');
+    const std::string resource = scope.substr(0, last);
+    if (resource != before) {
+      access.push_back({{"type", scope.substr(0, first)},
+                        {"name", resource.substr(first + 1)},
+                        {"actions", Json::array()}});
+    }
+    access.back()["actions"].push_back(scope.substr(last + 1));
+    before = resource;
+  }
+  return access;
+}
+
 }  // namespace
 
 HttpReply FakeRegistry::Impl::serve_oauth2(const HttpRequest& request, const std::string& path) {
@@ -101,13 +128,6 @@ HttpReply FakeRegistry::Impl::exchange_entra_token(const HttpRequest& form) {
   return json_reply(200, {{"refresh_token", token}});
 }
 
-bool FakeRegistry::Impl::is_denied_there(const std::string& scope) const {
-  return std::ranges::any_of(behaviour.entra_denials, [&](const auto& denial) {
-    const std::string prefix = "repository:" + denial.first + ":";
-    return scope.starts_with(prefix) && denial.second.contains(scope.substr(prefix.size()));
-  });
-}
-
 /// A token for what of the asked may be granted; `all` to a login, what can be read to anybody.
 HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& asked, bool all,
                                              const RefreshToken* entra) {
@@ -120,7 +140,8 @@ HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& ask
     const auto& user = behaviour.user_actions;
     if (entra == nullptr && user && !user->contains(action)) continue;
     if (entra != nullptr && behaviour.abac && wildcard) continue;
-    if (entra != nullptr && is_denied_there(scope)) continue;
+    const auto& denials = entra != nullptr ? behaviour.entra_denials : behaviour.user_denials;
+    if (is_denied_there(denials, scope)) continue;
     scopes.insert(scope);
   }
   const std::int64_t now = unix_time();
@@ -130,8 +151,9 @@ HttpReply FakeRegistry::Impl::give_acr_token(const std::vector<std::string>& ask
                                           {"iat", now},
                                           {"iss", "Azure Container Registry"},
                                           {"aud", registry->host()},
+                                          {"access", access_claim(scopes)},
                                           {"grant_type", "access_token"}});
-  given_tokens[token] = {std::move(scopes), end};
+  given_tokens[token] = {std::move(scopes), end, {asked.begin(), asked.end()}};
   return json_reply(200, {{"access_token", token}});
 }
 

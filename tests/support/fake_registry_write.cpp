@@ -11,6 +11,14 @@ const char* algorithm_of(const std::string& digest) {
   return digest.starts_with("sha512:") ? "sha512" : "sha256";
 }
 
+/// Of a Content-Range ("a-b", without "bytes ") what is wrong at `held` bytes; "" for nothing.
+std::string fault_of_range(const std::string& range, std::size_t held) {
+  if (range.empty()) return {};
+  const bool digits = range.find_first_not_of("0123456789-") == std::string::npos;
+  if (!digits || range.front() == '-') return "the Content-Range header format is invalid";
+  return std::stoull(range) == held ? "" : "the Content-Range does not begin where the upload ends";
+}
+
 }  // namespace
 
 HttpReply FakeRegistry::Impl::write(const HttpRequest& request, const Target& target) {
@@ -54,9 +62,11 @@ HttpReply FakeRegistry::Impl::continue_upload(const HttpRequest& request, const 
   if (request.method == "GET") {
     return {.status = 204, .headers = {{"Location", location}, {"Range", held()}}};
   }
-  const std::string range = request.header("Content-Range");  // "a-b", without "bytes "
-  if (!range.empty() && std::stoull(range) != upload->second.size()) {
-    HttpReply reply = error_reply(416, "BLOB_UPLOAD_INVALID", "out of order");
+  const std::string range = request.header("Content-Range");
+  if (const auto why = fault_of_range(range, upload->second.size()); !why.empty()) {
+    Json error{{"code", "BLOB_UPLOAD_INVALID"}, {"message", "out of order"}};
+    if (behaviour.acr) error["detail"] = {{"Range", range}, {"Reason", why}};
+    HttpReply reply = json_reply(416, {{"errors", Json::array({error})}});
     reply.set_header("Range", held());
     return reply;
   }

@@ -221,6 +221,24 @@ TEST_F(UploadsTest, AMountThatWasNotDoneIsGoneOnWith) {
   EXPECT_EQ(count("POST"), 1);
 }
 
+TEST_F(UploadsTest, AMountFromWhereTheUserMayNotReadIsGoneOnWith) {
+  FakeRegistry azure({.auth = RegistryBehaviour::Auth::bearer,
+                      .user_denials = {{"other", {"pull"}}},
+                      .acr = true});
+  azure.add_blob("other", content_);
+  RegistryRig rig({azure.origin()}, {.credential = alice(), .clock = &clock_});
+  UploadOptions options = known();
+  options.mount_from = "other";
+  const auto source = registry::blob_of_bytes(as_bytes(content_));
+  const auto done = rig->push_blob("r", *source, options, context_);
+  ASSERT_THAT(done, IsOk());
+  EXPECT_EQ(done->how, Uploaded::How::sent);
+  EXPECT_TRUE(azure.has_blob("r", digest_));
+  EXPECT_EQ(azure.open_uploads(), 0);
+  EXPECT_EQ(azure.server().count("POST", "*mount=*"), 1);
+  EXPECT_EQ(azure.server().count("POST", "*/uploads/"), 0) << "the 202 opened the session";
+}
+
 TEST_F(UploadsTest, AMountThatIsRefusedIsAnUpload) {
   fake_.fault({.method = "POST", .target = "*mount=*"}, fault::error(403, "DENIED"));
   UploadOptions options = known();

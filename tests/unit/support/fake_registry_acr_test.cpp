@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support/fake_registry.hpp"
+#include "support/jwt.hpp"
 #include "support/test_client.hpp"
 
 namespace berth::test {
@@ -26,6 +27,16 @@ class FakeAcrTest : public ::testing::Test {
   }
   int patch(const std::string& target, const std::string& body) {
     return client().send("PATCH", target, {}, body).status;
+  }
+  /// An access token of alice for the scopes, as they stand in a query.
+  std::string token(const std::string& scopes) {
+    const std::string target = "/oauth2/token?service=" + registry_.host() + "&scope=" + scopes;
+    const TestReply reply = client({{"Authorization", "Basic YWxpY2U6d29uZGVy"}}).get(target);
+    return nlohmann::json::parse(reply.body)["access_token"];
+  }
+  void ask_for_tokens() {
+    registry_.change(
+        [](RegistryBehaviour& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
   }
   int read(const std::string& target) {
     return client({{"Accept", "application/vnd.oci.image.manifest.v1+json"}}).get(target).status;
@@ -136,6 +147,59 @@ TEST_F(FakeAcrTest, ALocationIsGoodAtOneOffset) {
   EXPECT_THAT(client().get(one.header("Location")).body, HasSubstr("BLOB_UPLOAD_UNKNOWN"));
 }
 
+TEST_F(FakeAcrTest, ABadContentRangeIsToldInDetail) {
+  registry_.add_empty_repository("a");
+  std::string location = client().send("POST", "/v2/a/blobs/uploads/").header("Location");
+  for (const auto& [range, reason] :
+       {std::pair{"4-7", "the Content-Range does not begin where the upload ends"},
+        std::pair{"bytes 0-3/*", "the Content-Range header format is invalid"}}) {
+    const TestReply refused =
+        client({{"Content-Range", range}}).send("PATCH", location, {}, "0123");
+    EXPECT_EQ(refused.status, 416);
+    const auto error = nlohmann::json::parse(refused.body)["errors"][0];
+    EXPECT_EQ(error["detail"], nlohmann::json({{"Range", range}, {"Reason", reason}}));
+  }
+  EXPECT_EQ(client({{"Content-Range", "0-3"}}).send("PATCH", location, {}, "0123").status, 202);
+}
+
+TEST_F(FakeAcrTest, AMountThatMayNotReadItsSourceIsAnUpload) {
+  ask_for_tokens();
+  registry_.add_empty_repository("a");
+  const std::string digest = registry_.add_blob("b", "content");
+  const auto mount = [&](const std::string& scopes) {
+    return client({{"Authorization", "Bearer " + token(scopes)}})
+        .send("POST", "/v2/a/blobs/uploads/?from=b&mount=" + digest);
+  };
+  const TestReply unasked = mount("repository:a:pull,push");
+  EXPECT_EQ(unasked.status, 401);
+  EXPECT_THAT(unasked.header("WWW-Authenticate"),
+              AllOf(HasSubstr(" repository:b:pull\""), HasSubstr("insufficient_scope")));
+  const std::string both = "repository:a:pull,push&scope=repository:b:pull";
+  registry_.change([](RegistryBehaviour& behaviour) { behaviour.user_denials["b"] = {"pull"}; });
+  const TestReply denied = mount(both);
+  EXPECT_EQ(denied.status, 202);
+  EXPECT_THAT(denied.header("Location"), StartsWith("/v2/a/blobs/uploads/"));
+  EXPECT_FALSE(registry_.has_blob("a", digest));
+  registry_.change([](RegistryBehaviour& behaviour) { behaviour.user_denials.clear(); });
+  EXPECT_EQ(mount(both).status, 201);
+  EXPECT_TRUE(registry_.has_blob("a", digest));
+  registry_.change([](RegistryBehaviour& behaviour) { behaviour.user_denials["a"] = {"push"}; });
+  EXPECT_EQ(mount(both).status, 401) << "what it writes to is another thing";
+}
+
+TEST_F(FakeAcrTest, AnAccessTokenSaysWhatItGives) {
+  registry_.change([](RegistryBehaviour& behaviour) { behaviour.user_denials["b"] = {"push"}; });
+  const std::string jwt =
+      token("repository:b:pull,push&scope=registry:catalog:*&scope=repository:a:push");
+  const std::size_t first = jwt.find('.');
+  const auto claims =
+      nlohmann::json::parse(from_base64url(jwt.substr(first + 1, jwt.rfind('.') - first - 1)));
+  EXPECT_EQ(claims["access"], nlohmann::json::parse(R"([
+    {"type": "registry", "name": "catalog", "actions": ["*"]},
+    {"type": "repository", "name": "a", "actions": ["push"]},
+    {"type": "repository", "name": "b", "actions": ["pull"]}])"));
+}
+
 TEST_F(FakeAcrTest, BlobsAreAtAnotherHostForAWhile) {
   const std::string digest = registry_.add_blob("a", "content");
   const TestReply redirect = client().get("/v2/a/blobs/" + digest);
@@ -156,8 +220,7 @@ TEST_F(FakeAcrTest, BlobsAreAtAnotherHostForAWhile) {
 }
 
 TEST_F(FakeAcrTest, ChallengesAsTheServiceDoes) {
-  registry_.change(
-      [](RegistryBehaviour& behaviour) { behaviour.auth = RegistryBehaviour::Auth::bearer; });
+  ask_for_tokens();
   const auto challenge = [&](const std::string& method, const std::string& target,
                              HttpFields headers = {}) {
     return client(std::move(headers)).send(method, target).header("WWW-Authenticate");
