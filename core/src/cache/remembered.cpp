@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <set>
 #include <unordered_map>
 
@@ -89,11 +90,17 @@ class FileRemembered final : public Remembered {
 
   /// The records, with what other processes appended since. Empty where there is no file.
   Loaded& load(Store& store, const std::string& path) BERTH_REQUIRES(mutex_);
-  void append(Store& store, const std::string& path, const std::string& line)
-      BERTH_REQUIRES(mutex_);
-  void compact(Store& store, const std::string& path, const Loaded& loaded) BERTH_REQUIRES(mutex_);
+  /// What is to be appended, told from what is there; "": nothing.
+  using Lines = std::function<std::string(const RepositoryRecords& records)>;
+  void write(Store& store, const std::string& path, const Lines& lines) BERTH_EXCLUDES(mutex_);
+  Result<void> append(Store& store, const std::string& path, const std::string& lines)
+      BERTH_REQUIRES(writing_);
+  void compact(Store& store, const std::string& path) BERTH_REQUIRES(writing_);
 
   std::function<std::shared_ptr<Store>()> store_;
+  /// One writes after the other, however long the one waits for room: what was learned later stands
+  /// later. Outside of the other lock, which is never held over a wait: readers must not.
+  Mutex writing_;
   Mutex mutex_;
   std::unordered_map<std::string, Loaded> loaded_ BERTH_GUARDED_BY(mutex_);
   std::unordered_map<std::string, LoadedList> lists_ BERTH_GUARDED_BY(mutex_);
@@ -162,21 +169,46 @@ FileRemembered::Loaded& FileRemembered::load(Store& store, const std::string& pa
   return loaded;
 }
 
-void FileRemembered::append(Store& store, const std::string& path, const std::string& line) {
-  forgive([&]() -> Result<void> {
-    TRY(store.check_writable());
-    TRY(make_folder(store, path));
-    Room room = TRY(Room::take(store, line.size() + kSlack));
-    room.spend(TRY(append_lines(store.root(), path, line)));
-    return {};
-  }());
-  const Loaded& loaded = load(store, path);
-  if (loaded.records.wants_compaction()) compact(store, path, loaded);
+void FileRemembered::write(Store& store, const std::string& path, const Lines& lines) {
+  MutexLock turn(writing_);
+  std::string text;
+  {
+    MutexLock lock(mutex_);
+    text = lines(load(store, path).records);
+  }
+  if (text.empty()) return;
+  forgive(append(store, path, text));
+  compact(store, path);
 }
 
-void FileRemembered::compact(Store& store, const std::string& path, const Loaded& loaded) {
-  // What another process appends between the reading and the rename is lost: a request, no more.
-  forgive(replace_file(store, path, loaded.records.text()));
+Result<void> FileRemembered::append(Store& store, const std::string& path,
+                                    const std::string& lines) {
+  TRY(store.check_writable());
+  TRY(make_folder(store, path));
+  Room room = TRY(Room::take(store, lines.size() + kSlack));
+  room.spend(TRY(append_lines(store.root(), path, lines)));
+  return {};
+}
+
+void FileRemembered::compact(Store& store, const std::string& path) {
+  std::int64_t size = 0;
+  {
+    MutexLock lock(mutex_);
+    const Loaded& loaded = load(store, path);
+    if (!loaded.records.wants_compaction()) return;
+    size = loaded.consumed;
+  }
+  forgive([&]() -> Result<void> {
+    Room room = TRY(Room::take(store, static_cast<std::uint64_t>(size) + kSlack));
+    std::string text;
+    {
+      MutexLock lock(mutex_);
+      text = load(store, path).records.text();
+    }
+    // What another process appends between the reading and the rename is lost: a request, no more.
+    return replace_file(store, room, path, text);
+  }());
+  MutexLock lock(mutex_);
   loaded_.erase(path);
 }
 
@@ -266,9 +298,10 @@ RememberedTag FileRemembered::set_tag(const std::string& registry, const std::st
   value.checked = store->clock().now();
   value.first_seen = value.checked;
   if (path.empty()) return value;
-  MutexLock lock(mutex_);
-  if (!renew(load(*store, path).records, tag, value)) store->index_stale = true;
-  append(*store, path, tag_line(tag, value));
+  write(*store, path, [&](const RepositoryRecords& records) {
+    if (!renew(records, tag, value)) store->index_stale = true;
+    return tag_line(tag, value);
+  });
   return value;
 }
 
@@ -278,16 +311,16 @@ void FileRemembered::set_tags(const std::string& registry, const std::string& re
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty() || tags.empty()) return;
   const auto now = store->clock().now();
-  std::string lines;
-  MutexLock lock(mutex_);
-  const RepositoryRecords& records = load(*store, path).records;
-  for (const auto& [tag, given] : tags) {
-    RememberedTag value = given;
-    value.checked = value.first_seen = now;
-    if (!renew(records, tag, value)) store->index_stale = true;
-    lines += tag_line(tag, value);
-  }
-  append(*store, path, lines);
+  write(*store, path, [&](const RepositoryRecords& records) {
+    std::string lines;
+    for (const auto& [tag, given] : tags) {
+      RememberedTag value = given;
+      value.checked = value.first_seen = now;
+      if (!renew(records, tag, value)) store->index_stale = true;
+      lines += tag_line(tag, value);
+    }
+    return lines;
+  });
 }
 
 void FileRemembered::forget_tag(const std::string& registry, const std::string& repository,
@@ -295,18 +328,19 @@ void FileRemembered::forget_tag(const std::string& registry, const std::string& 
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
-  MutexLock lock(mutex_);
-  if (!load(*store, path).records.tags.contains(tag)) return;
-  store->index_stale = true;
-  append(*store, path, forget_line(tag));
+  write(*store, path, [&](const RepositoryRecords& records) {
+    if (!records.tags.contains(tag)) return std::string();
+    store->index_stale = true;
+    return forget_line(tag);
+  });
 }
 
 void FileRemembered::distrust(const std::string& registry, const std::string& repository) {
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
-  MutexLock lock(mutex_);
-  append(*store, path, distrust_line(store->clock().now()));
+  write(*store, path,
+        [&](const RepositoryRecords&) { return distrust_line(store->clock().now()); });
 }
 
 Clock::SystemTime FileRemembered::trusted_since(const std::string& registry,
@@ -337,20 +371,21 @@ void FileRemembered::set_seen(const std::string& registry, const std::string& re
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
-  MutexLock lock(mutex_);
-  const auto& seen = load(*store, path).records.seen;
-  const auto known = seen.find(digest);
-  SeenDigest value{size, media_type, store->clock().now()};
-  if (known != seen.end()) {
-    // Nothing new: most of the time.
-    if (known->second.size == size &&
-        (media_type.empty() || known->second.media_type == media_type)) {
-      return;
+  // Nothing new: most of the time. Then it waits for no other writer either.
+  const auto is_known = [&](const SeenDigest& known) {
+    return known.size == size && (media_type.empty() || known.media_type == media_type);
+  };
+  if (const auto known = this->seen(registry, repository, digest); known && is_known(*known))
+    return;
+  write(*store, path, [&](const RepositoryRecords& records) {
+    SeenDigest value{size, media_type, store->clock().now()};
+    if (const auto known = records.seen.find(digest); known != records.seen.end()) {
+      if (is_known(known->second)) return std::string();
+      value.first_seen = known->second.first_seen;
+      if (media_type.empty()) value.media_type = known->second.media_type;
     }
-    value.first_seen = known->second.first_seen;
-    if (media_type.empty()) value.media_type = known->second.media_type;
-  }
-  append(*store, path, seen_line(digest, value));
+    return seen_line(digest, value);
+  });
 }
 
 void FileRemembered::forget_seen(const std::string& registry, const std::string& repository,
@@ -358,18 +393,19 @@ void FileRemembered::forget_seen(const std::string& registry, const std::string&
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
-  MutexLock lock(mutex_);
-  if (!load(*store, path).records.seen.contains(digest)) return;
-  append(*store, path, forget_seen_line(digest));
+  write(*store, path, [&](const RepositoryRecords& records) {
+    return records.seen.contains(digest) ? forget_seen_line(digest) : std::string();
+  });
 }
 
 void FileRemembered::forget_repository(const std::string& registry, const std::string& repository) {
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
   if (path.empty()) return;
-  MutexLock lock(mutex_);
   store->index_stale = true;
-  append(*store, path, forget_all_line() + distrust_line(store->clock().now()));
+  write(*store, path, [&](const RepositoryRecords&) {
+    return forget_all_line() + distrust_line(store->clock().now());
+  });
 }
 
 }  // namespace

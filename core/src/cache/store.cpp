@@ -104,6 +104,11 @@ void Room::spend(std::uint64_t bytes) noexcept {
 
 Result<void> replace_file(Store& store, const std::string& name, std::string_view text) {
   Room room = TRY(Room::take(store, text.size() + kSlack));
+  return replace_file(store, room, name, text);
+}
+
+Result<void> replace_file(Store& store, Room& room, const std::string& name,
+                          std::string_view text) {
   const int root = store.root();
   const std::string temporary = fmt::format("ingest/{}", temporary_name("replace"));
   Fd fd = TRY(open_at(root, temporary, O_WRONLY | O_CREAT | O_EXCL));

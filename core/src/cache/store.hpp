@@ -98,6 +98,8 @@ class FolderGrowth {
 
 /// Puts `text` in the place of a file of the cache, whole, whether it is there or not.
 Result<void> replace_file(Store& store, const std::string& name, std::string_view text);
+/// The same with room that was taken before.
+Result<void> replace_file(Store& store, Room& room, const std::string& name, std::string_view text);
 
 /// The complete blob, opened, with a shared lock that keeps it from being evicted. Hashes it first
 /// where it is not to be trusted: would_block for a non-blocking Context.

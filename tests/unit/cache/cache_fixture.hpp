@@ -71,6 +71,18 @@ class Signals {
   std::atomic<std::int64_t>* flags_;
 };
 
+/// Every thread that comes to a fault point stands there, until the test is over with it. One at a
+/// time.
+class Stall {
+ public:
+  explicit Stall(const char* point);
+  Stall(const Stall&) = delete;
+  Stall& operator=(const Stall&) = delete;
+  ~Stall();
+  void wait_until_there() const;
+  void release();
+};
+
 class CacheTest : public ::testing::Test {
  protected:
   CacheTest() = default;

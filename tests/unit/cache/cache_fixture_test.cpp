@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "cache/fault_point.hpp"
 #include "cache/quota.hpp"
 
 namespace berth::cache::test {
@@ -25,7 +26,31 @@ std::atomic<std::int64_t>* shared_numbers(std::size_t count) {
   return static_cast<std::atomic<std::int64_t>*>(memory);
 }
 
+const char* stall_at = nullptr;
+std::atomic<bool> is_stalled;
+std::atomic<bool> goes_on;
+
 }  // namespace
+
+Stall::Stall(const char* point) {
+  stall_at = point;
+  is_stalled = goes_on = false;
+  fault_hook = [](const char* here) {
+    if (std::string_view(here) != stall_at) return;
+    is_stalled = true;
+    is_stalled.notify_all();
+    goes_on.wait(false);
+  };
+}
+Stall::~Stall() {
+  release();
+  fault_hook = nullptr;
+}
+void Stall::wait_until_there() const { is_stalled.wait(false); }
+void Stall::release() {
+  goes_on = true;
+  goes_on.notify_all();
+}
 
 FakeClock::FakeClock()
     : shared_(shared_numbers(1)) {

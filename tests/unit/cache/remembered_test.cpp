@@ -2,6 +2,7 @@
 #include "berth/cache/remembered.hpp"
 
 #include <fstream>
+#include <future>
 
 #include "cache/remembered_lines.hpp"
 #include "unit/cache/cache_fixture.hpp"
@@ -188,6 +189,49 @@ TEST_F(RememberedTest, NamesWhatIsKnownOffline) {
   EXPECT_THAT(remembered.registries(), ElementsAre("h:5000", "oci:/some/where"));
   EXPECT_THAT(remembered.repositories("h:5000"), ElementsAre("a", "a/b"));
   EXPECT_THAT(remembered.repositories("nowhere"), IsEmpty());
+}
+
+TEST_F(RememberedTest, IsReadWhileAnotherThreadMakesRoomForWhatItWrites) {  // S431
+  const auto cache = open(4 * kMiB);
+  Remembered& remembered = cache->remembered();
+  const Digest seen = digest_of(as_bytes("seen"));
+  remembered.set_tag("r", "a", "v1", tag_of("zero"));
+  remembered.set_seen("r", "a", seen, 4, "text/plain");
+  // Full: whatever is written next must evict.
+  std::optional<Digest> newest;
+  const Digest oldest = digest_of(as_bytes(content(40'000, 0)));
+  for (unsigned i = 0; i == 0 || cache->contains(oldest); ++i) {
+    const std::string bytes = content(40'000, i);
+    newest = digest_of(as_bytes(bytes));
+    ASSERT_THAT(cache->put(*newest, as_bytes(bytes)), IsOk());
+    clock_.pass(std::chrono::seconds(1));
+  }
+  Stall evictor("evict.locked");
+  std::atomic<bool> over = false;
+  auto writer = std::async(std::launch::async, [&] {
+    for (int i = 0; !over; ++i) remembered.set_tag("r", std::to_string(i), "v1", tag_of("x"));
+  });
+  evictor.wait_until_there();
+  over = true;
+  auto one =
+      std::async(std::launch::async, [&] { remembered.set_tag("r", "a", "v1", tag_of("one")); });
+  auto reader = std::async(std::launch::async, [&] {
+    EXPECT_TRUE(remembered.tag("r", "a", "v1").has_value());
+    EXPECT_TRUE(remembered.seen("r", "a", seen).has_value());
+    EXPECT_THAT(remembered.tags("r", "a"), SizeIs(1));
+    EXPECT_EQ(remembered.trusted_since("r", "a"), Clock::SystemTime::min());
+    EXPECT_FALSE(remembered.list("r", "a").has_value());
+    remembered.set_seen("r", "a", seen, 4, "text/plain");  // nothing new
+    const auto found = cache->find(*newest, Context{}.nonblocking());
+    EXPECT_TRUE(found && *found);
+  });
+  EXPECT_EQ(reader.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(one.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout)
+      << "a writer waits for its turn";
+  evictor.release();
+  writer.get();
+  one.get();
+  EXPECT_EQ(remembered.tag("r", "a", "v1")->digest, tag_of("one").digest);
 }
 
 TEST(RememberedLinesTest, FileNamesStayBelowTheirFolderAndLeadBack) {
