@@ -76,19 +76,26 @@ std::shared_ptr<Store> Cache::Impl::store() const {
 }
 
 Result<std::shared_ptr<Store>> Cache::Impl::live_store() {
-  MutexLock lock(mutex);
-  if (!current->state().removed()) {
-    if (current->folder().is_open_to_others() && !warned_open) {
-      warned_open = true;
-      log::warning(
-          fmt::format("the cache {0} was opened to other users: what is in use goes on, "
-                      "and nobody can open it anew; close it with: chmod 700 {0}",
-                      options.folder.string()));
-    }
-    return current;
+  auto known = store();
+  if (known->state().removed()) return reopen();
+  if (known->folder().is_open_to_others() && !warned_open.exchange(true)) {
+    log::warning(
+        fmt::format("the cache {0} was opened to other users: what is in use goes on, "
+                    "and nobody can open it anew; close it with: chmod 700 {0}",
+                    options.folder.string()));
   }
+  return known;
+}
+
+// Opening may wait for another process, and whoever only looks for a blob must not: `mutex` is for
+// the exchange alone.
+Result<std::shared_ptr<Store>> Cache::Impl::reopen() {
+  MutexLock turn(reopening);
+  if (auto known = store(); !known->state().removed()) return known;
   log::info(fmt::format("cache: {} was removed; making it again", options.folder.string()));
-  current = TRY(Store::open(options));
+  auto opened = TRY(Store::open(options));
+  MutexLock lock(mutex);
+  current = std::move(opened);
   return current;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -18,7 +19,8 @@ struct Cache::Impl {
 
   std::shared_ptr<Store> store() const;
   /// The same, after a look whether the folder is still there; opens it anew where it was removed.
-  Result<std::shared_ptr<Store>> live_store();
+  Result<std::shared_ptr<Store>> live_store() BERTH_EXCLUDES(reopening, mutex);
+  Result<std::shared_ptr<Store>> reopen() BERTH_EXCLUDES(reopening, mutex);
   /// The one that this process has joined; nullptr: none that lives.
   std::shared_ptr<Partial> known_partial(const Digest& digest) BERTH_EXCLUDES(join_mutex);
   Result<std::shared_ptr<Partial>> open_partial(const Digest& digest, std::uint64_t size,
@@ -28,9 +30,10 @@ struct Cache::Impl {
   static void sync_partials(Store& store, const std::vector<std::string>& names);
 
   const Options options;
+  Mutex reopening;  ///< before `mutex`
   mutable Mutex mutex;
   std::shared_ptr<Store> current BERTH_GUARDED_BY(mutex);
-  bool warned_open BERTH_GUARDED_BY(mutex) = false;
+  std::atomic<bool> warned_open{false};
   /// This process opens each partial blob once: the locks of two would not see one another.
   SingleFlight<std::shared_ptr<Partial>> joins;
   Mutex join_mutex;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 
 #include "unit/cache/cache_fixture.hpp"
 
@@ -208,6 +209,24 @@ TEST_F(CacheTest, MakesTheFolderAgainAfterItWasRemoved) {
   const Digest digest = digest_of(as_bytes("again"));
   EXPECT_FALSE(cache->contains(digest));
   ASSERT_THAT(cache->put(digest, as_bytes("again")), IsOk());
+  EXPECT_EQ(read_blob(*cache, digest), "again");
+}
+
+TEST_F(CacheTest, ALookIsAnsweredWhileTheFolderIsMadeAgain) {  // S431
+  const auto cache = open();
+  std::filesystem::remove_all(folder());
+  const Digest digest = digest_of(as_bytes("again"));
+  Stall opening("quota.scan");
+  auto writer =
+      std::async(std::launch::async, [&] { return cache->put(digest, as_bytes("again")); });
+  opening.wait_until_there();
+  auto reader = std::async(std::launch::async, [&] {
+    EXPECT_THAT(cache->find(digest, Context{}.nonblocking()), IsOk());
+    EXPECT_FALSE(cache->contains(digest));
+  });
+  EXPECT_EQ(reader.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  opening.release();
+  EXPECT_THAT(writer.get(), IsOk());
   EXPECT_EQ(read_blob(*cache, digest), "again");
 }
 
