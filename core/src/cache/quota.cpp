@@ -14,6 +14,7 @@
 #include "berth/base/text.hpp"
 #include "berth/cache/partial.hpp"
 
+#include "cache/fault_point.hpp"
 #include "cache/map_file.hpp"
 
 namespace berth::cache {
@@ -58,7 +59,8 @@ std::uint64_t count_folder(const Folder& folder) {
 Quota::Quota(const Folder& folder, const SharedState& state, std::uint64_t limit)
     : folder_(folder),
       state_(state),
-      own_limit_(limit) {
+      own_limit_(limit),
+      passing_(!state.in_session()) {
   default_limit_ = std::min(kDefaultMost, (free_space(folder) + used()) / 10 * 9);
 }
 
@@ -99,20 +101,24 @@ bool Quota::try_reserve(std::uint64_t bytes) noexcept {
 
 void Quota::release(std::uint64_t bytes) noexcept { state_.release(bytes); }
 
+void Quota::spoil_scan() noexcept {
+  if (!folder_.read_only()) state_.data().passed.fetch_add(1);
+}
+
 void Quota::begin_change() noexcept {
-  const auto deadline = std::chrono::steady_clock::now() + kStall;
+  const auto deadline = folder_.clock().ticks() + kStall;
   for (;;) {
     {
       MutexLock lock(mutex_);
       state_.join_session();
-      if (!scanning_ &&
-          (changes_ > 0 || try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte))) {
-        ++changes_;
-        return;
+      if (!locked_ && !scanning_) {
+        locked_ = try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte);
       }
-      if (std::chrono::steady_clock::now() >= deadline) {
-        // Whoever scans may be stopped. Its figures will not count.
-        state_.data().passed.fetch_add(1);
+      if (locked_) passing_ = false;
+      if (!locked_ && folder_.clock().ticks() >= deadline) passing_ = true;
+      // Whoever scans may be stopped: its figures will not count, and nobody waits for it again.
+      if (passing_) spoil_scan();
+      if (locked_ || passing_) {
         ++changes_;
         return;
       }
@@ -123,7 +129,11 @@ void Quota::begin_change() noexcept {
 
 void Quota::end_change() noexcept {
   MutexLock lock(mutex_);
-  if (--changes_ == 0 && !scanning_) unlock(state_.fd(), SharedState::kChangeByte);
+  // Without the lock it kept no scan out that began after it: nor do the figures of that one count.
+  if (!locked_) spoil_scan();
+  if (--changes_ > 0 || !locked_) return;
+  unlock(state_.fd(), SharedState::kChangeByte);
+  locked_ = false;
 }
 
 void Quota::scan() {
@@ -134,6 +144,7 @@ void Quota::scan() {
     scanning_ = true;
     last_scan_ = folder_.clock().ticks();
   }
+  fault_point("quota.scan");
   const std::uint64_t passed = state_.data().passed.load();
   const std::uint64_t before = used();
   const std::uint64_t found = count_folder(folder_);
@@ -142,7 +153,9 @@ void Quota::scan() {
 
   MutexLock lock(mutex_);
   scanning_ = false;
-  if (changes_ == 0) unlock(state_.fd(), SharedState::kChangeByte);
+  // Those who passed this one by hold the lock together from now on.
+  locked_ = changes_ > 0 && try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte);
+  if (!locked_) unlock(state_.fd(), SharedState::kChangeByte);
 }
 
 bool Quota::scan_again() {

@@ -38,17 +38,23 @@ class Quota {
   /// A scan, but not more than once in 10 s: the last resort before "no space".
   bool scan_again();
 
-  /// Changes in flight keep scans out, so that a scan sees either all or nothing of one.
+  /// Changes in flight keep scans out, so that a scan sees either all or nothing of one. One that
+  /// has not ended after kStall is passed by, until it has.
   void begin_change() noexcept;
   void end_change() noexcept;
 
  private:
+  /// What is being counted, in whatever process, is not what is there.
+  void spoil_scan() noexcept;
+
   const Folder& folder_;
   const SharedState& state_;
   std::atomic<std::uint64_t> own_limit_;  ///< of this process; 0: none
   std::uint64_t default_limit_ = 0;
   Mutex mutex_;
   unsigned changes_ BERTH_GUARDED_BY(mutex_) = 0;
+  bool locked_ BERTH_GUARDED_BY(mutex_) = false;   ///< the changes hold the lock
+  bool passing_ BERTH_GUARDED_BY(mutex_) = false;  ///< a scan was passed by, and still has it
   bool scanning_ BERTH_GUARDED_BY(mutex_) = false;
   Clock::SteadyTime last_scan_ BERTH_GUARDED_BY(mutex_){};
 };

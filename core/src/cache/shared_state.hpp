@@ -50,6 +50,8 @@ class SharedState {
   /// Joins the session where open() had to give up waiting for one who was alone and stopped. Kept
   /// apart by the caller.
   void join_session() const noexcept;
+  /// False: open() gave up waiting, and whoever it waited for is still there.
+  bool in_session() const noexcept { return in_session_; }
   /// Takes `bytes` off the count.
   void release(std::uint64_t bytes) const noexcept;
   /// Lets other processes in.

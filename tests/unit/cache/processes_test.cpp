@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
+#include <thread>
 
 #include "cache/fault_point.hpp"
 #include "cache/map_file.hpp"
@@ -329,6 +331,59 @@ TEST_F(ProcessesTest, AStoppedHasherIsPassedBy) {
   writer.resume();
   EXPECT_LE(writer.wait(), 2);
   expect_blobs_verified();
+}
+
+TEST_F(ProcessesTest, AStoppedScannerHoldsUpNoMoreThanOneChange) {  // S430
+  fault_hook = stop_here;
+  const auto cache = open(64 * kMiB);
+  Child scanner([&] {
+    const auto other = open(64 * kMiB);
+    point_to_stop_at = "quota.scan";
+    return other->prune(64 * kMiB, Context{}) ? 0 : 2;
+  });
+  wait_until_stopped(scanner);
+  const auto put = [&](const char* text) {
+    return std::async(std::launch::async,
+                      [&, text] { return cache->put(digest_of(as_bytes(text)), as_bytes(text)); });
+  };
+  // Else, with a change that waits for ever, the test would.
+  const auto ended = [&](const std::future<Result<void>>& change, std::chrono::milliseconds limit) {
+    if (change.wait_for(limit) == std::future_status::ready) return true;
+    scanner.resume();
+    return false;
+  };
+  const std::uint64_t before = cache->status()->used;
+  auto first = put("one");
+  EXPECT_EQ(first.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  clock_.pass(kStall);
+  ASSERT_TRUE(ended(first, std::chrono::seconds(20)));
+  EXPECT_THAT(first.get(), IsOk());
+  // The clock stands: whoever waits now waits for ever.
+  for (const char* text : {"two", "three"}) {
+    auto next = put(text);
+    ASSERT_TRUE(ended(next, std::chrono::seconds(20))) << text;
+    EXPECT_THAT(next.get(), IsOk());
+  }
+  const std::uint64_t after = cache->status()->used;
+  EXPECT_GT(after, before);
+  scanner.resume();
+  EXPECT_EQ(scanner.wait(), 0);
+  EXPECT_EQ(cache->status()->used, after) << "what it counted is not believed";
+  EXPECT_GE(after, disk_usage(folder()));
+  // Nobody scans any more: this change has the lock again, and keeps scans out.
+  EXPECT_THAT(put("four").get(), IsOk());
+  Child waited([&] {
+    const auto other = open(64 * kMiB);
+    point_to_stop_at = "quota.scan";
+    return other->prune(64 * kMiB, Context{}) ? 0 : 2;
+  });
+  wait_until_stopped(waited);
+  auto last = put("five");
+  EXPECT_EQ(last.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout)
+      << "another scan is waited for";
+  waited.resume();
+  EXPECT_THAT(last.get(), IsOk());
+  EXPECT_EQ(waited.wait(), 0);
 }
 
 TEST_F(ProcessesTest, WrongBytesFailTheAttemptInEveryProcess) {
