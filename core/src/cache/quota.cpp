@@ -29,6 +29,7 @@ std::uint64_t margin(std::uint64_t limit) {
 }
 
 std::uint64_t free_space(const Folder& folder) {
+  if (auto* hook = free_space_hook.load(std::memory_order_relaxed)) return hook();
   struct statvfs info{};
   if (::fstatvfs(folder.root(), &info) != 0) return 0;
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
@@ -60,8 +61,14 @@ Quota::Quota(const Folder& folder, const SharedState& state, std::uint64_t limit
     : folder_(folder),
       state_(state),
       own_limit_(limit),
-      passing_(!state.in_session()) {
-  default_limit_ = std::min(kDefaultMost, (free_space(folder) + used()) / 10 * 9);
+      passing_(!state.in_session()) {}
+
+void Quota::open() {
+  // A count that is not right yet would make a full cache look like a full disk.
+  const bool counted = state_.needs_scan() ? scan() : state_.in_session();
+  const std::uint64_t held =
+      counted || limit() != 0 ? used() : std::max(used(), count_folder(folder_));
+  default_limit_ = std::min(kDefaultMost, (free_space(folder_) + held) / 10 * 9);
 }
 
 std::uint64_t Quota::limit() const noexcept {
@@ -136,11 +143,11 @@ void Quota::end_change() noexcept {
   locked_ = false;
 }
 
-void Quota::scan() {
+bool Quota::scan() {
   {
     MutexLock lock(mutex_);
-    if (scanning_ || changes_ > 0) return;
-    if (!try_lock(state_.fd(), LockKind::exclusive, SharedState::kChangeByte)) return;
+    if (scanning_ || changes_ > 0) return false;
+    if (!try_lock(state_.fd(), LockKind::exclusive, SharedState::kChangeByte)) return false;
     scanning_ = true;
     last_scan_ = folder_.clock().ticks();
   }
@@ -149,13 +156,15 @@ void Quota::scan() {
   const std::uint64_t before = used();
   const std::uint64_t found = count_folder(folder_);
   // Evictions go on meanwhile and take off what they gave back: the difference is what counts.
-  if (passed == state_.data().passed.load()) state_.data().used.fetch_add(found - before);
+  const bool counts = passed == state_.data().passed.load();
+  if (counts) state_.data().used.fetch_add(found - before);
 
   MutexLock lock(mutex_);
   scanning_ = false;
   // Those who passed this one by hold the lock together from now on.
   locked_ = changes_ > 0 && try_lock(state_.fd(), LockKind::shared, SharedState::kChangeByte);
   if (!locked_) unlock(state_.fd(), SharedState::kChangeByte);
+  return counts;
 }
 
 bool Quota::scan_again() {

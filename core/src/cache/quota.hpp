@@ -19,6 +19,9 @@ class Quota {
   /// `limit` 0: the one in the state file, else one made from the file system's free space.
   /// All must outlive the quota.
   Quota(const Folder& folder, const SharedState& state, std::uint64_t limit);
+  /// Counts the folder where the figure in the state file is not to be trusted, then tells the
+  /// limit that nobody chose. Before anything else.
+  void open();
 
   std::uint64_t used() const noexcept { return state_.data().used.load(); }
   std::uint64_t limit() const noexcept;
@@ -33,8 +36,9 @@ class Quota {
   void add(std::uint64_t bytes) noexcept { state_.data().used.fetch_add(bytes); }
   void release(std::uint64_t bytes) noexcept;
 
-  /// Counts the whole folder. Does nothing while another process changes it.
-  void scan();
+  /// Counts the whole folder. False: another process changed it meanwhile, and the count is what it
+  /// was.
+  bool scan();
   /// A scan, but not more than once in 10 s: the last resort before "no space".
   bool scan_again();
 

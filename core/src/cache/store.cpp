@@ -29,11 +29,12 @@ Result<std::shared_ptr<Store>> Store::open(const Options& options) {
   store->journal_ = std::make_unique<Journal>(store->folder_, store->state_);
   store->evictor_ = std::make_unique<Evictor>(*store);
   if (store->state_.alone()) store->clean_up();
+  store->quota_->open();
+  const FolderGrowth growth(store->root(), "recency");
   store->recency_ = std::make_unique<Recency>(store->folder_, store->quota_->limit());
-  if (store->state_.needs_scan()) {
-    store->quota_->scan();
-    store->index_stale = true;  // whoever was killed may have changed what it lists
-  }
+  if (const std::uint64_t grown = growth.bytes()) store->quota_->add(grown);
+  // Whoever was killed may have changed what it lists.
+  store->index_stale = store->state_.needs_scan();
   store->state_.share();
   return store;
 }

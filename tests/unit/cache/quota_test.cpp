@@ -9,6 +9,7 @@
 #include <array>
 #include <fstream>
 
+#include "cache/fault_point.hpp"
 #include "unit/cache/cache_fixture.hpp"
 
 namespace berth::cache::test {
@@ -139,6 +140,28 @@ TEST_F(QuotaTest, WhatCanNeverFitEvictsNothing) {
   const std::string bytes = content(9 * kMiB, 2);
   EXPECT_THAT(cache->put(digest_of(as_bytes(bytes)), as_bytes(bytes)), HasCode(Errc::no_space));
   EXPECT_TRUE(cache->contains(kept));
+}
+
+TEST_F(QuotaTest, ALostStateMakesTheLimitThatNobodyChoseNoSmaller) {  // S432
+  free_space_hook = [] { return std::uint64_t{kMiB}; };
+  for (const bool is_empty : {false, true}) {
+    std::vector<Digest> digests;
+    {
+      const auto cache = open(64 * kMiB);
+      for (unsigned i = 0; i < 6; ++i) digests.push_back(put(*cache, content(2 * kMiB, i)));
+    }
+    std::filesystem::remove(folder() / "state");
+    if (is_empty) std::ofstream(folder() / "state");
+    const auto cache = open();
+    EXPECT_GT(cache->limit(), 11 * kMiB) << "90 % of 12 MiB that it holds and 1 MiB that is free";
+    EXPECT_LT(cache->limit(), 12 * kMiB);
+    EXPECT_THAT(cache->put(digest_of(as_bytes("more")), as_bytes("more")), IsOk());
+    int left = 0;
+    for (const Digest& digest : digests) left += cache->contains(digest) ? 1 : 0;
+    EXPECT_EQ(left, 5) << "one goes, for the part of the disk that stays free";
+    std::filesystem::remove_all(folder());
+  }
+  free_space_hook = nullptr;
 }
 
 TEST_F(QuotaTest, FourProcessesNeverPassItTogether) {
