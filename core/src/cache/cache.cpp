@@ -26,9 +26,9 @@ Result<void> check_verifiable(const Digest& digest) {
 
 // Else all other blobs would go for one that finds no room in the end.
 Result<void> check_fits(Store& store, const Digest& digest, std::uint64_t size) {
-  if (size <= store.quota().limit()) return {};
+  if (store.quota().fits(ingest_bytes(size))) return {};
   return Error(Errc::no_space,
-               fmt::format("{} ({}) is larger than the cache may become ({}); {}", digest.text(),
+               fmt::format("{} ({}) is larger than the cache has room for ({}); {}", digest.text(),
                            text::format_size(size), text::format_size(store.quota().limit()),
                            store.quota().remedy()));
 }

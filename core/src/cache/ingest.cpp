@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include <fmt/format.h>
@@ -199,6 +200,12 @@ Result<std::optional<Ingest>> take_up(Store& store, const Digest& digest, std::u
 }
 
 }  // namespace
+
+std::uint64_t ingest_bytes(std::uint64_t size) noexcept {
+  if (size > std::numeric_limits<std::uint64_t>::max() / 2) return size;
+  // Two slacks with it from its beginning, one for the chunk that is reserved; whole blocks.
+  return size + map_bytes(size) + 4 * kSlack;
+}
 
 Result<Ingest> open_ingest_files(int root, const std::string& folder) {
   Fd dir = TRY(open_at(root, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));

@@ -30,6 +30,9 @@ inline std::uint64_t of_chunk(std::uint64_t index, std::uint16_t generation) noe
 /// Opens the files of a partial blob, joining nothing. Errc::not_found; corrupt.
 Result<Ingest> open_ingest_files(int root, const std::string& folder);
 
+/// What a partial blob of this size is charged with until it is published, at most.
+std::uint64_t ingest_bytes(std::uint64_t size) noexcept;
+
 /// Takes up what an earlier or another process has of this blob, or begins it. Returns with the
 /// lock that says "in use". Folders appear whole and disappear whole, by rename.
 Result<Ingest> open_ingest(Store& store, const Digest& digest, std::uint64_t size);

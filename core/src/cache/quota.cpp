@@ -35,6 +35,22 @@ std::uint64_t free_space(const Folder& folder) {
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+std::uint64_t blocks(int root, const std::string& path) {
+  struct stat info{};
+  return ::fstatat(root, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 ? allocated(info) : 0;
+}
+
+// What no eviction gives back: berth's own files, and the folders that all else lies in.
+std::uint64_t fixed_bytes(int root) {
+  std::uint64_t bytes = blocks(root, ".");
+  for (const std::string& name : names_in(root, ".")) bytes += blocks(root, name);
+  for (const std::string folder : {"blobs", "remembered"}) {
+    for (const std::string& name : names_in(root, folder))
+      bytes += blocks(root, folder + "/" + name);
+  }
+  return bytes;
+}
+
 std::uint64_t count(int dir_fd, const std::string& name, std::set<ino_t>& several) {
   struct stat info{};
   if (::fstatat(dir_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
@@ -97,8 +113,17 @@ std::string Quota::remedy() const {
                      text::format_size(limit()));
 }
 
+std::uint64_t Quota::usable() const noexcept { return limit() - margin(limit()); }
+
+bool Quota::fits(std::uint64_t bytes) const {
+  const std::uint64_t most = usable();
+  if (bytes > most) return false;
+  // Nearly always far from it: then there is no need to look.
+  return bytes <= most / 2 || fixed_bytes(folder_.root()) <= most - bytes;
+}
+
 bool Quota::try_reserve(std::uint64_t bytes) noexcept {
-  const std::uint64_t most = limit() - margin(limit());
+  const std::uint64_t most = usable();
   std::uint64_t now = used();
   do {
     if (now > most || bytes > most - now) return false;

@@ -30,7 +30,11 @@ class Quota {
   /// What would make room, as Cache::remedy().
   std::string remedy() const;
 
-  /// Adds `bytes` unless that passes the limit.
+  /// The part of the limit that is given out: file systems settle some blocks late.
+  std::uint64_t usable() const noexcept;
+  /// Could there be room for `bytes`, were all evicted that can be?
+  bool fits(std::uint64_t bytes) const;
+  /// Adds `bytes` unless that passes what is usable.
   bool try_reserve(std::uint64_t bytes) noexcept;
   /// What is on the disk already, reserved or not.
   void add(std::uint64_t bytes) noexcept { state_.data().used.fetch_add(bytes); }

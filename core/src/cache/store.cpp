@@ -67,8 +67,7 @@ Result<Room> Room::take(Store& store, std::uint64_t bytes) {
     if (store.quota().try_reserve(bytes)) return Room(store, bytes);
     // Evicting is a change of its own, and a scan waits for all of them.
     store.quota().end_change();
-    const std::uint64_t limit = store.quota().limit();
-    if (bytes <= limit && evicted <= limit) {
+    if (evicted <= store.quota().limit() && store.quota().fits(bytes)) {
       if (const auto freed = store.evictor().evict_one()) {
         evicted += *freed;
         continue;

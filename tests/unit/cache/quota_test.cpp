@@ -142,6 +142,42 @@ TEST_F(QuotaTest, WhatCanNeverFitEvictsNothing) {
   EXPECT_TRUE(cache->contains(kept));
 }
 
+TEST_F(QuotaTest, NearTheLimitABlobFitsOrEvictsNothing) {  // S433
+  constexpr std::uint64_t kLimit = 12 * kMiB;
+  const std::string bytes = content(kLimit, 1);
+  const std::string other = content(kMiB, 2);
+  bool fitted = false;
+  bool refused = false;
+  for (std::uint64_t size = kLimit - kMiB; size <= kLimit; size += 32 * 1024) {
+    const auto cache = open(kLimit);
+    const Digest kept = put(*cache, other);
+    const std::string large = bytes.substr(0, static_cast<std::size_t>(size));
+    const auto partial = cache->join(digest_of(as_bytes(large)), size);
+    if (!partial) {
+      refused = true;
+      EXPECT_THAT(partial, HasCode(Errc::no_space)) << size;
+      EXPECT_TRUE(cache->contains(kept)) << size << ": evicted for nothing";
+    } else {
+      fitted = true;
+      EXPECT_FALSE(refused) << size;
+      fill(**partial, large, kMiB);
+      EXPECT_EQ((*partial)->state(), State::complete) << size << ": all was evicted for nothing";
+    }
+    std::filesystem::remove_all(folder());
+  }
+  EXPECT_TRUE(fitted);
+  EXPECT_TRUE(refused);
+}
+
+TEST_F(QuotaTest, WhatIsPutAndCannotFitEvictsNothing) {  // S433
+  constexpr std::uint64_t kLimit = 8 * kMiB;
+  const auto cache = open(kLimit);
+  const Digest kept = put(*cache, content(kMiB, 1));
+  const std::string bytes = content(kLimit - 100'000, 2);  // below the limit, beyond what is usable
+  EXPECT_THAT(cache->put(digest_of(as_bytes(bytes)), as_bytes(bytes)), HasCode(Errc::no_space));
+  EXPECT_TRUE(cache->contains(kept));
+}
+
 TEST_F(QuotaTest, ALostStateMakesTheLimitThatNobodyChoseNoSmaller) {  // S432
   free_space_hook = [] { return std::uint64_t{kMiB}; };
   for (const bool is_empty : {false, true}) {
