@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,25 +28,40 @@ constexpr const char* kLayout = "oci-layout";
 constexpr std::size_t kLimit = 256 * 1024 * 1024;
 constexpr int kDepth = 4;  // an index of indexes of images; deeper ones are not listed
 
-// Complete: the manifest and all that it names, down to the layers, are in blobs/.
-bool is_complete(const Store& store, const Digest& digest, const std::string& media_type,
-                 int depth) {
-  auto raw = read_file_at(store.root(), blob_name(digest), oci::kManifestLimit);
-  if (!raw || depth == 0) return false;
-  const auto document = oci::parse_manifest(std::move(*raw), media_type, digest);
-  if (!document) return false;
-  if (const oci::Manifest* manifest = document->manifest()) {
-    if (!has_blob(store, manifest->config.digest)) return false;
-    for (const oci::Descriptor& layer : manifest->layers) {
-      if (!has_blob(store, layer.digest)) return false;
+/// Complete: the manifest and all that it names, down to the layers, are in blobs/. Each manifest
+/// is read once, however many tags and indexes lead to it: a command that ends pays for this.
+class Completeness {
+ public:
+  explicit Completeness(const Store& store)
+      : store_(store) {}
+
+  bool of(const Digest& digest, const std::string& media_type, int depth = kDepth) {
+    const auto key = std::tuple(digest, media_type, depth);
+    if (const auto known = known_.find(key); known != known_.end()) return known->second;
+    return known_[key] = look(digest, media_type, depth);
+  }
+
+ private:
+  bool look(const Digest& digest, const std::string& media_type, int depth) {
+    if (depth == 0) return false;
+    auto raw = read_file_at(store_.root(), blob_name(digest), oci::kManifestLimit);
+    if (!raw) return false;
+    const auto document = oci::parse_manifest(std::move(*raw), media_type, digest);
+    if (!document) return false;
+    const auto is_there = [this](const oci::Descriptor& named) {
+      return has_blob(store_, named.digest);
+    };
+    if (const oci::Manifest* manifest = document->manifest()) {
+      return is_there(manifest->config) && std::ranges::all_of(manifest->layers, is_there);
     }
-    return true;
+    return std::ranges::all_of(document->index()->manifests, [&](const oci::Descriptor& child) {
+      return of(child.digest, child.media_type, depth - 1);
+    });
   }
-  for (const oci::Descriptor& child : document->index()->manifests) {
-    if (!is_complete(store, child.digest, child.media_type, depth - 1)) return false;
-  }
-  return true;
-}
+
+  const Store& store_;
+  std::map<std::tuple<Digest, std::string, int>, bool> known_;
+};
 
 Result<void> write_changed(Store& store, const char* name, const std::string& text) {
   if (const auto now = read_file_at(store.root(), name, kLimit); now && *now == text) return {};
@@ -63,11 +80,11 @@ RepositoryRecords read_tags(const Store& store, const std::string& path) {
 }
 
 void add_complete(const Store& store, const std::string& repository, const std::string& path,
-                  std::vector<oci::Descriptor>& listed) {
+                  Completeness& completeness, std::vector<oci::Descriptor>& listed) {
   for (const auto& [tag, value] : read_tags(store, path).tags) {
     struct stat info{};
     if (::fstatat(store.root(), blob_name(value.digest).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !is_complete(store, value.digest, value.media_type, kDepth)) {
+        !completeness.of(value.digest, value.media_type)) {
       continue;
     }
     oci::Descriptor descriptor{.media_type = value.media_type,
@@ -86,6 +103,7 @@ void add_complete(const Store& store, const std::string& repository, const std::
 
 Result<void> write_index(Store& store) {
   std::vector<oci::Descriptor> listed;
+  Completeness completeness(store);
   for (const std::string& folder : names_in(store.root(), "remembered")) {
     const auto registry = name_of_file(folder, "");
     // A layout's blobs are read in place: none of its images is here.
@@ -94,7 +112,7 @@ Result<void> write_index(Store& store) {
       const auto repository = name_of_file(file, ".records");
       if (!repository || repository->empty()) continue;
       add_complete(store, fmt::format("{}/{}", *registry, *repository),
-                   fmt::format("remembered/{}/{}", folder, file), listed);
+                   fmt::format("remembered/{}/{}", folder, file), completeness, listed);
     }
   }
   std::ranges::sort(listed, {}, [](const oci::Descriptor& descriptor) {
