@@ -19,6 +19,7 @@
 #include "berth/base/try.hpp"
 
 #include "daemon.hpp"
+#include "idle_sync.hpp"
 #include "log_sink.hpp"
 #include "mount_point.hpp"
 #include "options.hpp"
@@ -189,11 +190,11 @@ Result<fs::path> cache_folder(const Options& options) {
   return cache::default_folder(real_environment, true);
 }
 
-/// Waits for signals until one of them ends the mount. Between them, when nothing was fetched for a
-/// while, the cache is brought to a sync point.
+/// Waits for signals until one of them ends the mount. Between them the cache is brought to a sync
+/// point.
 void wait_for_end(const sigset_t& signals, View& view, Notifier& notifier, content::Hub& hub) {
   constexpr timespec kIdle{.tv_sec = 30, .tv_nsec = 0};
-  std::uint64_t synced = 0, seen = 0;
+  IdleSync idle;
   for (;;) {
     const int signal = ::sigtimedwait(&signals, nullptr, &kIdle);
     if (signal == SIGHUP) {
@@ -204,13 +205,11 @@ void wait_for_end(const sigset_t& signals, View& view, Notifier& notifier, conte
       log::info(signal == kUnmounted ? "unmounted" : "ending: a signal asked for it");
       return;
     }
-    const std::uint64_t fetched = hub.store().counters().bytes_fetched;
-    if (fetched == seen && fetched != synced) {
-      if (auto done = hub.cache().sync(); !done) log::warning(done.error().describe());
-      synced = fetched;
-      ::malloc_trim(0);
-    }
-    seen = fetched;
+    if (!idle.is_due(hub.store().counters().bytes_fetched, hub.cache().is_index_stale())) continue;
+    const auto done = hub.cache().sync();
+    if (!done) log::warning(done.error().describe());
+    idle.done(done.has_value());
+    ::malloc_trim(0);
   }
 }
 

@@ -106,6 +106,11 @@ Result<void> Cache::sync_data() {
   return store->journal().sync();
 }
 
+bool Cache::is_index_stale() const {
+  const auto store = impl_->store();
+  return store->index_stale && !store->folder().read_only();
+}
+
 Result<void> Cache::sync() {
   TRY(sync_data());
   const auto store = impl_->store();

@@ -154,6 +154,27 @@ TEST_F(IndexFileTest, IsNotPutBackIntoAFolderThatIsBeingRemoved) {  // S383
   }
 }
 
+TEST_F(IndexFileTest, TellsThatItIsStaleAlsoWhereNothingWasFetched) {  // S434
+  const auto cache = open();
+  const Digest one = put_image(*cache, "one");
+  set_tag(*cache, "v1", one);
+  const Digest two = put_image(*cache, "two");
+  EXPECT_TRUE(cache->is_index_stale());
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_FALSE(cache->is_index_stale());
+  set_tag(*cache, "v1", one);
+  EXPECT_FALSE(cache->is_index_stale()) << "it leads where it led";
+  set_tag(*cache, "v1", two);
+  EXPECT_TRUE(cache->is_index_stale());
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_NE(index().find(two.text()), std::string::npos);
+  ASSERT_THAT(cache->prune(0, Context{}), IsOk());
+  EXPECT_TRUE(cache->is_index_stale());
+  ASSERT_THAT(cache->sync(), IsOk());
+  EXPECT_EQ(index().find(two.text()), std::string::npos);
+  EXPECT_FALSE(cache->is_index_stale());
+}
+
 TEST_F(IndexFileTest, SurvivesTheProcess) {
   Digest digest = digest_of(as_bytes(""));
   {

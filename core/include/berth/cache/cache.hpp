@@ -115,6 +115,8 @@ class Cache {
   /// The same, and rewrites index.json: the tags that are remembered (Remembered::set_tag) and
   /// whose images are complete. Called when idle.
   Result<void> sync();
+  /// This process changed what index.json lists, or may have, since sync() wrote it.
+  bool is_index_stale() const;
 
   const std::filesystem::path& folder() const noexcept;
 
