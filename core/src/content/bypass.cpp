@@ -45,7 +45,8 @@ Result<void> Bypass::read(std::uint64_t offset, std::span<std::byte> out, const 
   TRY(turns_.begin(context));
   const Turns::Held turn(turns_);
   if (failed_) return *failed_;
-  if (core_->options.verify_full) TRY(reach(pieces_ - 1, context));
+  // One piece is verified before its first byte by being fetched.
+  if (pieces_ > 1 && core_->verifies_first(digest_, size_)) TRY(reach(pieces_ - 1, context));
   while (!out.empty()) {
     const std::uint64_t index = offset / piece_size_;
     const Piece* held = TRY(piece(index, context));

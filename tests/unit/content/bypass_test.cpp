@@ -6,6 +6,7 @@
 
 #include "berth/base/log.hpp"
 
+#include "unit/content/images.hpp"
 #include "unit/content/store_fixture.hpp"
 
 namespace berth::test {
@@ -61,6 +62,22 @@ TEST_F(BypassTest, ASmallBlobIsVerifiedBeforeItsFirstByte) {
   source_->always({.wrong_byte = 3 * kMiB - 1});
   const auto one = reader(digest, bytes.size());
   EXPECT_THAT(read(*one, 0, 10), HasCode(Errc::digest_mismatch));
+}
+
+TEST_F(BypassTest, ALargeConfigIsVerifiedBeforeItsFirstByte) {
+  open_tiny();
+  const std::string config = sample_bytes(5 * kMiB);
+  const Part part{std::string(oci::media::kImageConfig), source_->add(config), config.size()};
+  const std::string type(oci::media::kImageManifest);
+  const Digest manifest = source_->add_manifest(image_json(part, {}), type);
+  ASSERT_THAT(store_->manifest(source_, "a", manifest, soon()), IsOk());
+  source_->always({.wrong_byte = 5 * kMiB - 1});
+  const auto wrong = reader(part.digest, part.size);
+  EXPECT_THAT(read(*wrong, 0, 10), HasCode(Errc::digest_mismatch));
+  source_->always({});
+  const auto right = reader(part.digest, part.size);
+  EXPECT_THAT(read_all(*right), IsOkAndHolds(config));
+  EXPECT_EQ(store_->counters().bypassed, 2U);
 }
 
 TEST_F(BypassTest, VerifyFullReadsItTwice) {
