@@ -103,7 +103,8 @@ std::string Away::text() {
       text += fmt::format("{} answers again; not yet asked again:\n", name);
     }
     for (const auto& [what, since] : registry.stale) {
-      text += fmt::format("  {} as of {}\n", what, date(since));
+      const bool known = since != Clock::SystemTime{};
+      text += fmt::format("  {} {}\n", what, known ? "as of " + date(since) : "of unknown age");
     }
     if (registry.stale.size() >= kNoteLimit) text += "  and more\n";
   }

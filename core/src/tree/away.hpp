@@ -29,7 +29,7 @@ class Away {
   /// The failure of a registry that let a whole deadline pass, while it rests: asking it for
   /// something else would cost another one.
   std::optional<Error> silent(const std::string& registry);
-  /// An answer from `since` was served for `what`.
+  /// An answer from `since` was served for `what`; SystemTime{} where nobody knows how old it is.
   void served_stale(const std::string& registry, const std::string& what, Clock::SystemTime since);
   /// It did not answer; a question that ran into its deadline counts, a cancelled one does not come
   /// here (is_away).

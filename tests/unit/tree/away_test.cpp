@@ -35,6 +35,15 @@ TEST_F(SemanticsTest, S80_WhatWasSeenIsServedWhileTheRegistryIsAwayAndSaidSo) {
   }
 }
 
+TEST_F(SemanticsTest, S80_WhatNobodyKnowsTheAgeOfGetsNone) {
+  registry().push_image("n/a", "v1", {});
+  see("r.example/n/a:v1");  // a repository is seen, and no list
+  registry().away = kAway;
+  world.clock.advance(std::chrono::hours(2));
+  EXPECT_THAT(names("r.example"), ElementsAre("n/"));
+  EXPECT_THAT(read_control("offline"), HasSubstr("  repositories of unknown age\n"));
+}
+
 TEST_F(SemanticsTest, S81_ARefusalIsNotMasked) {
   registry().push_image("a", "v1", {});
   names("r.example/a");
