@@ -33,7 +33,7 @@ Result<NodeReply> Filesystem::lookup(Ino folder, std::string_view name, const Co
   auto found = view_.lookup(parent, name, context);
   if (!found) {
     if (found.error().code() != Errc::not_found) return std::move(found).error();
-    const tree::Ttl ttl = view_.negative_ttl(parent);
+    const tree::Ttl ttl = view_.negative_ttl(parent, name);
     if (ttl.count() <= 0) return std::move(found).error();
     inodes_.remember_absent({folder, std::string(name)});
     return NodeReply{.ino = 0, .attributes = {}, .name_ttl = ttl};

@@ -57,8 +57,8 @@ Result<tree::Found> TreeView::lookup(const tree::NodePtr& folder, std::string_vi
   return tree_.lookup(folder, name, context);
 }
 
-tree::Ttl TreeView::negative_ttl(const tree::NodePtr& folder) const {
-  return tree_.negative_ttl(folder);
+tree::Ttl TreeView::negative_ttl(const tree::NodePtr& folder, std::string_view name) const {
+  return tree_.negative_ttl(folder, name);
 }
 
 Result<std::vector<tree::Entry>> TreeView::list(const tree::NodePtr& folder,

@@ -17,7 +17,7 @@ class TreeView final : public View {
   tree::NodePtr root() const override { return tree_.root(); }
   Result<tree::Found> lookup(const tree::NodePtr& folder, std::string_view name,
                              const Context& context) override;
-  tree::Ttl negative_ttl(const tree::NodePtr& folder) const override;
+  tree::Ttl negative_ttl(const tree::NodePtr& folder, std::string_view name) const override;
   Result<std::vector<tree::Entry>> list(const tree::NodePtr& folder,
                                         const Context& context) override;
   Result<tree::Attributes> attributes(const tree::NodePtr& node, const Context& context) override;

@@ -28,7 +28,7 @@ class View {
   virtual tree::NodePtr root() const = 0;
   virtual Result<tree::Found> lookup(const tree::NodePtr& folder, std::string_view name,
                                      const Context& context) = 0;
-  virtual tree::Ttl negative_ttl(const tree::NodePtr& folder) const = 0;
+  virtual tree::Ttl negative_ttl(const tree::NodePtr& folder, std::string_view name) const = 0;
   virtual Result<std::vector<tree::Entry>> list(const tree::NodePtr& folder,
                                                 const Context& context) = 0;
   virtual Result<tree::Attributes> attributes(const tree::NodePtr& node,

@@ -304,6 +304,22 @@ TEST(FaultTest, AHelperThatIsGoneForgetsNoTag) {
   EXPECT_EQ(look_until_good(mount.path(kManifest)), 0) << "the tag was forgotten";
 }
 
+// S456
+TEST(FaultTest, APlatformThatIsPushedLaterAppears) {
+  FakeRegistry registry;
+  const auto push = [&] { return registry.add_image("app", "", {pattern_bytes(1000)}).digest; };
+  const std::string child = push();
+  registry.add_index("app", "idx", {child});
+  registry.remove_manifest("app", child);
+  const Mounted mount(registry.host(), "plain_http,platform=linux/amd64");
+  for (const char* name : {"config.json", "layers", "files"}) {
+    EXPECT_EQ(look(mount.path(std::string("app/idx/") + name)), ENOENT) << name;
+  }
+  push();
+  EXPECT_EQ(look_until_good(mount.path("app/idx/config.json")), 0) << "the kernel kept its absence";
+  EXPECT_EQ(look_until_good(mount.path("app/idx/layers/00.tar.gz")), 0);
+}
+
 TEST(FaultTest, ARealmOnAnotherHostNeverSeesThePassword) {
   FakeRegistry registry({.auth = Auth::bearer});
   // The same token server under another name: not the registry's host, not its known realm.

@@ -104,7 +104,9 @@ class AlgorithmFolder final : public TreeNode {
     return entries;
   }
 
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
@@ -159,7 +161,9 @@ class DigestsFolder final : public TreeNode {
     return entries;
   }
 
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), kForever);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder of a manifest and what stands in it.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -237,11 +238,17 @@ class ReferrersFolder final : public ViewFolder {
     entries.erase(rest.begin(), rest.end());
     return entries;
   }
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& /*model*/, const Context& /*context*/) const override {
     return folder_attributes(spot().held.first_seen, kForever);
   }
 };
+
+/// What the folder of some manifest holds.
+constexpr std::array<std::string_view, 7> kManifestNames{
+    "config.json", "files", "layers", "manifest.json", "platforms", "properties", "referrers"};
 
 class ManifestFolder final : public ViewFolder {
  public:
@@ -250,6 +257,12 @@ class ManifestFolder final : public ViewFolder {
 
   Result<Found> lookup(Model& model, std::string_view name, const Context& context) const override;
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override;
+  /// A platform's manifest may be pushed later, and the registry may be known better: what could
+  /// stand here is asked for again.
+  Ttl negative_ttl(const Model& model, std::string_view name) const override {
+    if (!std::ranges::binary_search(kManifestNames, name)) return kForever;
+    return Ttl{model.options().negative_ttl};
+  }
 
   /// From what the HEAD or the list said: `ls -l` of a folder of tags reads no manifest.
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
@@ -269,6 +282,7 @@ class ManifestFolder final : public ViewFolder {
   struct Platform {
     std::optional<Digest> digest;
     bool has_files = false;
+    std::optional<Error> error = std::nullopt;  ///< why it cannot be told whether it has files
   };
   Result<Platform> platform(Model& model, const ManifestView& view, const Context& context) const;
   Result<Found> lookup_in_index(Model& model, const ManifestView& view, std::string_view name,
@@ -276,7 +290,8 @@ class ManifestFolder final : public ViewFolder {
 };
 
 /// Registries may hold an index without the manifest of each platform: what is not there is not
-/// shown. While that cannot be told the links stay: they are right, whatever the answer will be.
+/// shown. While that cannot be told the links stay: two are right, whatever the answer will be, and
+/// who looks at `files` is told why it cannot be said.
 Result<ManifestFolder::Platform> ManifestFolder::platform(Model& model, const ManifestView& view,
                                                           const Context& context) const {
   if (!view.platform) return Platform{};
@@ -285,7 +300,7 @@ Result<ManifestFolder::Platform> ManifestFolder::platform(Model& model, const Ma
     const Errc code = child.error().code();
     if (code == Errc::would_block || code == Errc::cancelled) return child.error();
     if (code == Errc::not_found) return Platform{};
-    return Platform{view.platform, false};
+    return Platform{view.platform, false, child.error()};
   }
   if (!(*child)->manifest() && !(*child)->platform) return Platform{};
   return Platform{view.platform, !(*child)->files.entries.empty()};
@@ -298,6 +313,7 @@ Result<Found> ManifestFolder::lookup_in_index(Model& model, const ManifestView& 
   }
   if (name == "config.json" || name == "layers" || name == "files") {
     const Platform leads = TRY(platform(model, view, context));
+    if (name == "files" && leads.error) return *leads.error;
     if (leads.digest && (name != "files" || leads.has_files)) {
       return found(model,
                    link(name, fmt::format("{}/{}", spot().manifest_path(*leads.digest), name),
@@ -310,9 +326,8 @@ Result<Found> ManifestFolder::lookup_in_index(Model& model, const ManifestView& 
 
 Result<Found> ManifestFolder::lookup(Model& model, std::string_view name,
                                      const Context& context) const {
-  static constexpr std::array<std::string_view, 7> kNames{
-      "config.json", "files", "layers", "manifest.json", "platforms", "properties", "referrers"};
-  if (!std::ranges::binary_search(kNames, name)) return no_such_name(spot().digest.text(), name);
+  if (!std::ranges::binary_search(kManifestNames, name))
+    return no_such_name(spot().digest.text(), name);
   if (name == "properties" && model.properties.offered(spot().place)) {
     return found(model, make_properties_folder({spot().place, "", spot().digest}), model.tag_ttl(),
                  context);
@@ -356,7 +371,7 @@ Result<std::vector<Entry>> ManifestFolder::list(Model& model, const Context& con
     if (leads.digest) {
       entries.push_back({"config.json", Type::link});
       entries.push_back({"layers", Type::link});
-      if (leads.has_files) entries.push_back({"files", Type::link});
+      if (leads.has_files || leads.error) entries.push_back({"files", Type::link});
     }
   } else if (view->manifest() != nullptr) {
     entries.push_back({"config.json", Type::file});
@@ -398,7 +413,9 @@ class RootManifest final : public TreeNode {
     }
     return entries;
   }
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   /// Never asks: a mount must not fail because the registry is away.
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), model.tag_ttl());

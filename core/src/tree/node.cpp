@@ -42,7 +42,9 @@ Result<std::vector<Entry>> TreeNode::list(Model& /*model*/, const Context& /*con
 }
 
 /// Names under a digest are for ever, and so is their absence.
-Ttl TreeNode::negative_ttl(const Model& /*model*/) const { return kForever; }
+Ttl TreeNode::negative_ttl(const Model& /*model*/, std::string_view /*name*/) const {
+  return kForever;
+}
 
 Result<std::string> TreeNode::read_link() const {
   return Error(Errc::invalid_argument, "only a link has a target");

@@ -72,7 +72,7 @@ class TreeNode : public Node {
   // Folders.
   virtual Result<Found> lookup(Model& model, std::string_view name, const Context& context) const;
   virtual Result<std::vector<Entry>> list(Model& model, const Context& context) const;
-  virtual Ttl negative_ttl(const Model& model) const;
+  virtual Ttl negative_ttl(const Model& model, std::string_view name) const;
   // Links and files.
   virtual Result<std::string> read_link() const;
   virtual Result<std::shared_ptr<File>> open(Model& model, const Context& context) const;

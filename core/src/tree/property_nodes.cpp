@@ -135,7 +135,9 @@ class PropertiesFolder final : public TreeNode {
     }
     return entries;
   }
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(time_of(model, subject_), model.tag_ttl());
   }
@@ -167,7 +169,9 @@ class TagsFolder final : public TreeNode {
     for (const std::string& tag : listing.names->names) entries.push_back({tag, Type::folder});
     return entries;
   }
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }

@@ -51,7 +51,9 @@ class RegistriesFolder final : public TreeNode {
     return entries;
   }
 
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }
@@ -78,7 +80,9 @@ class RepositoryFolder final : public TreeNode {
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override;
 
   const Place* repository_place() const override { return &place_; }
-  Ttl negative_ttl(const Model& model) const override { return Ttl{model.options().negative_ttl}; }
+  Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
+    return Ttl{model.options().negative_ttl};
+  }
   Result<Attributes> attributes(Model& model, const Context& /*context*/) const override {
     return folder_attributes(model.asking.folder_time(), model.tag_ttl());
   }

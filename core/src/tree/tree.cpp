@@ -50,8 +50,8 @@ Result<Found> Tree::lookup(const NodePtr& folder, std::string_view name, const C
   return answer;
 }
 
-Ttl Tree::negative_ttl(const NodePtr& folder) const {
-  return own(folder).negative_ttl(impl_->model);
+Ttl Tree::negative_ttl(const NodePtr& folder, std::string_view name) const {
+  return own(folder).negative_ttl(impl_->model, name);
 }
 
 Result<std::vector<Entry>> Tree::list(const NodePtr& folder, const Context& context) {

@@ -133,7 +133,7 @@ class FakeView : public fuse::View {
     if (place == nodes_.end()) return Error(Errc::not_found, "no such name");
     return tree::Found{place->second, attributes_of(*place->second), place->second->ttl};
   }
-  tree::Ttl negative_ttl(const tree::NodePtr&) const override { return negative; }
+  tree::Ttl negative_ttl(const tree::NodePtr&, std::string_view) const override { return negative; }
   Result<std::vector<tree::Entry>> list(const tree::NodePtr& folder,
                                         const Context& context) override {
     ++lists;

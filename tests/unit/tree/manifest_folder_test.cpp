@@ -124,6 +124,38 @@ TEST_F(SemanticsTest, S58_OfAPlatformThatTheRegistryDoesNotHoldNothingIsShown) {
   EXPECT_EQ(error("r.example/a/v1/platforms/linux-amd64/manifest.json"), Errc::not_found);
 }
 
+TEST_F(SemanticsTest, S455_WhetherAPlatformHasFilesIsNotGuessed) {
+  const Digest image = registry().push_image("a", "", {{titled("f"), "1"}});
+  registry().push_index("a", "v1", {{kAmd64, image}});
+  read("r.example/a/v1/manifest.json");
+  for (const Errc code : {Errc::rate_limited, Errc::unavailable, Errc::timeout, Errc::denied}) {
+    registry().refusals.insert_or_assign("manifest", Error(code, "not now"));
+    EXPECT_EQ(error("r.example/a/v1/files"), code);
+    EXPECT_THAT(names("r.example/a/v1"), ElementsAre("config.json@", "files@", "layers@",
+                                                     "manifest.json", "platforms/", "referrers/"));
+    see("r.example/a/v1/layers");
+  }
+  registry().refusals.clear();
+  EXPECT_EQ(read("r.example/a/v1/files/f"), "1");
+}
+
+TEST_F(SemanticsTest, S456_AbsenceThatAPushMayEndIsNotForEver) {
+  const Digest image = registry().push_image("a", "", {{titled("f"), "1"}});
+  registry().push_index("a", "v1", {{kAmd64, image}});
+  const auto held = registry().repositories["a"].manifests;
+  registry().repositories["a"].manifests.erase(image);
+  const auto folder = find("r.example/a/v1", true);
+  ASSERT_THAT(folder, IsOk());
+  for (const char* name : {"config.json", "files", "layers"}) {
+    EXPECT_THAT(tree().lookup(folder->node, name, {}), HasCode(Errc::not_found)) << name;
+    EXPECT_EQ(tree().negative_ttl(folder->node, name), std::chrono::seconds(5)) << name;
+  }
+  registry().repositories["a"].manifests = held;
+  for (const char* name : {"config.json", "files", "layers"}) {
+    EXPECT_THAT(tree().lookup(folder->node, name, {}), IsOk()) << name;
+  }
+}
+
 TEST_F(SemanticsTest, S59_WhatBerthCannotReadIsAManifestAndNothingElse) {
   const std::string schema1 = R"({"schemaVersion":1,"name":"a","fsLayers":[]})";
   registry().push("a", "schema1", std::string(oci::media::kDockerSchema1), schema1);
@@ -261,7 +293,7 @@ TEST_F(SemanticsTest, S75_NamesUnderADigestAreForEver) {
   for (const char* name : {"manifest.json", "config.json", "layers", "layers/00.tar.gz"}) {
     EXPECT_EQ(find(std::string("r.example/a/v1/") + name)->ttl, tree::kForever) << name;
   }
-  EXPECT_EQ(tree().negative_ttl(find("r.example/a/v1", true)->node), tree::kForever);
+  EXPECT_EQ(tree().negative_ttl(find("r.example/a/v1", true)->node, "other"), tree::kForever);
   EXPECT_EQ(find("r.example/a/.manifests/sha256/" + hex(digest))->ttl, std::chrono::seconds(60));
   world.clock.advance(std::chrono::seconds(20));
   EXPECT_EQ(find("r.example/a/v1")->ttl, std::chrono::seconds(40)) << "a tag: what is left";

@@ -155,7 +155,7 @@ TEST_F(SemanticsTest, S14_ATagIsFoundByHeadAndItsAbsenceKeptForFiveSeconds) {
   EXPECT_EQ(error("r.example/a/v2"), Errc::not_found);
   EXPECT_EQ(error("r.example/a/v2"), Errc::not_found);
   EXPECT_EQ(registry().count("head"), 2U);
-  EXPECT_EQ(tree().negative_ttl(find("r.example/a")->node), std::chrono::seconds(5));
+  EXPECT_EQ(tree().negative_ttl(find("r.example/a")->node, "v2"), std::chrono::seconds(5));
 
   registry().push_image("a", "v2", {});
   world.clock.advance(std::chrono::seconds(6));

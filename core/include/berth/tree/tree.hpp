@@ -111,11 +111,11 @@ class Tree {
   ~Tree();
 
   NodePtr root() const;
-  /// not_found when there is no such name: then negative_ttl(folder) says for how long. A tag is
+  /// not_found when there is no such name: then negative_ttl() says for how long. A tag is
   /// resolved here (HEAD), so that its node includes its target: read_link and attributes of a link
   /// cost nothing. The first lookup of a tag after a listing starts the HEADs of its neighbours.
   Result<Found> lookup(const NodePtr& folder, std::string_view name, const Context& context);
-  Ttl negative_ttl(const NodePtr& folder) const;
+  Ttl negative_ttl(const NodePtr& folder, std::string_view name) const;
   /// "." and ".." are not among them. Costs the listing's requests and nothing per entry.
   Result<std::vector<Entry>> list(const NodePtr& folder, const Context& context);
   Result<Attributes> attributes(const NodePtr& node, const Context& context);
