@@ -45,6 +45,10 @@ void drop_strange(std::vector<std::string>& names, bool tags, const std::string&
   }
 }
 
+std::string words(bool tags, const Place& place) {
+  return tags ? "tags of " + place.text() : "repositories";
+}
+
 /// Is this what the registry says about the list, and not about the way to it?
 bool is_answer(const Error& error) {
   switch (error.code()) {
@@ -214,17 +218,27 @@ std::string Listings::list_key(Kind kind, const std::string& place) {
 }
 
 std::optional<Listings::Kept> Listings::kept(Kind kind, const Place& place) {
-  const std::string key = list_key(kind, place.key());
+  const std::uint64_t epoch = asking_.epoch();
+  std::optional<Kept> before;
   {
     const MutexLock lock(mutex_);
-    if (const Kept* found = kept_.get(key)) return *found;
+    if (const Kept* found = kept_.get(list_key(kind, place.key()))) before = *found;
   }
+  if (before && is_fresh(*before)) return before;
   auto remembered = asking_.remembered().list(place.registry, place.repository);
-  if (!remembered || !asking_.is_fresh(place, remembered->fetched)) return std::nullopt;
+  // One that is no newer than memory's is our own, written down.
+  if (!remembered || !asking_.is_fresh(place, remembered->fetched) ||
+      (before && remembered->fetched <= before->fetched)) {
+    return before;
+  }
   Kept value;
   value.names = make_list(std::move(remembered->names));
   value.fetched = remembered->fetched;
-  return keep(kind, place, std::move(value), asking_.left(remembered->fetched), asking_.epoch());
+  value = keep(kind, place, std::move(value), asking_.left(remembered->fetched), epoch);
+  if (!before) return value;
+  asking_.away().answered(place.registry, words(kind == Kind::tags, place));
+  if (before->names) tell_changes(kind, place, *before->names, *value.names);
+  return value;
 }
 
 bool Listings::is_fresh(const Kept& kept) { return asking_.clock().ticks() < kept.fresh_until; }
@@ -243,8 +257,7 @@ Result<Listings::Kept> Listings::fetch(Kind kind, const Place& place, const Cont
     const std::uint64_t epoch = asking_.epoch();
     auto names = fetch_names(kind, place, context);
     if (!names) return instead_of_list(kind, place, names.error(), epoch);
-    asking_.away().answered(place.registry,
-                            kind == Kind::tags ? "tags of " + place.text() : "repositories");
+    asking_.away().answered(place.registry, words(kind == Kind::tags, place));
     const NameListPtr before = older(kind, place).names;
     if (!asking_.is_layout()) {
       asking_.remembered().set_list(place.registry, place.repository, (*names)->names);
@@ -343,9 +356,7 @@ std::optional<Listings::Kept> Listings::rest(Kind kind, const Place& place) {
   Kept value = older(kind, place);
   if (!value.names) return std::nullopt;
   value.stale = true;
-  asking_.away().served_stale(place.registry,
-                              kind == Kind::tags ? "tags of " + place.text() : "repositories",
-                              value.fetched);
+  asking_.away().served_stale(place.registry, words(kind == Kind::tags, place), value.fetched);
   return keep(kind, place, std::move(value), Ttl{asking_.options().negative_ttl}, asking_.epoch());
 }
 
@@ -357,9 +368,7 @@ Result<Listings::Kept> Listings::instead_of_list(Kind kind, const Place& place, 
     Kept value = older(kind, place);
     if (!value.names) return error;
     value.stale = true;
-    asking_.away().served_stale(place.registry,
-                                kind == Kind::tags ? "tags of " + place.text() : "repositories",
-                                value.fetched);
+    asking_.away().served_stale(place.registry, words(kind == Kind::tags, place), value.fetched);
     return keep(kind, place, std::move(value), absent, epoch);
   }
   if (!is_answer(error)) return error;
@@ -369,6 +378,7 @@ Result<Listings::Kept> Listings::instead_of_list(Kind kind, const Place& place, 
   }
   Kept value;
   value.error = error;
+  value.fetched = asking_.clock().now();
   const bool lasting = error.code() == Errc::unsupported;
   return keep(kind, place, std::move(value), lasting ? Ttl{asking_.options().tag_ttl} : absent,
               epoch);

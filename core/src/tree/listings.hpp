@@ -86,6 +86,7 @@ class Listings {
   };
   enum class Kind : bool { tags, repositories };
   static std::string list_key(Kind kind, const std::string& place);
+  /// In memory, or, where that is no longer fresh, what another process learned since.
   std::optional<Kept> kept(Kind kind, const Place& place) BERTH_EXCLUDES(mutex_);
   bool is_fresh(const Kept& kept);
   Ttl left(const Kept& kept);

@@ -62,23 +62,33 @@ Result<TagTarget> Tags::answer(const Kept& kept) {
 
 /// A fresh answer: in memory, else of another process of this machine.
 std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag) {
+  const std::uint64_t epoch = asking_.epoch();
+  std::optional<Kept> before;
   {
     const MutexLock lock(mutex_);
     if (const Kept* found = kept_.get(key_of(place, tag))) {
       if (asking_.clock().ticks() < found->fresh_until) return *found;
-      return std::nullopt;
+      before = *found;
     }
   }
   const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
   if (!remembered || !asking_.is_fresh(place, remembered->checked)) return std::nullopt;
+  // Our own answer, written down: memory says that it is over.
+  if (before && remembered->checked <= before->learned) return std::nullopt;
   Kept value;
   value.target = target_of(*remembered);
+  value.learned = remembered->checked;
   holds_(place, *value.target);
   const Ttl left = asking_.left(remembered->checked);
   if (remembered->properties) {
     properties_.note_remembered({place, tag}, *remembered, left);
   }
-  return keep(place, tag, std::move(value), left, asking_.epoch());
+  value = keep(place, tag, std::move(value), left, epoch);
+  if (before) asking_.away().answered(place.registry, words(place, tag));
+  if (before && before->target && before->target->digest != value.target->digest) {
+    note_move(place, tag, before->target->digest, value.target->digest);
+  }
+  return value;
 }
 
 Result<Tags::Kept> Tags::fetch(const Place& place, const std::string& tag, const Context& context) {
@@ -149,6 +159,7 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
   Kept value;
   value.target = target_of(remembered);
   value.target->digest = head->digest;
+  value.learned = remembered.checked;
   // Without a type it would be taken for a blob.
   if (!head->media_type.empty()) {
     asking_.remembered().set_seen(place.registry, place.repository, head->digest, head->size,
@@ -182,9 +193,11 @@ void Tags::told(const Place& place, const std::vector<acr::ArtifactTagProperties
     properties_.note({place, tag.name}, std::move(set), epoch);
   }
   asking_.remembered().set_tags(place.registry, place.repository, remembered);
+  const Clock::SystemTime learned = asking_.clock().now();
   for (std::size_t i = 0; i < tags.size(); ++i) {
     Kept value;
     value.target = target_of(remembered[i].second);
+    value.learned = learned;
     if (before[i] && before[i]->digest == tags[i].digest) {
       value.target->size = before[i]->size;
       value.target->media_type = before[i]->media_type;
@@ -211,6 +224,7 @@ Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, con
   asking_.remembered().forget_tag(place.registry, place.repository, tag);
   Kept value;
   value.error = error;
+  value.learned = asking_.clock().now();
   value = keep(place, tag, std::move(value), Ttl{asking_.options().negative_ttl}, epoch);
   if (was_there) moved_(place, tag);
   return value;

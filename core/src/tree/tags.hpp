@@ -49,9 +49,10 @@ class Tags {
     Clock::SteadyTime fresh_until;
     std::optional<Error> error;
     bool stale = false;
+    Clock::SystemTime learned;  ///< what is remembered from later is another process's
   };
 
-  std::optional<Kept> kept(const Place& place, const std::string& tag);
+  std::optional<Kept> kept(const Place& place, const std::string& tag) BERTH_EXCLUDES(mutex_);
   Result<TagTarget> answer(const Kept& kept);
   Result<Kept> fetch(const Place& place, const std::string& tag, const Context& context);
   Result<void> fetch_ahead(const Place& place, const std::string& tag, const Context& context);

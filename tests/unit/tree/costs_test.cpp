@@ -308,6 +308,52 @@ TEST_F(SemanticsTest, S38_WhatAnotherProcessLearnedWithinTagTtlIsFresh) {
   EXPECT_GT(registry().requests(), before);
 }
 
+TEST_F(SemanticsTest, S38_AlsoWhenItsOwnAnswersAreOver) {
+  using std::chrono::seconds;
+  const Digest old = registry().push_image("a", "v1", {{"", "old"}});
+  std::vector<std::string> changes;
+  Mutex mutex;
+  options.on_changed = [&](const tree::NodePtr&, const std::string& name) {
+    const MutexLock lock(mutex);
+    changes.push_back(name);
+  };
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(old));
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@"));
+  EXPECT_EQ(error("r.example/b"), Errc::not_found);
+
+  world.clock.advance(seconds(50));
+  const Digest moved = registry().push_image("a", "v1", {{"", "new"}});
+  registry().push_image("a", "v2", {});
+  registry().push_image("b", "v1", {});
+  tree::Options others = options;
+  others.on_changed = nullptr;
+  tree::Tree other(std::make_unique<MemorySources>(world), others);
+  other.refresh();
+  const auto ask = [&](const char* path) {
+    const auto at = other.walk(other.root(), path, true, {});
+    ASSERT_THAT(at, IsOk());
+    ASSERT_THAT(other.list(at->node, {}), IsOk());
+  };
+  // The tag before its folder's list, so that nothing is resolved ahead.
+  for (const char* path : {"r.example/a/v1", "r.example", "r.example/a", "r.example/b"}) ask(path);
+
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(old)) << "its own holds yet";
+  world.clock.advance(seconds(15));
+  const std::size_t before = registry().requests();
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(moved));
+  EXPECT_THAT(names("r.example/a"), ElementsAre("v1@", "v2@"));
+  EXPECT_THAT(names("r.example"), ElementsAre("a/", "b/"));
+  EXPECT_EQ(registry().requests(), before);
+  {
+    const MutexLock lock(mutex);
+    EXPECT_THAT(changes, ::testing::IsSupersetOf({"v1", "v2", "b"})) << "and it is told";
+  }
+
+  world.clock.advance(seconds(46));
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(moved));
+  EXPECT_GT(registry().requests(), before) << "the other's is over as well";
+}
+
 TEST_F(SemanticsTest, S39_RefreshForgetsWhatMayHaveChanged) {
   const Digest old = registry().push_image("a", "v1", {{"", "old"}});
   EXPECT_THAT(names("r.example/a"), ElementsAre("v1@"));
