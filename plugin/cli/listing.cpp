@@ -56,6 +56,12 @@ void note_untagged(Workspace& workspace, const Located& located) {
   if (!text.empty()) workspace.io().error_line("berth: " + text);
 }
 
+void note_unlisted(Workspace& workspace, const Located& located) {
+  if (workspace.options().json) return;
+  const std::string text = located.tree->unlisted(located.found.node);
+  if (!text.empty()) workspace.io().error_line("berth: " + text::escape_for_terminal(text));
+}
+
 std::string_view type_name(tree::Type type) noexcept {
   switch (type) {
     case tree::Type::folder:

@@ -41,6 +41,10 @@ inline constexpr std::size_t kTimeWidth = std::string_view("2024-05-01 10:00Z").
 /// named. Nothing for other places, nor with --json.
 void note_untagged(Workspace& workspace, const Located& located);
 
+/// A registry that lists no repositories looks empty: says so on standard error after
+/// the located folder was listed. Not with --json.
+void note_unlisted(Workspace& workspace, const Located& located);
+
 /// "folder", "file", "link".
 std::string_view type_name(tree::Type type) noexcept;
 

@@ -28,7 +28,9 @@ class Lister {
       return show(located, {{located.place.text, located.found.node->type()}}, nullptr, "");
     }
     note_untagged(workspace_, located);
-    return list_folder(located, located.found.node, text);
+    TRY(list_folder(located, located.found.node, text));
+    note_unlisted(workspace_, located);
+    return {};
   }
 
   /// The registries that are known.

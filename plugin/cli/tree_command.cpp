@@ -30,7 +30,9 @@ class Drawer {
     }
     note_untagged(workspace_, located);
     workspace_.io().print(shown_name(workspace_.io(), text, located.found.node->type()) + "\n");
-    return draw_below(*located.tree, located.found.node, text, "", command_.depth);
+    TRY(draw_below(*located.tree, located.found.node, text, "", command_.depth));
+    note_unlisted(workspace_, located);
+    return {};
   }
 
   /// One document, however many places.

@@ -168,6 +168,7 @@ Catalogue Listings::catalogue(const std::string& registry, Kept list) {
   // lost by asking an empty registry).
   made.complete = list.names && !list.names->names.empty() && !list.stale;
   if (list.error && is_refusal(*list.error)) made.refusal = list.error;
+  if (list.error && list.error->code() == Errc::unsupported) made.unlisted = list.error->message();
   if (made.complete) return made;
   NameListPtr seen = list.merged ? list.merged : seen_repositories(registry);
   if (list.names && !list.names->names.empty()) {
@@ -380,8 +381,18 @@ Result<Listings::Kept> Listings::instead_of_list(Kind kind, const Place& place, 
   value.error = error;
   value.fetched = asking_.clock().now();
   const bool lasting = error.code() == Errc::unsupported;
+  if (lasting && kind == Kind::repositories) note_unlisted(place.registry, error);
   return keep(kind, place, std::move(value), lasting ? Ttl{asking_.options().tag_ttl} : absent,
               epoch);
+}
+
+/// Once: it is asked again each time to live, and says the same.
+void Listings::note_unlisted(const std::string& registry, const Error& error) {
+  {
+    const MutexLock lock(mutex_);
+    if (!unlisted_.insert(registry).second) return;
+  }
+  log::info(error.message());
 }
 
 void Listings::tell_changes(Kind kind, const Place& place, const NameList& before,

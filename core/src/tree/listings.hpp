@@ -41,7 +41,8 @@ struct Catalogue {
   bool complete = false;  ///< the registry listed them: what is not here is absent
   bool stale = false;     ///< the registry is away, and this is what it listed before
   std::optional<Error> refusal =
-      std::nullopt;  ///< why it did not list them: denied or unauthenticated
+      std::nullopt;           ///< why it did not list them: denied or unauthenticated
+  std::string unlisted = {};  ///< not "": it lists them for nobody, and says so
 };
 
 /// Lists of tags and repositories, each asked for once in tag_ttl however many want it. Thread
@@ -101,6 +102,7 @@ class Listings {
   std::optional<Kept> rest(Kind kind, const Place& place);
   NameListPtr seen_repositories(const std::string& registry);
   Catalogue catalogue(const std::string& registry, Kept kept);
+  void note_unlisted(const std::string& registry, const Error& error) BERTH_EXCLUDES(mutex_);
   void tell_changes(Kind kind, const Place& place, const NameList& before, const NameList& now);
 
   Asking& asking_;
@@ -112,6 +114,7 @@ class Listings {
   Mutex mutex_;
   Lru<Kept> kept_ BERTH_GUARDED_BY(mutex_);
   std::set<std::string> noted_ BERTH_GUARDED_BY(mutex_);      ///< keys of places
+  std::set<std::string> unlisted_ BERTH_GUARDED_BY(mutex_);   ///< said of these registries
   Lru<Clock::SteadyTime> answered_ BERTH_GUARDED_BY(mutex_);  ///< the same: until when
 };
 

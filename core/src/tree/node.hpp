@@ -81,6 +81,8 @@ class TreeNode : public Node {
 
   /// Of the folder of a registry, namespace or repository; else nullptr.
   virtual const Place* repository_place() const { return nullptr; }
+  /// As Tree::unlisted.
+  virtual std::string unlisted(Model& /*model*/) const { return {}; }
 
   virtual Result<Attributes> attributes(Model& model, const Context& context) const = 0;
   virtual Result<Tree::Meaning> meaning(Model& model, const Context& context) const = 0;

@@ -79,6 +79,7 @@ class RepositoryFolder final : public TreeNode {
 
   Result<std::vector<Entry>> list(Model& model, const Context& context) const override;
 
+  std::string unlisted(Model& model) const override;
   const Place* repository_place() const override { return &place_; }
   Ttl negative_ttl(const Model& model, std::string_view /*name*/) const override {
     return Ttl{model.options().negative_ttl};
@@ -310,6 +311,15 @@ Result<std::vector<Entry>> RepositoryFolder::list(Model& model, const Context& c
   }
   std::ranges::sort(entries, {}, &Entry::name);
   return entries;
+}
+
+/// Where there are tags they are what was asked for, and all of them are shown.
+std::string RepositoryFolder::unlisted(Model& model) const {
+  if (model.asking.is_layout()) return {};
+  const auto catalogue = model.listings.fresh_repositories(place_.registry);
+  if (!catalogue) return {};
+  const auto tags = is_tagged(model) ? model.listings.fresh_tags(place_) : std::nullopt;
+  return tags && *tags ? std::string() : catalogue->unlisted;
 }
 
 /// The tags that this folder shows: none where it is a namespace alone.

@@ -59,6 +59,8 @@ Result<std::vector<Entry>> Tree::list(const NodePtr& folder, const Context& cont
   return own(folder).list(impl_->model, context);
 }
 
+std::string Tree::unlisted(const NodePtr& folder) { return own(folder).unlisted(impl_->model); }
+
 Result<Attributes> Tree::attributes(const NodePtr& node, const Context& context) {
   return own(node).attributes(impl_->model, context);
 }

@@ -56,6 +56,22 @@ class Listing(Case):
         for place in ("", "/library", "/library/hello"):
             self.assertEqual(self.berth("ls", "-a", r.host + place).stdout.split(), sorted(os.listdir(str(mnt) + place)), place)
 
+    def test_a_registry_that_lists_no_repositories_is_said_to(self):
+        # S454
+        r = self.fake_registry("--catalogue", "off", "--sample")
+        note = f"berth: repositories of {r.host}: this registry does not list its repositories; name the repository\n"
+        for command, shown in (("ls", ""), ("tree", f"{r.host}\n")):
+            said = self.berth(command, r.host)
+            self.assertEqual((said.stdout, said.stderr), (shown, note))
+        said = self.berth("ls", "--json", r.host)
+        self.assertEqual((json.loads(said.stdout), said.stderr), ([], ""))
+        said = self.berth("ls", f"{r.host}/library/hello")
+        self.assertNotEqual(said.stdout, "")
+        self.assertEqual(said.stderr, "", "all its tags are there")
+        for place, shown in (("", "library\n"), ("/library", "hello\n")):
+            said = self.berth("ls", r.host + place)
+            self.assertEqual((said.stdout, said.stderr), (shown, note), place)
+
 
 class Doctor(Case):
     def login(self, host, password):

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // docs/semantics.md, "Roots" and "Names".
+#include <algorithm>
+
+#include "berth/base/log.hpp"
+
 #include "unit/tree/tree_fixture.hpp"
 
 namespace berth::test {
@@ -227,6 +231,26 @@ TEST_F(SemanticsTest, S21_WithoutACatalogueWhatWasSeenIsShown) {
   EXPECT_THAT(names("r.example/org"), ElementsAre("app/"));
   restart();
   EXPECT_THAT(names("r.example"), ElementsAre("org/"));
+}
+
+TEST_F(SemanticsTest, S454_ThatARegistryListsNothingIsSaid) {
+  registry().push_image("org/app", "v1", {});
+  registry().refusals.emplace("catalogue", Error(Errc::unsupported, "it does not list them"));
+  std::vector<std::string> lines;
+  log::set_sink([&](log::Level, std::string_view line) { lines.emplace_back(line); },
+                log::Level::info);
+  EXPECT_EQ(tree().unlisted(find("r.example")->node), "") << "nobody was asked yet";
+  EXPECT_THAT(names("r.example"), IsEmpty());
+  EXPECT_EQ(tree().unlisted(find("r.example")->node), "it does not list them");
+  EXPECT_THAT(names("r.example/org/app"), ElementsAre("v1@"));
+  EXPECT_EQ(tree().unlisted(find("r.example/org/app")->node), "") << "its tags are all there";
+  EXPECT_THAT(names("r.example/org"), ElementsAre("app/"));
+  EXPECT_EQ(tree().unlisted(find("r.example/org")->node), "it does not list them");
+  EXPECT_EQ(tree().unlisted(tree().root()), "") << "registries are known here, not there";
+  world.clock.advance(std::chrono::hours(1));
+  EXPECT_THAT(names("r.example"), ElementsAre("org/"));
+  log::set_sink({}, log::Level::error);
+  EXPECT_EQ(std::ranges::count(lines, "it does not list them"), 1);
 }
 
 TEST_F(SemanticsTest, S22_ARefusedCatalogueIsSaidAndHidesNoRepository) {

@@ -118,6 +118,9 @@ class Tree {
   Ttl negative_ttl(const NodePtr& folder, std::string_view name) const;
   /// "." and ".." are not among them. Costs the listing's requests and nothing per entry.
   Result<std::vector<Entry>> list(const NodePtr& folder, const Context& context);
+  /// Why the list of this folder shows only repositories that were seen: its registry lists them
+  /// for nobody. "" where that is not so, or nothing was asked yet. Costs no request.
+  std::string unlisted(const NodePtr& folder);
   Result<Attributes> attributes(const NodePtr& node, const Context& context);
   Result<std::string> read_link(const NodePtr& link, const Context& context);
   Result<std::shared_ptr<File>> open(const NodePtr& file, const Context& context);
