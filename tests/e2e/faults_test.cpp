@@ -341,6 +341,13 @@ TEST(FaultTest, ARealmOnAnotherHostNeverSeesThePassword) {
   const auto log = berth::read_file(mount.path(".berth/log"), kMiB);
   ASSERT_TRUE(log) << log.error().message();
   EXPECT_THAT(*log, HasSubstr("localhost"));
+
+  registry.change([](RegistryBehaviour& behaviour) { behaviour.realm.clear(); });
+  EXPECT_EQ(look_until_good(mount.path(kLayer)), 0);
+  std::string got;
+  EXPECT_EQ(read_file_to_end(mount.path(kLayer), got), 1000);
+  EXPECT_TRUE(got == pattern_bytes(1000));
+  EXPECT_GT(registry.tokens().requests(), 0);
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ class PublicRegistry(Case):
             allowed = one["kind"] == ""
             self.assertEqual(one["status"], 0 if allowed else 1, what)
             self.assertEqual(one["errno"], 0 if allowed else errno.EPROTO, what)
+            self.assertEqual(one["after"], 0, what)
             if not allowed:
                 self.assertEqual(one["reached"], 0, what)
                 for text in (one["stderr"], one["log"]):

@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 
 BIN, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
 PUBLIC, PORT = "198.51.100.1", 5000
@@ -85,7 +86,8 @@ def serve(address, port, handler):
 def look(path, kind):
     try:
         if kind == "redirect":
-            (path / "v1/layers/00.tar.gz").read_bytes()
+            if (path / "v1/layers/00.tar.gz").read_bytes() != layer:
+                return -1
         else:
             os.listdir(path)
         return 0
@@ -107,10 +109,16 @@ def try_lead(kind, where, number):
     try:
         number = look(mnt / "app", kind)
         log = (mnt / ".berth/log").read_text()
+        # What failed is believed for seconds.
+        lead.update(kind="", to="")
+        after, end = look(mnt / "app", "redirect"), time.monotonic() + 30
+        while after and time.monotonic() < end:
+            time.sleep(0.2)
+            after = look(mnt / "app", "redirect")
     finally:
         subprocess.run([f"{BIN}/berth", "unmount", "--lazy", mnt], env=env, check=True, timeout=60)
     return {"kind": kind, "where": where, "status": command.returncode, "stderr": command.stderr, "errno": number, "log": log,
-            "reached": len(inner_requests)}
+            "after": after, "reached": len(inner_requests)}
 
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
