@@ -247,7 +247,8 @@ def _list_errno(path):
 class OrdinaryUser(Case):
     """With a private /dev/fuse of mode 0666 in a mount namespace: the real one may be root's alone."""
 
-    def run_as_user(self, script, conf=""):
+    def run_as_user(self, script, conf="", others=()):
+        """`others`: what follows in the same namespace, pairs of a user and a script."""
         try:
             pwd.getpwnam(USER)
         except KeyError:
@@ -263,11 +264,12 @@ class OrdinaryUser(Case):
         bin_copy.mkdir()
         for name in ("berth", "berthfs"):  # the checkout may lie where the user cannot look
             subprocess.run(["cp", str(BIN / name), str(bin_copy / name)], check=True)
-        (self.folder / "script").write_text(script)
-        (self.folder / "outer").write_text(
-            f"mount --bind {node} /dev/fuse\nmount --bind {self.folder}/fuse.conf /etc/fuse.conf\n"
-            f"exec setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all "
-            f"env -i PATH={bin_copy}:/usr/bin:/bin HOME={home} LC_ALL=C.UTF-8 R={self.r.host} bash -eu {self.folder}/script\n")
+        outer = f"mount --bind {node} /dev/fuse\nmount --bind {self.folder}/fuse.conf /etc/fuse.conf\n"
+        for number, (user, text) in enumerate([(USER, script), *others]):
+            (self.folder / f"script{number}").write_text(text)
+            outer += (f"setpriv --reuid {pwd.getpwnam(user).pw_uid} --regid {pwd.getpwnam(user).pw_gid} --clear-groups --inh-caps=-all "
+                      f"env -i PATH={bin_copy}:/usr/bin:/bin HOME={home} LC_ALL=C.UTF-8 R={self.r.host} bash -eu {self.folder}/script{number} || failed=1\n")
+        (self.folder / "outer").write_text(outer + "exit ${failed:-0}\n")
         return subprocess.run(["unshare", "-m", "bash", "-eu", str(self.folder / "outer")], capture_output=True, text=True, timeout=60)
 
     def setUp(self):
@@ -296,9 +298,20 @@ stat -c %U ~/m/library
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("user_allow_other", done.stdout + done.stderr)
 
-    def test_allow_other_with_the_line(self):
-        done = self.run_as_user(self.SCRIPT.format(options="-o allow_other"), "user_allow_other\n")
+    def test_allow_other_with_the_line(self):  # S90
+        look = "cat ~/m/library/hello/v1/layers/00.tar.gz ~/m/.berth/version ~/m/.berth/metrics; cat ~/m/.berth/log ~/m/.berth/stats.json"
+        done = self.run_as_user("mkdir ~/m\nberth mount -o allow_other $R ~/m\n", "user_allow_other\n",
+                                [("nobody", look + " || echo refused\n"), (USER, look + "\nberth unmount ~/m\n")])
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        theirs, own = done.stdout.split("refused\n")
+        for text in (theirs, own):
+            self.assertTrue(text.startswith("layer"), text)
+            self.assertIn("berth_start_time_seconds", text)
+        self.assertNotIn('"started"', theirs)
+        self.assertIn('"started"', own)
+        for name in ("log", "stats.json"):
+            self.assertRegex(done.stderr, rf"(?m)^cat: .*/\.berth/{name}: Permission denied$")
+        self.assertEqual(done.stderr.count("Permission denied"), 2, done.stderr)
 
 
 if __name__ == "__main__":
