@@ -19,8 +19,11 @@ class NeighboursTest : public StoreFixture {
     other_store_ = open_on(other_cache_);
   }
   void TearDown() override {
+    // Their clock is this test's, and goes before the fixture's own members do.
     store_.reset();
     other_store_.reset();
+    cache_.reset();
+    other_cache_.reset();
   }
 
   std::unique_ptr<content::Store> open_on(std::unique_ptr<cache::Cache>& cache) {
