@@ -33,14 +33,15 @@ TEST(ProgressTest, FitsNarrowTerminalsAndUnknownTotals) {
 TEST(ProgressTest, TheSpeedIsThatOfTheLastSeconds) {
   constexpr std::uint64_t kMebi = 1 << 20;
   RecentRate rate;
-  for (int second = 1; second <= 20; ++second) {
+  for (unsigned second = 1; second <= 20; ++second) {
     EXPECT_EQ(rate.update(second, second * 100 * kMebi), 100 * kMebi) << second;
   }
   // The line becomes slow.
-  for (int second = 1; second <= 5; ++second) rate.update(20 + second, (2000 + second) * kMebi);
+  for (unsigned second = 1; second <= 5; ++second)
+    rate.update(20 + second, (2000 + second) * kMebi);
   EXPECT_EQ(rate.update(26, 2006 * kMebi), kMebi);
   // It stands.
-  for (int second = 1; second <= 5; ++second) rate.update(26 + second, 2006 * kMebi);
+  for (unsigned second = 1; second <= 5; ++second) rate.update(26 + second, 2006 * kMebi);
   EXPECT_EQ(rate.update(32, 2006 * kMebi), 0U);
 }
 
