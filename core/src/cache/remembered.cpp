@@ -295,7 +295,7 @@ RememberedTag FileRemembered::set_tag(const std::string& registry, const std::st
                                       const std::string& tag, RememberedTag value) {
   const auto store = store_();
   const std::string path = path_of(registry, repository, kRecords);
-  value.checked = store->clock().now();
+  if (value.checked == Clock::SystemTime{}) value.checked = store->clock().now();
   value.first_seen = value.checked;
   if (path.empty()) return value;
   write(*store, path, [&](const RepositoryRecords& records) {
@@ -315,7 +315,8 @@ void FileRemembered::set_tags(const std::string& registry, const std::string& re
     std::string lines;
     for (const auto& [tag, given] : tags) {
       RememberedTag value = given;
-      value.checked = value.first_seen = now;
+      if (value.checked == Clock::SystemTime{}) value.checked = now;
+      value.first_seen = value.checked;
       if (!renew(records, tag, value)) store->index_stale = true;
       lines += tag_line(tag, value);
     }

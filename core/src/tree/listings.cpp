@@ -329,11 +329,11 @@ Result<NameListPtr> Listings::fetch_names(Kind kind, const Place& place, const C
 
 Listings::Kept Listings::keep(Kind kind, const Place& place, Kept value, Ttl ttl,
                               std::uint64_t epoch) {
-  value.fresh_until = asking_.clock().ticks() + ttl;
-  // A refresh() came while the registry was being asked: good for this answer, not for the next.
-  if (epoch != asking_.epoch()) value.fresh_until = asking_.clock().ticks();
   const std::size_t cost = 1 + (value.names ? value.names->names.size() : 0);
+  // Under the lock that refresh() takes: one that comes between would not see it.
   const MutexLock lock(mutex_);
+  // A refresh() came while the registry was being asked: good for this answer, not for the next.
+  value.fresh_until = asking_.clock().ticks() + (epoch == asking_.epoch() ? ttl : Ttl{0});
   return kept_.put(list_key(kind, place.key()), std::move(value), cost);
 }
 

@@ -158,12 +158,13 @@ Result<std::vector<oci::Descriptor>> Manifests::referrers(const Place& place, co
       return source.referrers(place.repository, digest, context);
     }));
     Referrers value{std::move(list), asking_.clock().ticks(), asking_.clock().now()};
-    if (epoch == asking_.epoch()) value.fresh_until += asking_.options().tag_ttl;
     asking_.away().answered(place.registry, what);
     for (const oci::Descriptor& referrer : value.list) {
       holdings_.note_named(place, referrer.digest);
     }
+    // Under the lock that refresh() takes: one that comes between would not see it.
     const MutexLock lock(mutex_);
+    if (epoch == asking_.epoch()) value.fresh_until += asking_.options().tag_ttl;
     return referrers_.put(key, std::move(value));
   });
   if (asked) return std::move(asked->list);

@@ -265,8 +265,9 @@ Clock::SteadyTime Properties::until(Ttl ttl, std::uint64_t epoch) {
 }
 
 Properties::Kept Properties::keep(const Subject& subject, Kept kept, Ttl ttl, std::uint64_t epoch) {
-  kept.fresh_until = until(ttl, epoch);
+  // Under the lock that refresh() takes: one that comes between would not see it.
   const MutexLock lock(mutex_);
+  kept.fresh_until = until(ttl, epoch);
   return kept_.put(subject.key(), std::move(kept));
 }
 
@@ -356,9 +357,9 @@ Result<Properties::Listed> Properties::fetch_manifests(const Place& place, const
       asking_.away().answered(place.registry, words(place));
       std::ranges::sort(digests);
       const std::size_t cost = 1 + digests.size();
+      const MutexLock lock(mutex_);  // before until(), as in keep()
       Listed listed{std::make_shared<const std::vector<Digest>>(std::move(digests)),
                     until(Ttl{asking_.options().tag_ttl}, epoch), asking_.clock().now()};
-      const MutexLock lock(mutex_);
       return manifests_.put(place.key(), std::move(listed), cost);
     }
     from = page.continuation_token;

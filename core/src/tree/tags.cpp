@@ -13,6 +13,9 @@ namespace {
 
 /// Resolved tags in memory, about 400 bytes each; the rest is remembered on disk.
 constexpr std::size_t kTags = 50'000;
+/// An answer that was longer on its way than it is believed is good for what it was asked for:
+/// the kernel's lookup and readlink of one name must not be two questions.
+constexpr Ttl kLeastTtl = std::chrono::seconds(1);
 
 std::string key_of(const Place& place, const std::string& tag) { return place.key() + '\n' + tag; }
 
@@ -43,7 +46,9 @@ Tags::Tags(Asking& asking, Properties& properties, Moved moved, Holds holds)
 Result<TagTarget> Tags::resolve(const Place& place, const std::string& tag,
                                 const Context& context) {
   const Kept found = TRY(fetch(place, tag, context));
-  return answer(found);
+  TagTarget target = TRY(answer(found));
+  if (found.epoch == asking_.epoch()) target.ttl = std::max(target.ttl, kLeastTtl);
+  return target;
 }
 
 std::optional<Result<TagTarget>> Tags::fresh(const Place& place, const std::string& tag) {
@@ -71,6 +76,7 @@ std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag)
       before = *found;
     }
   }
+  const Clock::SteadyTime now = asking_.clock().ticks();
   const auto remembered = asking_.remembered().tag(place.registry, place.repository, tag);
   if (!remembered || !asking_.is_fresh(place, remembered->checked)) return std::nullopt;
   // Our own answer, written down: memory says that it is over.
@@ -83,7 +89,7 @@ std::optional<Tags::Kept> Tags::kept(const Place& place, const std::string& tag)
   if (remembered->properties) {
     properties_.note_remembered({place, tag}, *remembered, left);
   }
-  value = keep(place, tag, std::move(value), left, epoch);
+  value = keep(place, tag, std::move(value), now + left, epoch);
   if (before) asking_.away().answered(place.registry, words(place, tag));
   if (before && before->target && before->target->digest != value.target->digest) {
     note_move(place, tag, before->target->digest, value.target->digest);
@@ -100,11 +106,15 @@ Result<Tags::Kept> Tags::fetch(const Place& place, const std::string& tag, const
   if (auto found = rest(place, tag)) return *std::move(found);
   if (context.is_nonblocking()) return Asking::would_block();
   heads_.asked(place, tag);
-  return flight_.run(key_of(place, tag), context, [&]() -> Result<Kept> {
-    if (auto found = kept(place, tag)) return *found;
-    const Permits::Held turn = TRY(permits_.acquire(false, context));
-    return ask(place, tag, context);
-  });
+  for (const std::uint64_t epoch = asking_.epoch();;) {
+    Result<Kept> found = flight_.run(key_of(place, tag), context, [&]() -> Result<Kept> {
+      if (auto known = kept(place, tag)) return *known;
+      const Permits::Held turn = TRY(permits_.acquire(false, context));
+      return ask(place, tag, context);
+    });
+    // Another's question from before a refresh does not answer this one.
+    if (!found || found->epoch >= epoch) return found;
+  }
 }
 
 /// One tag ahead of who reads. Holding a turn it never waits for another question: that one may be
@@ -146,16 +156,17 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
   // The burst of its folder may have ended while this one waited for its turn.
   if (auto found = rest(place, tag)) return *std::move(found);
   const std::uint64_t epoch = asking_.epoch();
+  const Clock::SystemTime asked = asking_.clock().now();
+  const Clock::SteadyTime asked_at = asking_.clock().ticks();
   auto answer = this->head(place, tag, context);
   if (!answer) return instead(place, tag, answer.error(), epoch);
   const registry::ManifestHead* head = &answer->manifest;
   asking_.away().answered(place.registry, words(place, tag));
   heads_.answered(place, tag);
   const auto before = older(place, tag);
-  const auto now = asking_.clock().now();
   const cache::RememberedTag remembered = asking_.remembered().set_tag(
       place.registry, place.repository, tag,
-      {head->digest, head->size, head->media_type, head->etag, now, now, answer->properties});
+      {head->digest, head->size, head->media_type, head->etag, asked, asked, answer->properties});
   Kept value;
   value.target = target_of(remembered);
   value.target->digest = head->digest;
@@ -167,7 +178,8 @@ Result<Tags::Kept> Tags::ask(const Place& place, const std::string& tag, const C
   }
   holds_(place, *value.target);
   const bool has_moved = before && before->digest != head->digest;
-  value = keep(place, tag, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
+  // From the question on: it may have moved while the answer was on its way.
+  value = keep(place, tag, std::move(value), asked_at + asking_.options().tag_ttl, epoch);
   if (has_moved) note_move(place, tag, before->digest, head->digest);
   return value;
 }
@@ -203,7 +215,8 @@ void Tags::told(const Place& place, const std::vector<acr::ArtifactTagProperties
       value.target->media_type = before[i]->media_type;
     }
     holds_(place, *value.target);
-    keep(place, tags[i].name, std::move(value), Ttl{asking_.options().tag_ttl}, epoch);
+    keep(place, tags[i].name, std::move(value), asking_.clock().ticks() + asking_.options().tag_ttl,
+         epoch);
     if (before[i] && before[i]->digest != tags[i].digest) {
       note_move(place, tags[i].name, before[i]->digest, tags[i].digest);
     }
@@ -225,7 +238,8 @@ Result<Tags::Kept> Tags::instead(const Place& place, const std::string& tag, con
   Kept value;
   value.error = error;
   value.learned = asking_.clock().now();
-  value = keep(place, tag, std::move(value), Ttl{asking_.options().negative_ttl}, epoch);
+  value = keep(place, tag, std::move(value),
+               asking_.clock().ticks() + asking_.options().negative_ttl, epoch);
   if (was_there) moved_(place, tag);
   return value;
 }
@@ -261,15 +275,17 @@ Tags::Kept Tags::serve_stale(const Place& place, const std::string& tag, TagTarg
   value.target = std::move(target);
   value.stale = true;
   holds_(place, *value.target);
-  return keep(place, tag, std::move(value), Ttl{asking_.options().negative_ttl}, epoch);
+  return keep(place, tag, std::move(value),
+              asking_.clock().ticks() + asking_.options().negative_ttl, epoch);
 }
 
-Tags::Kept Tags::keep(const Place& place, const std::string& tag, Kept value, Ttl ttl,
-                      std::uint64_t epoch) {
-  value.fresh_until = asking_.clock().ticks() + ttl;
-  // A refresh() came while the registry was being asked: good for this answer, not for the next.
-  if (epoch != asking_.epoch()) value.fresh_until = asking_.clock().ticks();
+Tags::Kept Tags::keep(const Place& place, const std::string& tag, Kept value,
+                      Clock::SteadyTime until, std::uint64_t epoch) {
+  // Under the lock that refresh() takes: one that comes between would not see it.
   const MutexLock lock(mutex_);
+  // A refresh() came while the registry was being asked: good for this answer, not for the next.
+  value.fresh_until = epoch == asking_.epoch() ? until : asking_.clock().ticks();
+  value.epoch = epoch;
   return kept_.put(key_of(place, tag), std::move(value));
 }
 

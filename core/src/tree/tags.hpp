@@ -49,6 +49,7 @@ class Tags {
     Clock::SteadyTime fresh_until;
     std::optional<Error> error;
     bool stale = false;
+    std::uint64_t epoch = 0;    ///< of the refreshes, when it was asked for
     Clock::SystemTime learned;  ///< what is remembered from later is another process's
   };
 
@@ -68,7 +69,8 @@ class Tags {
   std::optional<TagTarget> older(const Place& place, const std::string& tag);
   Kept serve_stale(const Place& place, const std::string& tag, TagTarget target,
                    std::uint64_t epoch);
-  Kept keep(const Place& place, const std::string& tag, Kept value, Ttl ttl, std::uint64_t epoch);
+  Kept keep(const Place& place, const std::string& tag, Kept value, Clock::SteadyTime until,
+            std::uint64_t epoch);
 
   Asking& asking_;
   Properties& properties_;

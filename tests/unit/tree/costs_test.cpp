@@ -2,6 +2,7 @@
 // docs/semantics.md, "What an answer costs".
 #include <barrier>
 #include <cerrno>
+#include <future>
 #include <thread>
 
 #include "unit/tree/tree_fixture.hpp"
@@ -367,6 +368,30 @@ TEST_F(SemanticsTest, S39_RefreshForgetsWhatMayHaveChanged) {
   EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(moved));
   EXPECT_THAT(find("r.example/a/v2"), IsOk());
   EXPECT_THAT(names("r.example/a"), ElementsAre("v1@", "v2@"));
+}
+
+TEST_F(SemanticsTest, S39_AnAnswerThatIsOnItsWayDuringARefreshIsNoneToWhoAsksAfterIt) {
+  const Digest old = registry().push_image("a", "v1", {{"", "old"}});
+  std::atomic<bool> is_first = true;
+  std::atomic<bool> answered = false;
+  std::atomic<bool> go = false;
+  registry().on_head_answered = [&] {
+    if (!is_first.exchange(false)) return;
+    answered = true;
+    eventually([&] { return go.load(); });
+  };
+  auto before = std::async(std::launch::async, [&] { return target("r.example/a/v1"); });
+  ASSERT_TRUE(eventually([&] { return answered.load(); }));
+  const Digest moved = registry().push_image("a", "v1", {{"", "new"}});
+  world.clock.advance(std::chrono::milliseconds(1));
+  tree().refresh();
+  auto after = std::async(std::launch::async, [&] { return target("r.example/a/v1"); });
+  // Long enough to come and wait for the first one's answer.
+  EXPECT_EQ(after.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  go = true;
+  EXPECT_EQ(before.get(), ".manifests/sha256/" + hex(old));
+  EXPECT_EQ(after.get(), ".manifests/sha256/" + hex(moved));
+  EXPECT_EQ(target("r.example/a/v1"), ".manifests/sha256/" + hex(moved));
 }
 
 TEST_F(SemanticsTest, S40_AMovedTagIsAnotherNodeAndIsTold) {

@@ -70,7 +70,8 @@ class MemoryRegistry final : public content::Source {
   bool silent = false;                                        ///< takes questions, answers none
   std::map<std::string, Error> refusals;                      ///< by question, as in counts
   std::function<void(const std::string& reference)> on_head;  ///< called without the lock
-  std::shared_ptr<content::Management> managed;               ///< shown where `can` says so
+  std::function<void()> on_head_answered;        ///< the same, with the answer on its way
+  std::shared_ptr<content::Management> managed;  ///< shown where `can` says so
   Mutex mutex;
 
   std::string push_blob(const std::string& repository, const std::string& content) {
@@ -165,9 +166,12 @@ class MemoryRegistry final : public content::Source {
                                                const Context& context) override {
     if (on_head) on_head(reference);
     if (auto late = keep_silent("head", context)) return *late;
-    const MutexLock lock(mutex);
-    if (auto error = ask("head")) return *error;
-    auto raw = find(repository, reference);
+    const auto raw = [&]() -> Result<registry::Client::RawManifest> {
+      const MutexLock lock(mutex);
+      if (auto error = ask("head")) return *error;
+      return find(repository, reference);
+    }();
+    if (on_head_answered) on_head_answered();
     if (!raw) return raw.error();
     return registry::ManifestHead{raw->digest, raw->raw.size(), raw->media_type, ""};
   }
@@ -312,7 +316,7 @@ class MemoryRemembered final : public cache::Remembered {
     const std::pair key(registry + ' ' + repository, tag);
     const auto before = tags_.find(key);
     const bool same = before != tags_.end() && before->second.digest == value.digest;
-    value.checked = clock_.now();
+    if (value.checked == Clock::SystemTime{}) value.checked = clock_.now();
     value.first_seen = same ? before->second.first_seen : clock_.now();
     if (same && !value.properties) value.properties = before->second.properties;
     if (same && value.media_type.empty()) {

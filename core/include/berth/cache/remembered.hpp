@@ -68,8 +68,9 @@ class Remembered {
                                            const std::string& tag) = 0;
   virtual std::vector<std::pair<std::string, RememberedTag>> tags(
       const std::string& registry, const std::string& repository) = 0;
-  /// Sets digest, size, media type, etag and `checked` = now; keeps first_seen while the digest is
-  /// the same, and then also the properties, and size with media type, where none are given.
+  /// Sets digest, size, media type, etag and `checked`: when it was asked for (SystemTime{}: now);
+  /// keeps first_seen while the digest is the same, and then also the properties, and size with
+  /// media type, where none are given.
   virtual RememberedTag set_tag(const std::string& registry, const std::string& repository,
                                 const std::string& tag, RememberedTag value) = 0;
   /// The same for many, in one write.
