@@ -318,48 +318,60 @@ TEST(KernelTest, ANameThatCameIsSeenAfterARefreshAndAfterAListing) {
   EXPECT_TRUE(appears(mount.path("a")));
 }
 
-TEST(KernelTest, DroppedPagesAreReadAgain) {
-  FakeView view;
-  const Digest digest = *Digest::parse("sha256:" + std::string(64, 'a'));
-  view.file("f", "bad").keep_pages = false;
-  view.at("f").digest = digest;
-  InProcessMount mount(view);
-  const Fd fd(::open(mount.path("f").c_str(), O_RDONLY | O_CLOEXEC));
-  char bytes[4] = {};
-  ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
-  view.change("f", [](FakeNode& node) { node.content = "fix"; });
-  ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
-  ASSERT_STREQ(bytes, "bad") << "a page of the kernel";
-  mount.notifier().drop_content(digest);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (std::string_view(bytes) != "fix" && std::chrono::steady_clock::now() < end) {
-    ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
+/// An open file "f" whose pages the kernel has, with bytes that are wrong; those behind it are
+/// right.
+class WrongPages {
+ public:
+  WrongPages() {
+    char bytes[3];
+    EXPECT_EQ(::pread(fd_.get(), bytes, sizeof bytes, 0), 3);
+    view_.change("f", [](FakeNode& node) { node.content = "fix"; });
   }
-  EXPECT_STREQ(bytes, "fix");
+  FakeView& view() { return view_; }
+  InProcessMount& mount() { return mount_; }
+  std::string read() {
+    std::string bytes(3, ' ');
+    EXPECT_EQ(::pread(fd_.get(), bytes.data(), bytes.size(), 0), 3);
+    return bytes;
+  }
+  /// What is read within ten seconds of the word.
+  std::string drop_and_read() {
+    mount_.notifier().drop_content(digest_);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (read() != "fix" && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return read();
+  }
+
+ private:
+  FakeView& filled() {
+    view_.file("f", "bad").keep_pages = false;
+    view_.at("f").digest = digest_;
+    return view_;
+  }
+  const Digest digest_ = *Digest::parse("sha256:" + std::string(64, 'a'));
+  FakeView view_;
+  InProcessMount mount_{filled()};
+  const Fd fd_{::open(mount_.path("f").c_str(), O_RDONLY | O_CLOEXEC)};
+};
+
+TEST(KernelTest, DroppedPagesAreReadAgain) {
+  WrongPages pages;
+  ASSERT_EQ(pages.read(), "bad") << "a page of the kernel";
+  EXPECT_EQ(pages.drop_and_read(), "fix");
 }
 
 TEST(KernelTest, PagesAreDroppedWhileALookupBesideThemWaits) {
-  FakeView view;
-  const Digest digest = *Digest::parse("sha256:" + std::string(64, 'a'));
-  view.file("f", "bad").keep_pages = false;
-  view.at("f").digest = digest;
-  InProcessMount mount(view);
-  const Fd fd(::open(mount.path("f").c_str(), O_RDONLY | O_CLOEXEC));
-  char bytes[4] = {};
-  ASSERT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
-  view.change("f", [](FakeNode& node) { node.content = "fix"; });
-  view.names.shut();
-  auto lookup = std::async(std::launch::async,
-                           [path = mount.path("x")] { return ::access(path.c_str(), F_OK); });
-  EXPECT_TRUE(view.names.await_waiting(1));
-  mount.notifier().drop_name(view.root(), "f");  // the kernel answers when the lookup is answered
-  mount.notifier().drop_content(digest);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (std::string_view(bytes) != "fix" && std::chrono::steady_clock::now() < end) {
-    EXPECT_EQ(::pread(fd.get(), bytes, 3, 0), 3);
-  }
-  EXPECT_STREQ(bytes, "fix");
-  view.names.open();
+  WrongPages pages;
+  ASSERT_EQ(pages.read(), "bad") << "a page of the kernel";
+  pages.view().names.shut();
+  auto lookup = std::async(std::launch::async, [path = pages.mount().path("x")] {
+    return ::access(path.c_str(), F_OK);
+  });
+  EXPECT_TRUE(pages.view().names.await_waiting(1));
+  // The kernel answers this one when the lookup is answered.
+  pages.mount().notifier().drop_name(pages.view().root(), "f");
+  EXPECT_EQ(pages.drop_and_read(), "fix");
+  pages.view().names.open();
   EXPECT_EQ(lookup.get(), -1);
 }
 

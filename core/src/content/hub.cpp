@@ -69,6 +69,7 @@ struct Hub::Impl {
 
   Result<std::shared_ptr<Source>> make_source(const std::string& registry);
   /// The scheme that somebody chose for a registry; "" for loopback hosts that must be tried.
+  credential::RegistryConfig said_of(const std::string& registry) const;
   std::string chosen_scheme(const std::string& registry) const;
   Result<auth::SessionOptions> session_options(const std::string& registry,
                                                const std::string& scheme, bool named_for_http);
@@ -179,9 +180,7 @@ Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
 Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& registry,
                                                           const http::Url& base,
                                                           bool named_for_http) {
-  const auto said = config.registries.find(text::to_lower(registry));
-  const std::optional<bool> named =
-      said == config.registries.end() ? std::nullopt : said->second.acr;
+  const std::optional<bool> named = said_of(registry).acr;
   if (named == false) return std::shared_ptr<Management>();
   acr::ContainerRegistryClientOptions client;
   client.transport = {std::shared_ptr<void>(), &transport};  // borrowed: the hub outlives it
@@ -205,10 +204,14 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
   return make_acr_management(std::move(made), known ? nullptr : watch.seen(base.origin().text()));
 }
 
+/// The configuration file's entry alone, without certs.d: no folder is looked into for it.
+credential::RegistryConfig Hub::Impl::said_of(const std::string& registry) const {
+  const auto entry = config.registries.find(text::to_lower(registry));
+  return entry == config.registries.end() ? credential::RegistryConfig() : entry->second;
+}
+
 std::string Hub::Impl::chosen_scheme(const std::string& registry) const {
-  const auto entry = config.registries.find(registry);
-  const credential::RegistryConfig said =
-      entry == config.registries.end() ? credential::RegistryConfig() : entry->second;
+  const credential::RegistryConfig said = said_of(registry);
   if (contains(options.plain_http, registry) || said.plain_http == true) return "http";
   const http::ConnectionOptions none{};
   const bool named_for_tls =

@@ -226,6 +226,8 @@ TEST_F(HubTest, HostsThatAreNamedForPlainHttpAreNotProbed) {
               ElementsAre(::testing::StartsWith("GET http://registry.test:5000/v2/a/"),
                           ::testing::StartsWith("GET http://other.test/v2/a/")));
   EXPECT_THAT(hub_->known_registries(), ElementsAre("other.test", "registry.test:5000"));
+  ASSERT_THAT(tags("Other.Test"), IsOk());
+  EXPECT_THAT(transport_.asked().back(), ::testing::StartsWith("GET http://"));
 }
 
 // S413
