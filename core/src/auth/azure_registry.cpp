@@ -2,9 +2,10 @@
 #include "berth/auth/azure_registry.hpp"
 
 #include "berth/auth/cloud.hpp"
-#include "berth/base/text.hpp"
 #include "berth/credential/routes.hpp"
 #include "berth/credential/server_key.hpp"
+
+#include "credential/config_entry.hpp"
 
 namespace berth::auth {
 namespace {
@@ -19,9 +20,7 @@ bool is_routed_to_entra(const std::string& registry, const credential::Config& c
 AzureRegistry azure_registry(const std::string& registry, const credential::Config& config,
                              const Environment& environment) {
   const Cloud* cloud = cloud_of_registry(registry);
-  const auto entry = config.registries.find(text::to_lower(registry));
-  const credential::RegistryConfig said =
-      entry == config.registries.end() ? credential::RegistryConfig() : entry->second;
+  const credential::RegistryConfig said = credential::config_entry(config, registry);
   AzureRegistry azure;
   azure.is_azure = said.acr.value_or(cloud != nullptr || is_routed_to_entra(registry, config));
   azure.audience = said.audience.empty() ? std::string(kRegistryAudience) : said.audience;

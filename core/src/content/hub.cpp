@@ -23,6 +23,7 @@
 #include "content/acr_watch.hpp"
 #include "content/lazy_source.hpp"
 #include "content/scheme.hpp"
+#include "credential/config_entry.hpp"
 
 namespace berth::content {
 namespace {
@@ -69,7 +70,6 @@ struct Hub::Impl {
 
   Result<std::shared_ptr<Source>> make_source(const std::string& registry);
   /// The scheme that somebody chose for a registry; "" for loopback hosts that must be tried.
-  credential::RegistryConfig said_of(const std::string& registry) const;
   std::string chosen_scheme(const std::string& registry) const;
   Result<auth::SessionOptions> session_options(const std::string& registry,
                                                const std::string& scheme, bool named_for_http);
@@ -180,7 +180,7 @@ Result<std::shared_ptr<Source>> Hub::Impl::connect(const std::string& registry,
 Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& registry,
                                                           const http::Url& base,
                                                           bool named_for_http) {
-  const std::optional<bool> named = said_of(registry).acr;
+  const std::optional<bool> named = credential::config_entry(config, registry).acr;
   if (named == false) return std::shared_ptr<Management>();
   acr::ContainerRegistryClientOptions client;
   client.transport = {std::shared_ptr<void>(), &transport};  // borrowed: the hub outlives it
@@ -204,14 +204,8 @@ Result<std::shared_ptr<Management>> Hub::Impl::management(const std::string& reg
   return make_acr_management(std::move(made), known ? nullptr : watch.seen(base.origin().text()));
 }
 
-/// The configuration file's entry alone, without certs.d: no folder is looked into for it.
-credential::RegistryConfig Hub::Impl::said_of(const std::string& registry) const {
-  const auto entry = config.registries.find(text::to_lower(registry));
-  return entry == config.registries.end() ? credential::RegistryConfig() : entry->second;
-}
-
 std::string Hub::Impl::chosen_scheme(const std::string& registry) const {
-  const credential::RegistryConfig said = said_of(registry);
+  const credential::RegistryConfig said = credential::config_entry(config, registry);
   if (contains(options.plain_http, registry) || said.plain_http == true) return "http";
   const http::ConnectionOptions none{};
   const bool named_for_tls =

@@ -24,6 +24,7 @@
 #include "berth/oci/reference.hpp"
 
 #include "credential/certs.hpp"
+#include "credential/config_entry.hpp"
 
 namespace berth::credential {
 namespace {
@@ -251,11 +252,14 @@ Result<Config> load_config(const Environment& environment) {
   return Config{};
 }
 
+RegistryConfig config_entry(const Config& config, const std::string& registry) {
+  const auto entry = config.registries.find(text::to_lower(registry));
+  return entry == config.registries.end() ? RegistryConfig() : entry->second;
+}
+
 RegistryConfig registry_config(const Config& config, const std::string& registry,
                                const Environment& environment) {
-  RegistryConfig result;
-  const auto entry = config.registries.find(text::to_lower(registry));
-  if (entry != config.registries.end()) result = entry->second;
+  RegistryConfig result = config_entry(config, registry);
   // The name becomes a folder's: nothing but a registry may.
   if (oci::is_registry(registry)) add_certs(certs_folders(environment), registry, result);
   return result;
